@@ -1,0 +1,52 @@
+# The commands of the project. `make help` lists them; `make run` and `make test` set up all they need.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+EMULATOR := .venv-emulator
+BIN := $(VENV)/bin
+UNUSED := $(shell command -v $(PYTHON) >/dev/null || echo missing)
+ifeq ($(UNUSED),missing)
+PYTHON := python3
+endif
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+export PYTHONDONTWRITEBYTECODE :=
+unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+
+.PHONY: help setup run up down status logs clean test lint types lock
+
+help:  ## List the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | column -t -s '|'
+
+setup: $(VENV)/.done $(EMULATOR)/.done node_modules/.done build/layer/.done  ## Create the environments (once; again when a requirement changes)
+
+$(VENV)/.done: requirements-dev.txt
+	@echo "== Python environment of the project (about a minute)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+$(EMULATOR)/.done: local/cloud/requirements.txt
+	@echo "== Python environment of the emulator"
+	@test -x $(EMULATOR)/bin/python || $(PYTHON) -m venv $(EMULATOR)
+	@$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r local/cloud/requirements.txt
+	@touch $@
+
+node_modules/.done: package-lock.json $(VENV)/.done
+	@echo "== CDK CLI and state machine validator"
+	@npm ci --silent --ignore-scripts
+	@touch $@
+
+build/layer/.done: lambdas/requirements.txt $(VENV)/.done
+	@echo "== Lambda layer (pure Python)"
+	@rm -rf build/layer && mkdir -p build/layer/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile \
+		--platform any --only-binary=:all: --implementation py --target build/layer/python -r lambdas/requirements.txt
+	@rm -rf build/layer/python/bin
+	@touch $@
+
+lock:  ## Resolve the pinned requirements again (needs uv)
+	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate requirements.in -o requirements.txt
+	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate requirements-dev.in -o requirements-dev.txt
+	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate local/cloud/requirements.in -o local/cloud/requirements.txt
+	uv pip compile -q --python-version 3.13 --generate-hashes --no-emit-index-url --no-header --no-annotate --no-deps lambdas/requirements.in -o lambdas/requirements.txt
