@@ -52,7 +52,12 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 class _Section(BaseModel):
     model_config = ConfigDict(
-        alias_generator=to_camel, extra="forbid", frozen=True, strict=False, validate_default=True, populate_by_name=False
+        alias_generator=to_camel,
+        extra="forbid",
+        frozen=True,
+        strict=False,
+        validate_default=True,
+        populate_by_name=False,
     )
 
 
@@ -131,7 +136,9 @@ class Settings(_Section):
     min_provisioned_tps: int = Field(ge=1, le=500, alias="minProvisionedTPS")
     rerank_min_provisioned_tps: int = Field(ge=1, le=500, alias="reRankMinProvisionedTPS")
     notification_emails: tuple[Annotated[str, AfterValidator(_email)], ...]
-    filters: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")], Annotated[str, Field(min_length=1, max_length=2500)]]
+    filters: dict[
+        Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")], Annotated[str, Field(min_length=1, max_length=2500)]
+    ]
     retention: Retention
     ingestion: Ingestion
     serving_deadline_milliseconds: int = Field(ge=100, le=10_000)
@@ -178,7 +185,9 @@ def load_settings(
     path = folder / f"{environment}.yaml"
     if not path.is_file():
         there = ", ".join(sorted(p.stem for p in folder.glob("*.yaml"))) or "none"
-        raise SettingsError(f"no environment {environment!r}: config/{environment}.yaml does not exist (there are: {there})")
+        raise SettingsError(
+            f"no environment {environment!r}: config/{environment}.yaml does not exist (there are: {there})"
+        )
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
