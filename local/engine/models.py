@@ -1,0 +1,53 @@
+"""What every model of the engine can do. Conformance tests run on each model of the registry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol, Self
+
+from local.engine.data import Catalogue, Events, Float32, History
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model does beyond ranking known items for known users."""
+
+    cold_users: bool
+    """A visitor absent from training is served from their own history."""
+    cold_items: bool
+    """An item without events is ranked by its attributes."""
+    real_time: bool
+    """A new event of the history changes the scores at once, without training."""
+
+
+def refuse_unknown(model: str, unknown: Mapping[str, float]) -> None:
+    """Raise the TypeError of hyperparameters that a model does not have."""
+    if unknown:
+        raise TypeError(f"the {model} model has no hyperparameter {', '.join(sorted(unknown))}")
+
+
+class Model(Protocol):
+    """A recommender: events and a catalogue in, a score for every item out. Deterministic for a seed."""
+
+    capabilities: ClassVar[Capabilities]
+
+    @classmethod
+    def fit(cls, events: Events, catalogue: Catalogue, *, seed: int = 0, **hyperparameters: float) -> Self:
+        """A model trained on `events`; an unknown hyperparameter is a TypeError."""
+        ...
+
+    def score(self, history: History, *, now: float | None = None) -> Float32:
+        """A finite score for each item, shape [n_items]; higher is better, and `scores.softmax` makes them chances.
+
+        `now` is the time of the request in seconds; models without a clock ignore it.
+        """
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the model into `folder` (made if missing), in npz and json; nothing is pickled."""
+        ...
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The model that `save` wrote into `folder`."""
+        ...

@@ -1,0 +1,39 @@
+"""Models on disk: arrays in `arrays.npz`, the rest in `model.json`. Nothing is pickled, so nothing is executed."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_ARRAYS, _FACTS = "arrays.npz", "model.json"
+
+
+def write(folder: Path, *, model: str, facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write a model's facts (what json can hold) and arrays into `folder`, which is made if missing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / _ARRAYS).open("wb") as file:
+        np.savez(file, allow_pickle=False, **dict(arrays))
+    (folder / _FACTS).write_text(json.dumps({"model": model, **facts}, indent=1, sort_keys=True), encoding="utf-8")
+
+
+def model_name(folder: Path) -> str:
+    """The registry's name of the model that `folder` holds."""
+    return str(_facts(folder)["model"])
+
+
+def read(folder: Path, *, model: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """Facts and arrays of the model that `write` wrote; ValueError when `folder` holds another model."""
+    facts = _facts(folder)
+    found = facts.pop("model")
+    if found != model:
+        raise ValueError(f"{folder} holds a {found!r} model, not {model!r}")
+    with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
+        return facts, {name: stored[name] for name in stored.files}
+
+
+def _facts(folder: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+    return facts
