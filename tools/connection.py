@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 
 from infra.settings import Settings, load_settings
@@ -25,6 +26,7 @@ STATE_VARIABLE = "LOCAL_CLOUD_STATE"
 _REPOSITORY = Path(__file__).resolve().parent.parent
 _PERSONALIZE_SERVICES = frozenset({"personalize", "personalize-events", "personalize-runtime"})
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, read_timeout=60)
+_DUMMY = "test"
 _NOT_FOR_LOCAL = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_ROLE_ARN")
 
 
@@ -73,11 +75,16 @@ class Connection:
 
     @cached_property
     def _session(self) -> Any:
-        if self.is_local:
-            return boto3.Session(
-                aws_access_key_id="test", aws_secret_access_key="test", region_name=self.settings.region
-            )
-        return boto3.Session(region_name=self.settings.region)
+        if not self.is_local:
+            return boto3.Session(region_name=self.settings.region)
+        # The caller's AWS_PROFILE is none of the local cloud's business, and may name a profile that is not there.
+        without_profile = {**botocore.session.Session.SESSION_VARIABLES, "profile": (None, None, None, None)}
+        return boto3.Session(
+            botocore_session=botocore.session.Session(session_vars=without_profile),
+            aws_access_key_id=_DUMMY,
+            aws_secret_access_key=_DUMMY,
+            region_name=self.settings.region,
+        )
 
     @cached_property
     def _clients(self) -> dict[str, Any]:
@@ -108,8 +115,8 @@ class Connection:
                 variables.pop(name, None)
             variables |= {
                 "AWS_ENDPOINT_URL": str(self._record["endpoint"]),
-                "AWS_ACCESS_KEY_ID": "test",
-                "AWS_SECRET_ACCESS_KEY": "test",
+                "AWS_ACCESS_KEY_ID": _DUMMY,
+                "AWS_SECRET_ACCESS_KEY": _DUMMY,
                 "AWS_EC2_METADATA_DISABLED": "true",
             }
         return variables
