@@ -1,0 +1,142 @@
+"""The local cloud on the command line: up, down, status, logs, clean."""
+
+import sys
+import time
+from collections import deque
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from local.cloud import lifecycle
+from local.cloud.processes import processes
+from local.cloud.services import ALL_SERVICES, Options
+from local.cloud.state import DEFAULT_STATE, LocalCloudError, StateFolder
+
+LOGS = (*ALL_SERVICES, "supervisor")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
+console = Console(highlight=False)
+
+State = Annotated[Path, typer.Option("--state", help="The folder that holds everything the local cloud knows.")]
+
+
+@app.command()
+def up(
+    state: State = DEFAULT_STATE,
+    wait_scale: Annotated[
+        float, typer.Option(min=0, help="Seconds slept for each second that a state machine waits.")
+    ] = Options().wait_scale,
+    pace: Annotated[
+        float, typer.Option(min=0, help="Seconds that Personalize spends in each step of a creation.")
+    ] = Options().pace,
+) -> None:
+    """Start the local cloud, or find the one that runs; returns once everything answers."""
+    folder = _folder(state)
+    found = lifecycle.running(folder) is not None
+    with console.status("Starting the local cloud"):
+        record = lifecycle.start(folder, Options(wait_scale=wait_scale, pace=pace))
+    console.print("The local cloud is up already." if found else "The local cloud is up.")
+    console.print(f"  AWS          {record.endpoint}")
+    console.print(f"  Personalize  {record.personalize}")
+    console.print("  In a shell:  " + " ".join(f"{k}={v}" for k, v in _shell_variables(record.endpoint).items()))
+
+
+@app.command()
+def down(state: State = DEFAULT_STATE) -> None:
+    """Stop the local cloud; what it knows stays for the next `up`."""
+    with console.status("Stopping the local cloud"):
+        stopped = lifecycle.stop(_folder(state))
+    console.print("The local cloud is down." if stopped else "No local cloud was running.")
+
+
+@app.command()
+def status(state: State = DEFAULT_STATE) -> None:
+    """Say what runs and where; exit code 1 when nothing does."""
+    folder = _folder(state)
+    record = lifecycle.running(folder)
+    if record is None:
+        console.print("No local cloud is running. `make up` starts one.")
+        raise typer.Exit(1)
+    table = Table("process", "pid", "memory", box=None, pad_edge=False)
+    found = processes(record.pid)
+    for process in found:
+        table.add_row(process.name, str(process.pid), f"{process.memory_megabytes:.0f} MB")
+    table.add_row("together", "", f"{sum(process.memory_megabytes for process in found):.0f} MB")
+    console.print(f"AWS          {record.endpoint}")
+    console.print(f"Personalize  {record.personalize}")
+    console.print(table)
+
+
+@app.command()
+def logs(
+    service: Annotated[str, typer.Argument(help=f"One of {', '.join(LOGS)}; all of them when left out.")] = "",
+    state: State = DEFAULT_STATE,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=0, help="How many of the last lines.")] = 40,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is written from now on.")] = False,
+) -> None:
+    """Show the last lines of a log."""
+    if service and service not in LOGS:
+        raise LocalCloudError(f"there is no log of {service!r}; there are {', '.join(LOGS)}")
+    folder = _folder(state)
+    files = [log for name in LOGS if (not service or service == name) and (log := folder.log(name)).exists()]
+    if not files:
+        raise LocalCloudError(f"no logs in {folder.logs}; nothing was started yet")
+    positions = {}
+    for log in files:
+        with log.open(encoding="utf-8", errors="replace") as stream:
+            for line in deque(stream, maxlen=lines):
+                _print_line(log, line, several=len(files) > 1)
+            positions[log] = stream.tell()
+    while follow:
+        time.sleep(0.3)
+        for log, position in positions.items():
+            with log.open(encoding="utf-8", errors="replace") as stream:
+                stream.seek(position)
+                for line in stream:
+                    _print_line(log, line, several=len(files) > 1)
+                positions[log] = stream.tell()
+
+
+@app.command()
+def clean(state: State = DEFAULT_STATE) -> None:
+    """Stop the local cloud and forget everything that it knew."""
+    with console.status("Stopping the local cloud"):
+        lifecycle.clean(_folder(state))
+    console.print("The local cloud is gone, with all that it knew.")
+
+
+def main() -> int:
+    """Runs the command line; the exit code is 1 with one clear message when something cannot be done."""
+    try:
+        app()
+    except LocalCloudError as error:
+        Console(stderr=True, highlight=False).print(f"[red]error:[/red] {escape(str(error))}")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _folder(state: Path) -> StateFolder:
+    return StateFolder(state.resolve())
+
+
+def _shell_variables(endpoint: str) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+    }
+
+
+def _print_line(log: Path, line: str, *, several: bool) -> None:
+    console.print(f"{log.stem}: {line}" if several else line, end="", markup=False, soft_wrap=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

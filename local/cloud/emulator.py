@@ -1,0 +1,104 @@
+"""The emulator's host: MiniStack on 127.0.0.1 with what this project adds to it.
+
+    python -m local.cloud.emulator --port P --personalize URL --state DIR [--wait-scale X]
+
+Runs in the emulator's own environment (MiniStack, boto3 and the standard library only). MiniStack reads its settings
+from the environment at import, so they are set here first; then our parts are installed into its registries; then it
+serves. SIGTERM saves the state and ends.
+"""
+
+import argparse
+import asyncio
+import importlib.util
+import logging
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+logger = logging.getLogger("emulator")
+
+WARM_FUNCTION_SECONDS = 60
+"""Idle function processes end after this: each holds some 50 MB."""
+
+
+def configure(*, port: int, personalize: str, state: Path, wait_scale: float) -> None:
+    """Sets the environment that MiniStack, and every function process that it starts, reads."""
+    folder = state / "emulator"
+    os.environ.update(
+        {
+            "GATEWAY_PORT": str(port),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "MINISTACK_REGION": "us-east-1",
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(folder / "services"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(folder / "s3"),
+            "SFN_WAIT_SCALE": str(wait_scale),
+            "LAMBDA_EXECUTOR": "local",
+            "LAMBDA_WARM_TTL_SECONDS": str(WARM_FUNCTION_SECONDS),
+            # Listeners that nobody here uses.
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "DOCKER_HOST": "unix:///nonexistent",
+            # What functions inherit: where AWS is, and no tracing daemon to look for.
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_ENDPOINT_URL_PERSONALIZE_EVENTS": personalize,
+            "AWS_ENDPOINT_URL_PERSONALIZE_RUNTIME": personalize,
+            "POWERTOOLS_TRACE_DISABLED": "true",
+            "AWS_XRAY_SDK_ENABLED": "false",
+        }
+    )
+
+
+def install(*, personalize: str, state: Path) -> None:
+    """Puts our services, resource types and corrections into MiniStack."""
+    from local.cloud import emulator_personalize
+
+    emulator_personalize.install(personalize)
+    if importlib.util.find_spec("local.cloud.strict_asl"):
+        from local.cloud import strict_asl
+
+        strict_asl.install()
+
+
+async def serve(port: int) -> None:
+    """Serves until SIGTERM or SIGINT."""
+    from hypercorn.asyncio import serve as hypercorn_serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1
+    config.loglevel = "WARNING"
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+    async def wait_for_stop() -> None:
+        await stop.wait()
+
+    await hypercorn_serve(app, config, shutdown_trigger=wait_for_stop)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the emulator until it is told to stop."""
+    parser = argparse.ArgumentParser(prog="python -m local.cloud.emulator", description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--personalize", required=True, metavar="URL")
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--wait-scale", type=float, default=1.0)
+    given = parser.parse_args(arguments)
+    configure(port=given.port, personalize=given.personalize, state=given.state, wait_scale=given.wait_scale)
+    install(personalize=given.personalize, state=given.state)
+    asyncio.run(serve(given.port))
+    logging.shutdown()
+    # The state is saved; threads of state machines and functions that still work must not hold up the end.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""Starting, finding and stopping local clouds, and a whole one for tests as a context manager."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+
+from local.cloud.services import ACCOUNT_ENVIRONMENT, ALL_SERVICES, Options
+from local.cloud.state import REPOSITORY, CloudRecord, LocalCloudError, StateFolder
+from local.cloud.supervisor import STOP_SECONDS, lock_holder
+
+START_SECONDS = 90.0
+
+
+def running(state: StateFolder) -> CloudRecord | None:
+    """The local cloud that runs with this state folder and answers, or None."""
+    holder = lock_holder(state)
+    record = state.read_record()
+    return record if holder is not None and record is not None and record.pid == holder else None
+
+
+def start(state: StateFolder, options: Options, *, on_wait: Callable[[], None] = lambda: None) -> CloudRecord:
+    """Starts a detached local cloud, or finds the running one; returns once all of it answers.
+
+    `on_wait` is called several times a second while waiting. Raises LocalCloudError with the end of the log that says
+    why when it cannot be started.
+    """
+    record = running(state)
+    if record is not None:
+        return record
+    state.make()
+    if lock_holder(state) is None:
+        for log in state.logs.glob("*.log"):
+            log.unlink()
+        with state.log("supervisor").open("ab") as log_file:
+            process = subprocess.Popen(
+                _supervisor_command(state, options),
+                cwd=REPOSITORY,
+                stdin=subprocess.DEVNULL,
+                stdout=log_file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return _wait_ready(state, process, on_wait)
+    return _wait_ready(state, None, on_wait)
+
+
+def stop(state: StateFolder) -> bool:
+    """Stops the local cloud of this state folder, saving its state; False when none ran."""
+    holder = lock_holder(state)
+    if holder is None:
+        state.record_file.unlink(missing_ok=True)
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(holder, signal.SIGTERM)
+    deadline = time.monotonic() + 4 * STOP_SECONDS
+    while lock_holder(state) == holder:
+        if time.monotonic() > deadline:
+            with suppress(ProcessLookupError):
+                os.kill(holder, signal.SIGKILL)
+            raise LocalCloudError(f"the local cloud did not stop in time; its supervisor {holder} was killed")
+        time.sleep(0.05)
+    return True
+
+
+def clean(state: StateFolder) -> None:
+    """Stops the local cloud and forgets everything that it knew."""
+    stop(state)
+    shutil.rmtree(state.root, ignore_errors=True)
+
+
+def client_environment(record: CloudRecord) -> dict[str, str]:
+    """Environment variables with which any AWS SDK, the AWS CLI and the CDK CLI talk to this local cloud."""
+    return ACCOUNT_ENVIRONMENT | {"AWS_ENDPOINT_URL": record.endpoint}
+
+
+class LocalCloud:
+    """A whole local cloud of its own for a test: own state, own ports, gone at the end of the block.
+
+    `with LocalCloud(state=tmp_path, wait_scale=0.0) as cloud: cloud.client("kinesis")`. It also ends when the process
+    that made it ends. `services` leaves parts out, e.g. `("emulator",)`. The state folder is left for inspection.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        *,
+        wait_scale: float = 0.0,
+        pace: float = 0.02,
+        services: tuple[str, ...] = ALL_SERVICES,
+    ) -> None:
+        self.state = StateFolder(Path(state))
+        self._options = Options(wait_scale=wait_scale, pace=pace, services=services)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._leash = -1
+        self._record: CloudRecord | None = None
+        self._session = boto3.Session(
+            aws_access_key_id=ACCOUNT_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=ACCOUNT_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
+            region_name=ACCOUNT_ENVIRONMENT["AWS_REGION"],
+        )
+
+    @property
+    def record(self) -> CloudRecord:
+        if self._record is None:
+            raise LocalCloudError("this local cloud is not running; use it inside its `with` block")
+        return self._record
+
+    @property
+    def endpoint(self) -> str:
+        return self.record.endpoint
+
+    @property
+    def personalize(self) -> str:
+        return self.record.personalize
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a subprocess needs to talk to this cloud, on top of PATH and the like."""
+        return client_environment(self.record)
+
+    def client(self, service: str, **options: Any) -> Any:
+        """A boto3 client of this cloud."""
+        return self._session.client(service, endpoint_url=self.endpoint, **options)
+
+    def __enter__(self) -> Self:
+        self.state.make()
+        reading, self._leash = os.pipe()
+        command = _supervisor_command(self.state, self._options, leash=reading)
+        try:
+            with self.state.log("supervisor").open("ab") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    cwd=REPOSITORY,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(reading,),
+                    start_new_session=True,
+                )
+        finally:
+            os.close(reading)
+        try:
+            self._record = _wait_ready(self.state, self._process, lambda: None)
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        self._record = None
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(4 * STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        os.close(self._leash)
+        self._process = None
+
+
+def _supervisor_command(state: StateFolder, options: Options, *, leash: int | None = None) -> list[str]:
+    run = ["local.cloud.supervisor"] if leash is None else ["local.cloud.leash", str(leash), "local.cloud.supervisor"]
+    return [
+        *(sys.executable, "-m", *run, "--state", str(state.root)),
+        *("--wait-scale", str(options.wait_scale), "--pace", str(options.pace)),
+        *("--services", ",".join(options.services)),
+    ]
+
+
+def _wait_ready(
+    state: StateFolder, process: subprocess.Popen[bytes] | None, on_wait: Callable[[], None]
+) -> CloudRecord:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        record = running(state)
+        if record is not None:
+            return record
+        ended = process.poll() is not None if process else lock_holder(state) is None
+        if ended or time.monotonic() > deadline:
+            if process and process.poll() is None:
+                process.terminate()
+                process.wait(4 * STOP_SECONDS)
+            why = "it ended at once" if ended else f"not ready after {START_SECONDS:.0f} s"
+            raise LocalCloudError(f"the local cloud could not be started ({why}).\n{_ends_of_logs(state)}")
+        on_wait()
+        time.sleep(0.05)
+
+
+def _ends_of_logs(state: StateFolder, lines: int = 8) -> str:
+    """The last lines of every log, which say what went wrong."""
+    ends = []
+    for log in sorted(state.logs.glob("*.log")):
+        text = log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:]
+        ends.append("\n".join([f"--- {log}", *text]))
+    return "\n".join(ends)

@@ -1,0 +1,108 @@
+"""The three children of a local cloud: how each is started and how one knows that it answers."""
+
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.cloud.state import REPOSITORY, LocalCloudError, StateFolder
+
+EMULATOR_PYTHON = REPOSITORY / ".venv-emulator" / "bin" / "python"
+ALL_SERVICES = ("emulator", "personalize", "delivery")
+
+ACCOUNT_ENVIRONMENT = {
+    # Any key works locally; files of the user's real accounts are never read.
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""What makes an AWS SDK, or the CDK CLI, talk to the local cloud as its only account (with AWS_ENDPOINT_URL)."""
+
+_INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "DELIVERY_TIME_SCALE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What one may choose when a local cloud starts."""
+
+    wait_scale: float = 0.01
+    """Seconds slept for each second that a state machine waits."""
+    pace: float = 0.2
+    """Seconds that the embedded Personalize spends in each step of a creation."""
+    services: tuple[str, ...] = ALL_SERVICES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One child process."""
+
+    name: str
+    python: Path
+    module: str
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    health_url: str | None
+    """Answers 200 when the service works; None where there is nothing to ask."""
+
+    def answers(self, *, timeout: float = 1.0) -> bool:
+        if self.health_url is None:
+            return True
+        try:
+            with urllib.request.urlopen(self.health_url, timeout=timeout) as answer:  # noqa: S310 (http of 127.0.0.1)
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+
+def services(state: StateFolder, options: Options, ports: Mapping[str, int]) -> Sequence[Service]:
+    """The children of a local cloud with this state folder, in the order in which they start."""
+    if not EMULATOR_PYTHON.exists():
+        raise LocalCloudError("the emulator's environment .venv-emulator is missing; `make setup` creates it")
+    endpoint, personalize = url(ports["emulator"]), url(ports["personalize"])
+    inherited = {k: v for k, v in os.environ.items() if k in _INHERITED or k.startswith("COVERAGE_")}
+    environment = inherited | ACCOUNT_ENVIRONMENT | {"TMPDIR": str(state.scratch), "PYTHONUNBUFFERED": "1"}
+    made = {
+        "emulator": Service(
+            name="emulator",
+            python=EMULATOR_PYTHON,
+            module="local.cloud.emulator",
+            arguments=(
+                *("--port", str(ports["emulator"]), "--personalize", personalize),
+                *("--state", str(state.root), "--wait-scale", str(options.wait_scale)),
+            ),
+            environment=environment,
+            health_url=f"{endpoint}/_ministack/health",
+        ),
+        "personalize": Service(
+            name="personalize",
+            python=Path(sys.executable),
+            module="local.personalize",
+            arguments=(
+                *("--port", str(ports["personalize"]), "--data", str(state.personalize)),
+                *("--pace", str(options.pace)),
+            ),
+            environment=environment | {"AWS_ENDPOINT_URL": endpoint},
+            health_url=f"{personalize}/_local/health",
+        ),
+        "delivery": Service(
+            name="delivery",
+            python=Path(sys.executable),
+            module="local.cloud.delivery",
+            arguments=("--state", str(state.root), "--endpoint", endpoint),
+            environment=environment | {"AWS_ENDPOINT_URL": endpoint},
+            health_url=None,
+        ),
+    }
+    return [made[name] for name in options.services]
+
+
+def url(port: int) -> str:
+    """The address of what listens on this port."""
+    return f"http://127.0.0.1:{port}"
