@@ -1,0 +1,116 @@
+"""The function of a mapping: invoked with batches, its answers read, its discarded batches stored."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.cloud import mapping_destination
+from local.cloud.delivery_records import Record, lambda_event
+from local.cloud.delivery_stream import RETRY_SECONDS
+from local.cloud.mapping import EventSourceMapping
+from local.cloud.mapping_destination import ClientSource
+from local.cloud.mapping_outcome import Delivered, Failed, NotInvoked, Outcome, first_failure
+from local.cloud.mapping_retry import BatchRetry, Discarded
+
+log = logging.getLogger(__name__)
+
+
+class Function:
+    """Invokes the mapping's function, by name, ARN or ARN with an alias. Safe for use by several threads."""
+
+    def __init__(self, mapping: EventSourceMapping, clients: ClientSource) -> None:
+        self._mapping = mapping
+        self._clients = clients
+        self._arn: str | None = None
+        self._role = ""
+        self.last_result = "No records processed"
+
+    def deliver(
+        self, records: Sequence[Record], done: Callable[[Record], None], pause: Callable[[float], None]
+    ) -> None:
+        """Deliver one batch of a lane: every record is accepted by the function or stored as discarded."""
+        BatchRetry(
+            self._mapping,
+            invoke=self.invoke,
+            discard=lambda discarded: self._store(discarded, pause),
+            done=done,
+            pause=pause,
+            now=time.time,
+        ).deliver(records)
+
+    def invoke(self, records: Sequence[Record]) -> Outcome:
+        """Call the function once, synchronously."""
+        try:
+            outcome = self._invoke(records)
+        except ClientError as error:
+            outcome = NotInvoked(error.response["Error"]["Code"])
+        except BotoCoreError as error:
+            outcome = NotInvoked(type(error).__name__)
+        match outcome:
+            case Delivered():
+                self.last_result = "OK"
+            case NotInvoked(reason):
+                self._say(f"PROBLEM: function not invoked: {reason}")
+            case Failed(first, error_type):
+                self._say(f"PROBLEM: {error_type or 'items reported'}: {len(records) - first} records to try again")
+        return outcome
+
+    def _invoke(self, records: Sequence[Record]) -> Outcome:
+        client = self._clients.client("lambda")
+        self._look_up(client)
+        event = lambda_event(records, stream_arn=self._mapping.stream_arn, identity_arn=self._role)
+        answer = client.invoke(FunctionName=self._mapping.function, Payload=json.dumps(event).encode())
+        response = answer["Payload"].read()
+        error = answer.get("FunctionError")
+        if error is None and not self._mapping.reports_item_failures:
+            return Delivered()
+        first = 0 if error is not None else first_failure(response, records)
+        if first is None:
+            return Delivered()
+        return Failed(
+            first, error, answer.get("ExecutedVersion", "$LATEST"), answer["ResponseMetadata"].get("RequestId", "")
+        )
+
+    def _look_up(self, client: Any) -> None:
+        """The function's ARN and execution role, which events and failure records name."""
+        if self._arn is None:
+            found = client.get_function_configuration(FunctionName=self._mapping.function)
+            self._role = found["Role"]
+            self._arn = found["FunctionArn"]
+
+    def _store(self, discarded: Discarded, pause: Callable[[float], None]) -> None:
+        """Store a discarded batch, however long its destination is unreachable: the lane waits, nothing is lost."""
+        first, last = discarded.records[0], discarded.records[-1]
+        log.warning(
+            "mapping %s discards %d records of %s (%s to %s): %s after %d invocations",
+            self._mapping.uuid,
+            len(discarded.records),
+            first.shard_id,
+            first.sequence_number,
+            last.sequence_number,
+            discarded.condition,
+            discarded.invocations,
+        )
+        while True:
+            try:
+                mapping_destination.store(
+                    self._mapping,
+                    discarded,
+                    self._clients,
+                    function_arn=self._arn or self._mapping.function,
+                    identity_arn=self._role,
+                )
+            except (BotoCoreError, ClientError) as error:
+                self._say(f"PROBLEM: failure destination: {error}")
+                pause(RETRY_SECONDS)
+            else:
+                return
+
+    def _say(self, result: str) -> None:
+        if result != self.last_result:
+            log.warning("mapping %s: %s", self._mapping.uuid, result)
+        self.last_result = result
