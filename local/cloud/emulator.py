@@ -54,13 +54,13 @@ def configure(*, port: int, personalize: str, state: Path, wait_scale: float) ->
 
 def install(*, personalize: str, state: Path) -> None:
     """Puts our services, resource types and corrections into MiniStack."""
-    from local.cloud import emulator_personalize
+    from local.cloud import emulator_functions, emulator_personalize, emulator_stacks
 
     emulator_personalize.install(personalize)
+    emulator_functions.install()
+    emulator_stacks.install(personalize=personalize, state=state)
     if importlib.util.find_spec("local.cloud.strict_asl"):
-        from local.cloud import strict_asl
-
-        strict_asl.install()
+        importlib.import_module("local.cloud.strict_asl").install()
 
 
 async def serve(port: int) -> None:

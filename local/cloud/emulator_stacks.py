@@ -1,0 +1,65 @@
+"""What this project adds to the emulator's CloudFormation."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from local.cloud.emulator_records import (
+    DELIVERY_STREAM_CREATE_ONLY,
+    MAPPING_CREATE_ONLY,
+    DeliveryStreams,
+    EventSourceMappings,
+)
+from local.cloud.emulator_resources import RESOURCE_TYPES, Provisioner
+from local.cloud.state import StateFolder
+
+ACCOUNT, REGION = "000000000000", "us-east-1"
+
+
+def install(*, personalize: str, state: Path) -> None:
+    """Registers our resource types with MiniStack's stack engine."""
+    from ministack.services.cloudformation import provisioners, stacks
+
+    client = functools.cache(functools.partial(boto3.client, "personalize", endpoint_url=personalize))
+    for name, resource_type in RESOURCE_TYPES.items():
+        provisioner = Provisioner(resource_type, client)
+        _register(provisioners, name, provisioner, resource_type.create_only)
+    folder = StateFolder(state)
+    _register(
+        provisioners,
+        "AWS::Lambda::EventSourceMapping",
+        EventSourceMappings(folder.mappings, f"arn:aws:lambda:{REGION}:{ACCOUNT}:event-source-mapping:"),
+        MAPPING_CREATE_ONLY,
+    )
+    _register(
+        provisioners,
+        "AWS::KinesisFirehose::DeliveryStream",
+        DeliveryStreams(folder.delivery_streams, f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/"),
+        DELIVERY_STREAM_CREATE_ONLY,
+    )
+    _run_off_the_loop(stacks)
+
+
+def _register(provisioners: Any, name: str, handler: Any, create_only: tuple[str, ...]) -> None:
+    provisioners._RESOURCE_HANDLERS[name] = {
+        "create": handler.create,
+        "update": handler.update,
+        "delete": handler.delete,
+    }
+    provisioners._REPLACING_PROPERTIES[name] = create_only
+
+
+def _run_off_the_loop(stacks: Any) -> None:
+    """Provisions Personalize resources on threads of their own.
+
+    They wait for the embedded Personalize, which reads S3 from this very emulator: on the event loop they would wait
+    for themselves.
+    """
+    blocks = stacks._runs_on_worker_thread
+
+    def runs_on_worker_thread(resource_type: str) -> bool:
+        return resource_type.startswith("AWS::Personalize::") or blocks(resource_type)
+
+    stacks._runs_on_worker_thread = runs_on_worker_thread
