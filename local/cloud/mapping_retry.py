@@ -77,27 +77,29 @@ class BatchRetry:
     def deliver(self, records: Sequence[Record]) -> None:
         """Return when every record was delivered or discarded."""
         parts = deque([_Part(records)])
-        failures = 0  # in a row, without progress: they set the pause
+        not_invoked = 0  # in a row
         while parts:
             part = self._without_old(parts.popleft())
             if not part.records:
                 continue
             outcome = self._invoke(part.records)
+            if isinstance(outcome, NotInvoked):
+                not_invoked += 1
+                parts.appendleft(part)
+                self._pause(_pause_seconds(not_invoked))
+                continue
+            not_invoked = 0
             if isinstance(outcome, Delivered):
                 self._done(part.records[-1])
-                failures = 0
                 continue
-            if isinstance(outcome, NotInvoked):
-                parts.appendleft(part)
-            elif outcome.first > 0:
+            if outcome.first > 0:
                 self._done(part.records[outcome.first - 1])
-                failures = 0
-                parts.appendleft(_Part(part.records[outcome.first :], 0, part.invocations + 1, outcome))
+                rest = [_Part(part.records[outcome.first :], 0, part.invocations + 1, outcome)]
             else:
-                parts.extendleft(reversed(self._after_failure(part, outcome)))
-            failures += 1
-            if parts:
-                self._pause(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(failures - 1, 20)))
+                rest = self._after_failure(part, outcome)
+            parts.extendleft(reversed(rest))
+            if rest:
+                self._pause(_pause_seconds(rest[0].attempts))
 
     def _after_failure(self, part: _Part, failure: Failed) -> list[_Part]:
         """What is still to do, in order, after the function failed with the whole part."""
@@ -128,3 +130,8 @@ class BatchRetry:
     def _give_up(self, part: _Part, condition: Condition) -> None:
         self._discard(Discarded(part.records, condition, part.invocations, part.last))
         self._done(part.records[-1])
+
+
+def _pause_seconds(attempts: int) -> float:
+    """Exponential back-off; after a split or progress (no attempt used up) the shortest pause."""
+    return float(min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(max(attempts - 1, 0), 20)))
