@@ -1,0 +1,77 @@
+"""Events gathered into sessions, and sessions cut into calls of PutEvents."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from lambdas.forward_events.records import StreamRecord
+from lambdas.shared.event import Event
+
+MOST_EVENTS_A_CALL = 10
+
+
+@dataclass(slots=True)
+class PendingEvent:
+    """An event on its way to Personalize, and the places in the batch of the records that hold it.
+
+    Several records hold one event when its producer sent it twice: it is sent once, all its records share its fate.
+    """
+
+    event: Event
+    event_id: str
+    sent_at: float
+    places: list[int]
+
+    def as_request(self) -> dict[str, Any]:
+        """The event as PutEvents takes it. `sentAt` is when it happened, not when it was handled."""
+        event = self.event
+        request: dict[str, Any] = {
+            "eventId": self.event_id,
+            "eventType": event.event_type,
+            "itemId": event.item_id,
+            "sentAt": datetime.fromtimestamp(self.sent_at, UTC),
+        }
+        if event.event_value is not None:
+            request["eventValue"] = event.event_value
+        if event.recommendation_id is not None:
+            request["recommendationId"] = event.recommendation_id
+        if event.impression:
+            request["impression"] = list(event.impression)
+        if event.properties is not None:
+            request["properties"] = event.properties
+        return request
+
+
+@dataclass(slots=True)
+class Session:
+    """A session's events by visitor; the session is anonymous until its visitor logs in."""
+
+    session_id: str
+    visitors: dict[str | None, list[PendingEvent]] = field(default_factory=dict)
+
+    def calls(self) -> Iterator[tuple[str | None, list[PendingEvent]]]:
+        """The fewest calls that carry the session: one visitor and at most ten events each, in order."""
+        for user_id, events in self.visitors.items():
+            for start in range(0, len(events), MOST_EVENTS_A_CALL):
+                yield user_id, events[start : start + MOST_EVENTS_A_CALL]
+
+
+def gather(events: Iterable[tuple[int, StreamRecord, Event]]) -> list[Session]:
+    """The sessions of a batch's events, given oldest first with their places in the batch.
+
+    Of events with one id in one session only the first is kept.
+    """
+    sessions: dict[str, Session] = {}
+    seen: dict[tuple[str, str | None, str], PendingEvent] = {}
+    for place, record, event in events:
+        event_id = event.identity(record.name)
+        key = (event.session_id, event.user_id, event_id)
+        if (known := seen.get(key)) is not None:
+            known.places.append(place)
+            continue
+        sent_at = record.arrival if event.occurred_at is None else event.occurred_at
+        pending = seen[key] = PendingEvent(event, event_id, sent_at, [place])
+        session = sessions.setdefault(event.session_id, Session(event.session_id))
+        session.visitors.setdefault(event.user_id, []).append(pending)
+    return list(sessions.values())

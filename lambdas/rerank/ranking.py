@@ -1,0 +1,103 @@
+"""In which order to show a list of animals to a visitor."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from lambdas.shared.animal import AnimalGroup
+from lambdas.shared.attempts import InvalidRequestError, UnavailableError
+from lambdas.shared.errors import PayloadError
+from lambdas.shared.fields import elements, identifier, members
+from lambdas.shared.runtime import Campaign
+from lambdas.shared.visitor import blame_caller, request_context, visitor_id
+
+MOST_ANIMALS = 5000
+MOST_GROUPS = 500
+"""GetPersonalizedRanking's; the scores of two calls cannot be compared, so a longer list cannot be cut in two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The answer: `body` as the site gets it; `failure` is why the order is by popularity, None when it is not."""
+
+    body: dict[str, Any]
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reranker:
+    """Answers requests for rankings from a campaign, or by popularity."""
+
+    campaign: Campaign
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """The re-ranker that the function's environment variables describe."""
+        return cls(Campaign.from_environment(environment))
+
+    def rerank(self, payload: dict[str, Any]) -> Ranking:
+        """The visitor's order of `itemMetadataList` (docs/payloads.md). Raises PayloadError.
+
+        Animals of one group keep their order; groups that Personalize does not score go last, in the order given.
+        """
+        animals = _animals_by_group(payload.get("itemMetadataList"))
+        context = request_context(payload)
+        parameters = {
+            "userId": visitor_id(payload),
+            "inputList": list(animals),
+            **({"context": context} if context else {}),
+        }
+        if not animals:
+            return Ranking(_body(animals, [], None))
+        try:
+            answer = self.campaign.ask("get_personalized_ranking", parameters)
+        except UnavailableError as error:
+            return self._by_popularity(animals, error.code)
+        except InvalidRequestError as error:
+            blame_caller(error, payload, "context")
+            return self._by_popularity(animals, error.code)
+        return Ranking(_body(animals, answer.get("personalizedRanking", []), answer.get("recommendationId")))
+
+    def _by_popularity(self, animals: dict[str, list[object]], failure: str) -> Ranking:
+        places = {item_id: place for place, item_id in enumerate(self.campaign.popular_groups())}
+        order = sorted(animals, key=lambda item_id: places.get(item_id, len(places)))  # stable: ties keep their order
+        return Ranking(_body(animals, [{"itemId": item_id} for item_id in order], None, source="popular"), failure)
+
+
+def _animals_by_group(given: object) -> dict[str, list[object]]:
+    """The animals' ids as given, by group, both in the order of the list."""
+    if given is None:
+        raise PayloadError("itemMetadataList", given, "is missing")
+    animals: dict[str, list[object]] = {}
+    for place, entry in enumerate(elements(given, "itemMetadataList", most=MOST_ANIMALS)):
+        field = f"itemMetadataList[{place}]"
+        animal = members(entry, field)
+        identifier(animal.get("itemId"), f"{field}.itemId")
+        group = AnimalGroup.from_metadata(animal.get("animalMetadata"), f"{field}.animalMetadata")
+        animals.setdefault(group.item_id, []).append(animal["itemId"])
+    if len(animals) > MOST_GROUPS:
+        message = f"must have at most {MOST_GROUPS} different groups, has {len(animals)}"
+        raise PayloadError("itemMetadataList", given, message)
+    return animals
+
+
+def _body(
+    animals: dict[str, list[object]],
+    ranked: list[dict[str, Any]],
+    recommendation_id: str | None,
+    *,
+    source: str = "personalize",
+) -> dict[str, Any]:
+    """The answer for groups in the order of `ranked`; those without a score or a place there follow as given."""
+    scored = [item for item in ranked if item.get("score") is not None or source == "popular"]
+    known = {item["itemId"] for item in scored}
+    ordered = [*scored, *({"itemId": item_id} for item_id in animals if item_id not in known)]
+    ranking = [
+        {"itemId": item["itemId"], **({"score": item["score"]} if item.get("score") is not None else {})}
+        for item in ordered
+    ]
+    return {
+        "ranking": [animal for item in ordered for animal in animals.get(item["itemId"], ())],
+        "personalizeResponse": {"personalizedRanking": ranking, "recommendationId": recommendation_id},
+        "source": source,
+    }

@@ -1,0 +1,70 @@
+"""Asking an Amazon Personalize campaign, with a deadline that holds whatever the network does."""
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, Self
+
+from lambdas.shared.attempts import Attempts, UnavailableError
+from lambdas.shared.clients import runtime_client, s3_client
+from lambdas.shared.popular import PopularGroups
+
+PARALLEL_CALLS = 8
+"""Threads: one for the call, one for the popular list, the others for calls given up that still wait."""
+
+PERSONALIZE_SHARE = 0.9
+"""Of the deadline; the rest is for the answer without Personalize."""
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A campaign and what to answer without it."""
+
+    arn: str
+    client: Any
+    popular: PopularGroups
+    threads: ThreadPoolExecutor
+    attempts: Attempts
+    deadline_seconds: float
+    clock: Callable[[], float] = time.monotonic
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """The campaign that the function's environment variables describe, with its clients made."""
+        deadline = int(environment["DEADLINE_MILLISECONDS"]) / 1000
+        threads = ThreadPoolExecutor(PARALLEL_CALLS, thread_name_prefix="campaign")
+        popular = PopularGroups(
+            s3_client(2), environment["POPULAR_BUCKET"], environment["POPULAR_KEY"], threads=threads
+        )
+        return cls(
+            arn=environment["CAMPAIGN_ARN"],
+            client=runtime_client(deadline),
+            popular=popular,
+            threads=threads,
+            attempts=Attempts(most=3, first_pause=0.02, longest_pause=0.1),
+            deadline_seconds=deadline,
+        )
+
+    def ask(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The campaign's answer to `get_recommendations` or `get_personalized_ranking`.
+
+        The call runs in a thread of its own: socket time-outs do not bound a slow name server nor an answer that
+        drips. Raises UnavailableError in time for another answer, or InvalidRequestError.
+        """
+        self.popular.refresh()
+        stop_at = self.clock() + self.deadline_seconds * PERSONALIZE_SHARE
+        request = {"campaignArn": self.arn, **parameters}
+        call = self.threads.submit(
+            self.attempts.call, lambda: getattr(self.client, operation)(**request), stop_at=stop_at
+        )
+        try:
+            answer: dict[str, Any] = call.result(timeout=self.deadline_seconds * PERSONALIZE_SHARE)
+        except TimeoutError as error:
+            call.cancel()
+            raise UnavailableError("DeadlineExceeded") from error
+        return answer
+
+    def popular_groups(self) -> tuple[str, ...]:
+        """The popular item ids, best first, for when `ask` found no answer."""
+        return self.popular.groups(wait_seconds=self.deadline_seconds * (1 - PERSONALIZE_SHARE) / 2)
