@@ -8,11 +8,14 @@ Names need neither credentials nor a deployed stack: stacks, tools and tests all
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 Role = Literal["recommendation", "reranking"]
 ROLES: tuple[Role, ...] = ("recommendation", "reranking")
 DatasetKind = Literal["interactions", "items"]
+DATASETS: tuple[DatasetKind, ...] = ("interactions", "items")
+Bucket = Literal["archive", "seed", "quarantine", "access-logs"]
+Function = Literal["forward_events", "recommend", "rerank", "evaluate_version"]
 
 STACKS = ("data", "personalize", "ingestion", "training", "campaigns", "serving", "monitoring")
 
@@ -21,6 +24,9 @@ ALIAS = "live"
 
 METRIC_NAMESPACE = "AnimalRecommender"
 """CloudWatch namespace of every metric that the project publishes."""
+
+ARCHIVE_PREFIX = "events/"
+"""Where the archive bucket holds the events, by day and hour of arrival."""
 
 EMPTY_LEDGER = "none"
 """What a ledger holds before the first promotion."""
@@ -87,11 +93,11 @@ class Names:
     def glue_database(self) -> str:
         return f"{self.environment}_recommender".replace("-", "_")
 
-    def bucket(self, purpose: Literal["archive", "seed", "quarantine", "access-logs"]) -> str:
+    def bucket(self, purpose: Bucket) -> str:
         """Bucket names are global to AWS: they carry account and region."""
         return f"{self.environment}-recommender-{purpose}-{self.account}-{self.region}"
 
-    def function(self, function: Literal["forward_events", "recommend", "rerank", "evaluate_version"]) -> str:
+    def function(self, function: Function) -> str:
         """The Lambda function's name, as in the reference."""
         return self._name(
             {
@@ -102,6 +108,70 @@ class Names:
             }[function],
             "lbd",
         )
+
+    def role(self, purpose: str) -> str:
+        """The IAM role's name, e.g. `dev-recommender-personalize-role-rol`."""
+        return self._name(f"recommender-{purpose}-role", "rol")
+
+    def alarm(self, name: str) -> str:
+        return self._name(f"recommender-{name}", "alm")
+
+    @property
+    def budget(self) -> str:
+        return self._name("recommender-monthly", "bgt")
+
+    def function_log_group(self, function: Function) -> str:
+        return f"/aws/lambda/{self.function(function)}"
+
+    @property
+    def delivery_log_group(self) -> str:
+        return f"/aws/kinesisfirehose/{self.delivery_stream}"
+
+    # --- ARNs that need no deployed stack
+
+    def _arn(self, service: str, resource: str) -> str:
+        return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
+
+    @property
+    def stream_arn(self) -> str:
+        return self._arn("kinesis", f"stream/{self.stream}")
+
+    @property
+    def delivery_stream_arn(self) -> str:
+        return self._arn("firehose", f"deliverystream/{self.delivery_stream}")
+
+    @property
+    def topic_arn(self) -> str:
+        return self._arn("sns", self.topic)
+
+    @property
+    def quarantine_queue_arn(self) -> str:
+        return self._arn("sqs", self.quarantine_queue)
+
+    @property
+    def quarantine_queue_url(self) -> str:
+        """What Lambda needs; the partitions that the project supports share the domain."""
+        return f"https://sqs.{self.region}.amazonaws.com/{self.account}/{self.quarantine_queue}"
+
+    @property
+    def state_machine_arn(self) -> str:
+        return self._arn("states", f"stateMachine:{self.state_machine}")
+
+    def bucket_arn(self, purpose: Bucket) -> str:
+        return f"arn:{self.partition}:s3:::{self.bucket(purpose)}"
+
+    def function_arn(self, function: Function) -> str:
+        return self._arn("lambda", f"function:{self.function(function)}")
+
+    def role_arn(self, purpose: str) -> str:
+        return f"arn:{self.partition}:iam::{self.account}:role/{self.role(purpose)}"
+
+    def log_group_arn(self, log_group: str) -> str:
+        return self._arn("logs", f"log-group:{log_group}")
+
+    def parameter_arn(self, name: str) -> str:
+        """Parameter names begin with the slash that the ARN has anyway."""
+        return self._arn("ssm", f"parameter{name}")
 
     # --- Amazon Personalize: names and ARNs of one generation
 
@@ -133,6 +203,10 @@ class Names:
     def filter(self, name: str, digest: str, generation: int) -> str:
         """A filter's name carries a digest of its expression: a changed expression is a new filter."""
         return self._generation(f"recommender-{name}-{digest}", "flt", generation)
+
+    def import_job(self, kind: DatasetKind, digest: str, generation: int) -> str:
+        """Import jobs cannot be deleted and their names are unique: the digest of the data makes a new one."""
+        return self._generation(f"recommender-{_singular(kind)}-{digest}", "dij", generation)
 
     def personalize_arn(self, resource: str) -> str:
         """`arn:aws:personalize:REGION:ACCOUNT:RESOURCE`, e.g. for `campaign/NAME`."""
@@ -180,7 +254,19 @@ class Names:
         """Held by the training run or the deploy that works on the campaigns; exists only while held."""
         return self.parameter("lock")
 
+    @property
+    def key_parameter(self) -> str:
+        return self.parameter("kms-key/arn")
+
+    @property
+    def mapping_id_parameter(self) -> str:
+        """The id of the event source mapping from the stream to `forward_events`, a dimension of its metrics."""
+        return self.parameter("event-source-mapping/id")
+
     # --- S3 keys with a meaning
+
+    EXPORT_PREFIX: ClassVar[str] = "exports/"
+    """The only prefix of the seed bucket that Personalize may write to (dataset export jobs)."""
 
     @staticmethod
     def seed_key(kind: DatasetKind, digest: str, generation: int) -> str:

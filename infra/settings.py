@@ -14,7 +14,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from infra.naming import Names
+from infra.naming import Names, Role
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "config"
 LOCAL_ACCOUNT = "000000000000"
@@ -161,9 +161,19 @@ class Settings(_Section):
         return self
 
     @property
-    def roles(self) -> tuple[Literal["recommendation", "reranking"], ...]:
+    def roles(self) -> tuple[Role, ...]:
         """The campaigns that this environment has."""
         return ("recommendation", "reranking") if self.reranking_enabled else ("recommendation",)
+
+    def min_tps(self, role: Role) -> int:
+        """Transactions a second that the role's campaign always has."""
+        return self.min_provisioned_tps if role == "recommendation" else self.rerank_min_provisioned_tps
+
+    @property
+    def days_between_runs(self) -> float | None:
+        """Days from one scheduled training run to the next; None for a cron expression, which does not say."""
+        rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", self.schedule)
+        return int(rate[1]) * {"minute": 1 / 1440, "hour": 1 / 24, "day": 1.0}[rate[2]] if rate else None
 
     @property
     def names(self) -> Names:

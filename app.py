@@ -1,0 +1,56 @@
+"""The CDK app: `CDK_ENVIRONMENT=ENV python app.py` synthesizes the environment, without credentials or network.
+
+The only reader of environment variables in the infrastructure:
+
+- `CDK_ENVIRONMENT`: which `config/ENV.yaml` (default `dev`);
+- `ACCOUNT_ID`, `CDK_DEPLOY_REGION`: override the config's account and region;
+- `CDK_OUTDIR`: where to write (CDK's own), default `cdk.out`.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+# jsii starts Node at the first import of aws_cdk; the one from the requirements needs no installation of its own.
+_NODE = Path(sys.executable).with_name("node")
+if _NODE.is_file():
+    os.environ.setdefault("JSII_NODE", str(_NODE))
+
+import aws_cdk as cdk  # noqa: E402
+from cdk_nag import AwsSolutionsChecks  # noqa: E402
+
+from infra.application import build_stacks, read_deployment  # noqa: E402
+from infra.settings import SettingsError, load_settings  # noqa: E402
+
+ROOT = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    """Synthesize the environment that the variables name; raises SettingsError where that cannot be."""
+    settings = load_settings(
+        os.environ.get("CDK_ENVIRONMENT") or "dev",
+        account=os.environ.get("ACCOUNT_ID"),
+        region=os.environ.get("CDK_DEPLOY_REGION"),
+    )
+    # The CDK CLI hands its context over in the environment; run by itself, the app reads the file that the CLI reads.
+    context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    app = cdk.App(context=context, outdir=os.environ.get("CDK_OUTDIR") or str(ROOT / "cdk.out"))
+    keys = (
+        "generations",
+        "serving_generation",
+        "deployed_personalize",
+        "interactions_digest",
+        "items_digest",
+    )
+    deployment = read_deployment(settings, {key: app.node.try_get_context(key) for key in keys})
+    build_stacks(app, settings=settings, deployment=deployment)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    app.synth()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except SettingsError as error:
+        sys.exit(str(error))

@@ -1,0 +1,107 @@
+"""The whole CDK app of one environment: its stacks, in the order in which they are deployed."""
+
+import importlib
+import importlib.util
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import aws_cdk as cdk
+
+from infra.campaigns import CampaignsStack
+from infra.data import DataStack
+from infra.generations import Generation, recorded_generations, select_generations
+from infra.ingestion import IngestionStack
+from infra.monitoring import MonitoringStack
+from infra.naming import DATASETS, DatasetKind
+from infra.personalize import PersonalizeStack
+from infra.serving import ServingStack
+from infra.settings import Settings, SettingsError
+
+TAG_EXCLUDED = ["AWS::Personalize::*"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """Which generations a synthesis holds, and which of them serves."""
+
+    generations: tuple[Generation, ...]
+    serving: Generation
+
+
+def read_deployment(settings: Settings, context: Mapping[str, str | None]) -> Deployment:
+    """What the context keys ask for; without them, the config's generation alone.
+
+    - `generations`: numbers of the generations that exist, e.g. `1,2`;
+    - `serving_generation`: the one that the serving functions ask;
+    - `deployed_personalize`: file with the template of the deployed personalize stack, which records the others;
+    - `interactions_digest`, `items_digest`: the seed's digests, where `seed_data/` is not to be read.
+
+    Raises SettingsError naming the key, its value and what is allowed.
+    """
+    digests: dict[DatasetKind, str] = {kind: value for kind in DATASETS if (value := context.get(f"{kind}_digest"))}
+    deployed = context.get("deployed_personalize")
+    recorded = recorded_generations(Path(deployed)) if deployed else {}
+    numbers = _numbers("generations", context.get("generations") or str(settings.generation))
+    generations = select_generations(Generation.of(settings, digests=digests), numbers, recorded)
+    (serving_number,) = _numbers(
+        "serving_generation", context.get("serving_generation") or str(settings.generation), at_most=1
+    )
+    by_number = {generation.number: generation for generation in generations}
+    if serving_number not in by_number:
+        raise SettingsError(
+            f"context serving_generation is {serving_number}, which is none of the generations"
+            f" {', '.join(map(str, by_number))}"
+        )
+    return Deployment(generations=generations, serving=by_number[serving_number])
+
+
+def build_stacks(app: cdk.App, *, settings: Settings, deployment: Deployment) -> dict[str, cdk.Stack]:
+    """The stacks of the environment by their short names (`data`, `personalize`, ...)."""
+    names = settings.names
+    env = cdk.Environment(account=settings.account, region=settings.region)
+    generations = deployment.generations
+    stacks: dict[str, cdk.Stack] = {
+        "data": DataStack(app, names.stack("data"), settings=settings, env=env),
+        "personalize": PersonalizeStack(
+            app, names.stack("personalize"), settings=settings, generations=generations, env=env
+        ),
+        "ingestion": IngestionStack(app, names.stack("ingestion"), settings=settings, generations=generations, env=env),
+        **_training(app, settings, env),
+        "campaigns": CampaignsStack(app, names.stack("campaigns"), settings=settings, generations=generations, env=env),
+        "serving": ServingStack(app, names.stack("serving"), settings=settings, generation=deployment.serving, env=env),
+        "monitoring": MonitoringStack(
+            app,
+            names.stack("monitoring"),
+            settings=settings,
+            generations=generations,
+            serving=deployment.serving,
+            env=env,
+        ),
+    }
+    _order(list(stacks.values()))
+    cdk.Tags.of(app).add("environment", settings.environment, exclude_resource_types=TAG_EXCLUDED)
+    return stacks
+
+
+def _training(app: cdk.App, settings: Settings, env: cdk.Environment) -> dict[str, cdk.Stack]:
+    # The training stack is not built yet.
+    if importlib.util.find_spec("infra.training") is None:
+        return {}
+    module = importlib.import_module("infra.training")
+    return {"training": module.TrainingStack(app, settings.names.stack("training"), settings=settings, env=env)}
+
+
+def _order(stacks: Sequence[cdk.Stack]) -> None:
+    """Each stack after the one before it: they refer to one another by name, which the CDK CLI cannot see."""
+    for earlier, later in itertools.pairwise(stacks):
+        later.add_stack_dependency(earlier)
+
+
+def _numbers(key: str, text: str, *, at_most: int = 999) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() and 1 <= int(part) <= 999 for part in parts) or len(parts) > at_most:
+        allowed = "one number" if at_most == 1 else "numbers separated by commas"
+        raise SettingsError(f"context {key} is {text!r}; it must be {allowed} from 1 to 999")
+    return [int(part) for part in parts]
