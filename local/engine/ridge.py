@@ -50,7 +50,8 @@ class NextItemRidge:
         gram = (weighted @ inputs).toarray()
         gram[np.diag_indices_from(gram)] += ridge
         solved = linalg.solve(gram, (weighted @ outputs).toarray(), assume_a="pos", overwrite_a=True, overwrite_b=True)
-        return cls(tau, reach, head, solved.astype(np.float32))
+        # In rows: a sparse product would copy columns first, at every request.
+        return cls(tau, reach, head, np.ascontiguousarray(solved, dtype=np.float32))
 
     def follow(self, rows: sparse.csr_matrix, attributes: sparse.csr_matrix) -> tuple[Float32, Float32]:
         """How likely each item and each attribute comes next: shapes [q, n_items] and [q, m].

@@ -1,0 +1,124 @@
+"""Derive the catalogue's table of real animals from the shelter's outcome records.
+
+`python -m seed_data.derive --outcomes FILE` reads the Austin Animal Center's open outcome records (CSV, one row an
+outcome) and writes `seed_data/animals.csv`: species, breed, size, age band and how many outcomes had them. It is run
+once; the table is what the project ships.
+
+The records hold species, breed, age and sex, but no size. Size is **assumed**: from the adult weights that
+`breed_weights.csv` declares (a written table, by breed), the mean of both for a cross, a little more for males and less
+for females, cut into five bands.
+"""
+
+import argparse
+import csv
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+FOLDER = Path(__file__).resolve().parent
+ANIMALS = FOLDER / "animals.csv"
+WEIGHTS = FOLDER / "breed_weights.csv"
+
+SPECIES = {"Cat": "1", "Dog": "2"}
+AGE_LIMITS_WEEKS = (26, 78, 182, 417)
+"""Bands 1..5: under half a year, a year and a half, three and a half, eight years, and older."""
+SIZE_LIMITS_KILOGRAMS = {"1": (3.5, 4.25, 5.0, 6.0), "2": (5.0, 11.0, 20.0, 32.0)}
+"""Bands 1..5, cats and dogs apart."""
+_SEX_FACTOR = {"Male": 1.08, "Female": 0.92}
+
+
+class Group(NamedTuple):
+    """What is recommended: all animals of one species, breed, size and age band."""
+
+    species: str
+    breed: str
+    size: str
+    age: str
+
+    @property
+    def item_id(self) -> str:
+        """The group's ITEM_ID, e.g. `2-Saint Bernard-5-2`."""
+        return "-".join(self)
+
+    @classmethod
+    def parse(cls, item_id: str) -> "Group":
+        """The group of an ITEM_ID: first field the species, last two size and age, all between is the breed."""
+        species, rest = item_id.split("-", 1)
+        breed, size, age = rest.rsplit("-", 2)
+        return cls(species, breed, size, age)
+
+
+class Breed(NamedTuple):
+    """A breed as the site names it, with the adult weight assumed for it."""
+
+    name: str
+    kilograms: float
+
+
+def read_breeds(path: Path = WEIGHTS) -> dict[tuple[str, str], Breed]:
+    """The breeds by species and the name that the records give them."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return {
+            (row["species"], row["recorded"]): Breed(row["breed"], float(row["kilograms"]))
+            for row in csv.DictReader(file)
+        }
+
+
+def parents(recorded: str, species: str, breeds: Mapping[tuple[str, str], Breed]) -> list[Breed]:
+    """The breeds that a record names: one, or both of a cross (`Boxer/Pit Bull`); ValueError for an unknown one.
+
+    A slash may also be part of a name (`Black/Tan Hound`): the longest known name wins.
+    """
+    rest = recorded.removesuffix(" Mix")
+    found: list[Breed] = []
+    while rest:
+        names = [name for kind, name in breeds if kind == species and (rest == name or rest.startswith(f"{name}/"))]
+        if not names:
+            raise ValueError(f"breed {rest!r} of {recorded!r} is not in {WEIGHTS.name}")
+        name = max(names, key=len)
+        found.append(breeds[species, name])
+        rest = rest[len(name) + 1 :]
+    return found
+
+
+def groups_of(record: Mapping[str, str], breeds: Mapping[tuple[str, str], Breed]) -> set[Group]:
+    """The groups under which a site lists the animal of one outcome: a cross is found under both its breeds.
+
+    Empty for species other than cats and dogs, and for records whose breed is not known.
+    """
+    species = SPECIES.get(record["animal_type"])
+    if species is None or "Unknown" in record["breed"]:
+        return set()
+    of_animal = parents(record["breed"], species, breeds)
+    kilograms = sum(breed.kilograms for breed in of_animal) / len(of_animal)
+    kilograms *= _SEX_FACTOR.get(record["sex_upon_outcome"].split(" ")[-1], 1.0)
+    size = 1 + bisect_right(SIZE_LIMITS_KILOGRAMS[species], kilograms)
+    age = 1 + bisect_right(AGE_LIMITS_WEEKS, float(record["age_upon_outcome_in_weeks"]))
+    return {Group(species, breed.name, str(size), str(age)) for breed in of_animal}
+
+
+def count_groups(records: Iterable[Mapping[str, str]]) -> Counter[Group]:
+    """How many listings each group had."""
+    breeds = read_breeds()
+    return Counter(group for record in records for group in groups_of(record, breeds))
+
+
+def main() -> None:
+    """Write the table of real animals."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--outcomes", type=Path, required=True, help="the shelter's outcome records, a CSV file")
+    parser.add_argument("--out", type=Path, default=ANIMALS, help="where to write (default: %(default)s)")
+    arguments = parser.parse_args()
+    with arguments.outcomes.open(encoding="utf-8", newline="") as file:
+        counts = count_groups(csv.DictReader(file))
+    with arguments.out.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow([*Group._fields, "listings"])
+        writer.writerows([*group, count] for group, count in sorted(counts.items()))
+    print(f"{arguments.out}: {len(counts)} groups, {sum(counts.values())} listings")
+
+
+if __name__ == "__main__":
+    main()
