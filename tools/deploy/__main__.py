@@ -1,0 +1,158 @@
+"""`./deploy.sh ENV`: deploys the recommender to AWS or to this computer, shows it, or takes it away."""
+
+import fcntl
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from rich.console import Console
+from rich.markup import escape
+
+from infra.settings import CONFIG_FOLDER, SettingsError
+from tools.connection import STATE_VARIABLE, Connection, NotConnectedError, connect, state_folder
+from tools.deploy.cdk import REPOSITORY
+from tools.deploy.confirm import Confirm
+from tools.deploy.errors import DeployError, UsageError
+from tools.deploy.run import Deployment
+from tools.deploy.show import Display
+
+INTERRUPTED = 130
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(help=__doc__)
+def deploy(
+    environment: Annotated[
+        str,
+        typer.Argument(metavar="ENV", help="local, or one that config/ENV.yaml describes.", envvar="CDK_ENVIRONMENT"),
+    ] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")] = False,
+    destroy: Annotated[bool, typer.Option("--destroy", help="Take the environment away, after asking.")] = False,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="With --destroy: the archive of a protected environment too.")
+    ] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the first training and end.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    state: Annotated[Path | None, typer.Option("--state", help="State folder of the local cloud.")] = None,
+) -> None:
+    """Checks the command line, then does what it says."""
+    if not environment:
+        raise UsageError(f"say which environment: ./deploy.sh ENV, ENV being one of {_environments()}")
+    if purge and not destroy:
+        raise UsageError("--purge goes with --destroy")
+    if dry_run and (destroy or no_wait):
+        raise UsageError("--dry-run shows a deploy; it goes with neither --destroy nor --no-wait")
+    if state is not None:
+        os.environ[STATE_VARIABLE] = str(state.resolve())
+    display = Display(Console(highlight=False))
+    connection = connect(environment)
+    reachable = _reach(connection, display, start=not dry_run)
+    output = (state_folder() if connection.is_local else REPOSITORY / "cdk.out") / "deploy" / environment
+    confirm = Confirm(display, yes=yes, is_local=connection.is_local, interactive=sys.stdin.isatty())
+    with _alone(output, environment):
+        deployment = Deployment(connection, display, output)
+        if dry_run:
+            deployment.dry_run(reachable=reachable)
+        elif destroy:
+            deployment.destroy(purge=purge, confirm=confirm)
+        else:
+            deployment.deploy(wait=not no_wait, confirm=confirm)
+
+
+def main() -> int:
+    """Runs the command line. Returns its exit code.
+
+    0 done; 1 failed; 2 cannot be used so; 3 the gate held a model back; 130 interrupted. Every one but 0 comes with a
+    message that says what to do.
+    """
+    # A terminated deploy cleans up as an interrupted one does: it ends the CDK and releases the lock.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        app(standalone_mode=False)
+    except DeployError as error:
+        return _fail(str(error), error.exit_code)
+    except (SettingsError, NotConnectedError) as error:
+        return _fail(str(error), UsageError.exit_code)
+    except typer.Exit as error:
+        return error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        return _fail("interrupted; start it again to go on from here", INTERRUPTED)
+    except (ClientError, BotoCoreError) as error:
+        return _fail(f"AWS refused or could not be reached: {error}", 1)
+    except Exception as error:
+        # Click's own errors (an unknown option) are not part of typer's public names.
+        if type(error).__module__.startswith(("click.", "typer.")) and hasattr(error, "format_message"):
+            return _fail(str(error.format_message()), UsageError.exit_code)
+        raise
+    return 0
+
+
+def _reach(connection: Connection, display: Display, *, start: bool) -> bool:
+    """Makes sure that the environment answers; False where a local cloud is down and is not to be started."""
+    if connection.is_local:
+        if not start:
+            return _is_up(connection)
+        with display.stage("Starting the local cloud"):
+            command = [sys.executable, "-m", "local.cloud", "up", "--state", str(connection.state)]
+            started = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+            if started.returncode:
+                raise DeployError(f"the local cloud did not start:\n{(started.stderr or started.stdout).strip()}")
+        return True
+    settings = connection.settings
+    with display.stage("Checking the credentials") as result:
+        try:
+            account = connection.client("sts").get_caller_identity()["Account"]
+        except NoCredentialsError as error:
+            raise DeployError(
+                f"no AWS credentials for {settings.environment}: set AWS_PROFILE, or log in with `aws sso login`"
+            ) from error
+        except (ClientError, BotoCoreError) as error:
+            raise DeployError(f"the AWS credentials for {settings.environment} do not work: {error}") from error
+        if account != settings.account:
+            raise UsageError(
+                f"the credentials belong to account {account}, but {settings.environment} is to be in"
+                f" {settings.account}: set ACCOUNT_ID={account}, or `account` in config/{settings.environment}.yaml"
+            )
+        result.text = f"account {account}, {settings.region}"
+    return True
+
+
+def _is_up(connection: Connection) -> bool:
+    try:
+        connection.client("sts").get_caller_identity()
+    except (NotConnectedError, BotoCoreError):
+        return False
+    return True
+
+
+@contextmanager
+def _alone(output: Path, environment: str) -> Iterator[None]:
+    """Lets one deploy of the environment at a time work in `output`."""
+    output.mkdir(parents=True, exist_ok=True)
+    with (output / "running").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise DeployError(f"another ./deploy.sh {environment} is running here; wait until it has ended") from error
+        yield
+
+
+def _environments() -> str:
+    return ", ".join(sorted(re.sub(r"\.yaml$", "", path.name) for path in CONFIG_FOLDER.glob("*.yaml")))
+
+
+def _fail(message: str, code: int) -> int:
+    Console(stderr=True, highlight=False).print(f"[red]error:[/red] {escape(message)}", soft_wrap=True)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

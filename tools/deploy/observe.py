@@ -1,0 +1,137 @@
+"""What stands of an environment, as its deploy finds it: stacks, ledgers, and the generation that serves."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from botocore.exceptions import ClientError
+
+from infra.naming import ALIAS, EMPTY_LEDGER, ROLES, STACKS, Names, Role
+from tools.connection import Connection
+from tools.deploy.errors import DeployError
+from tools.deploy.waiting import poll
+
+_STACK_PATIENCE_SECONDS = 3 * 3600
+_LEDGER = re.compile(r"personalize/(?P<role>\w+)/solution/version/arn(?:/g(?P<generation>\d+))?")
+_CAMPAIGN_VARIABLE = "CAMPAIGN_ARN"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One look at an environment.
+
+    A generation exists from the creation of its first ledger, which precedes its resources, to the deletion of its
+    last, which follows theirs.
+    """
+
+    stacks: Mapping[str, str]
+    """CloudFormation status of each stack that stands, by its short name (`data`, `personalize`...)."""
+    ledgers: Mapping[tuple[Role, int], str]
+    """Solution version ARN or `none`, by role and generation."""
+    serving: int | None
+    """The generation that the serving functions call; None before they stand."""
+
+    @property
+    def generations(self) -> frozenset[int]:
+        return frozenset(generation for _, generation in self.ledgers)
+
+    @property
+    def is_new(self) -> bool:
+        return not self.stacks and not self.ledgers
+
+    def promoted(self, role: Role, generation: int) -> bool:
+        """Whether a model of the role was promoted in the generation."""
+        return self.ledgers.get((role, generation), EMPTY_LEDGER) != EMPTY_LEDGER
+
+    def is_complete(self, roles: tuple[Role, ...], generation: int) -> bool:
+        return all(self.promoted(role, generation) for role in roles)
+
+
+def observe(connection: Connection) -> Observed:
+    """Looks at the environment. Changes nothing."""
+    ledgers = read_ledgers(connection.client("ssm"), connection.settings.names)
+    return Observed(
+        stacks=stack_statuses(connection.client("cloudformation"), connection.settings.names),
+        ledgers=ledgers,
+        serving=_serving_generation(connection, {generation for _, generation in ledgers}),
+    )
+
+
+def read_ledgers(ssm: Any, names: Names) -> dict[tuple[Role, int], str]:
+    """Every ledger of the environment, whatever its generation."""
+    prefix = names.parameter("")
+    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=names.parameter("personalize"), Recursive=True)
+    ledgers: dict[tuple[Role, int], str] = {}
+    for page in pages:
+        for parameter in page["Parameters"]:
+            match = _LEDGER.fullmatch(parameter["Name"].removeprefix(prefix))
+            if match and match["role"] in ROLES:
+                ledgers[cast(Role, match["role"]), int(match["generation"] or 1)] = parameter["Value"]
+    return ledgers
+
+
+def stack_statuses(cloudformation: Any, names: Names) -> dict[str, str]:
+    """The status of each stack of the environment that stands, by its short name."""
+    statuses = {stack: stack_status(cloudformation, names.stack(stack)) for stack in STACKS}
+    return {stack: status for stack, status in statuses.items() if status is not None}
+
+
+def stack_status(cloudformation: Any, name: str) -> str | None:
+    """The CloudFormation status of the stack `name`, or None where it does not stand.
+
+    A stack in REVIEW_IN_PROGRESS is a change set that nobody executed: it holds nothing and counts as absent.
+    """
+    try:
+        found = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ValidationError" and "does not exist" in str(error):
+            return None
+        raise
+    status = str(found[0]["StackStatus"]) if found else "DELETE_COMPLETE"
+    return None if status in ("DELETE_COMPLETE", "REVIEW_IN_PROGRESS") else status
+
+
+def wait_until_settled(connection: Connection, progress: Callable[[str], None]) -> None:
+    """Waits for every stack that CloudFormation is still working on, e.g. after an interrupted deploy.
+
+    Raises DeployError for a stack in a state that CloudFormation itself cannot leave.
+    """
+    cloudformation, names = connection.client("cloudformation"), connection.settings.names
+
+    def working() -> bool:
+        busy = {
+            stack: status
+            for stack, status in stack_statuses(cloudformation, names).items()
+            if status.endswith("_IN_PROGRESS")
+        }
+        if busy:
+            progress("waiting for " + ", ".join(f"{stack} ({status})" for stack, status in busy.items()))
+        return bool(busy)
+
+    poll(
+        lambda: not working(),
+        every_seconds=0.5 if connection.is_local else 10,
+        for_seconds=_STACK_PATIENCE_SECONDS,
+        otherwise="CloudFormation still works on a stack after three hours; look at it in the console",
+    )
+    for stack, status in stack_statuses(cloudformation, names).items():
+        if status == "UPDATE_ROLLBACK_FAILED":
+            raise DeployError(
+                f"{names.stack(stack)} is in {status}: CloudFormation could not put it back. Mend what its last events"
+                f" name, then `aws cloudformation continue-update-rollback --stack-name {names.stack(stack)}`"
+            )
+
+
+def _serving_generation(connection: Connection, generations: set[int]) -> int | None:
+    """The generation whose campaign `recommend` calls, read from the function itself."""
+    names = connection.settings.names
+    functions = connection.client("lambda")
+    try:
+        configuration = functions.get_function_configuration(FunctionName=names.function("recommend"), Qualifier=ALIAS)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return None
+        raise
+    campaign = configuration.get("Environment", {}).get("Variables", {}).get(_CAMPAIGN_VARIABLE)
+    return next((g for g in generations if names.campaign_arn("recommendation", g) == campaign), None)

@@ -1,0 +1,181 @@
+"""Taking an environment away: everything that bills, in an order in which nothing blocks anything.
+
+In a protected environment the archive and the key that reads it are kept unless `purge` is said.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from infra.naming import STACKS, Bucket
+from tools.connection import Connection
+from tools.deploy import leftovers, lock
+from tools.deploy.errors import DeployError
+from tools.deploy.ledger import delete_parameters
+from tools.deploy.observe import observe, stack_status
+from tools.deploy.training import running_training
+from tools.deploy.waiting import poll
+
+_BUCKETS: tuple[Bucket, ...] = ("archive", "seed", "quarantine", "access-logs")
+_ORDER = (("campaigns", "training", "serving", "monitoring", "ingestion"), ("personalize",), ("data",))
+"""Stacks that go side by side, one group after the other."""
+_PATIENCE_SECONDS = 3 * 3600
+_KEY_WINDOW_DAYS = 7
+_TOOLKIT = "CDKToolkit"
+
+
+def stop_training(connection: Connection, progress: Callable[[str], None]) -> None:
+    """Ends the training run that is under way, if any, and the solution versions that are being made."""
+    functions = connection.client("stepfunctions")
+    try:
+        running = running_training(connection)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "StateMachineDoesNotExist":
+            raise
+        running = None
+    if running:
+        progress("stopping the training run")
+        functions.stop_execution(executionArn=running, error="Removed", cause="The environment is being removed")
+    leftovers.stop_trainings(connection, progress)
+
+
+def remove_stacks(connection: Connection, *, keep_archive: bool, progress: Callable[[str], None]) -> None:
+    """Deletes every stack, the campaigns first, under the lock. Raises DeployError with CloudFormation's reasons."""
+    with lock.held(connection, progress):
+        for group in _ORDER:
+            if group == ("data",):
+                for bucket in _emptied(keep_archive):
+                    progress(f"emptying the {bucket} bucket")
+                    empty_bucket(connection.client("s3"), connection.settings.names.bucket(bucket))
+            _delete_stacks(connection, [connection.settings.names.stack(stack) for stack in group], progress)
+
+
+def remove_rest(connection: Connection, *, keep_archive: bool, progress: Callable[[str], None]) -> list[str]:
+    """Removes what belongs to no stack or was retained by one; returns what is kept, a line each."""
+    settings, names = connection.settings, connection.settings.names
+    ledgers = [names.ledger(role, generation) for role, generation in observe(connection).ledgers]
+    delete_parameters(connection, [*ledgers, names.lock, lock.claim_parameter(names.lock)])
+    left = leftovers.personalize_resources(connection)
+    leftovers.delete_resources(connection, left, progress)
+    s3 = connection.client("s3")
+    for bucket in _emptied(keep_archive):
+        _delete_bucket(s3, names.bucket(bucket))
+    kept = []
+    if keep_archive and _exists(s3, names.bucket("archive")):
+        kept.append(f"bucket {names.bucket('archive')} (storage)")
+        kept.append(
+            f"the key that its objects are encrypted with (about $1 a month); {settings.environment} is protected"
+        )
+    if connection.is_local:
+        # On AWS the toolkit serves every CDK app of the account; here it is ours alone.
+        toolkit = f"cdk-hnb659fds-assets-{names.account}-{names.region}"
+        empty_bucket(s3, toolkit)
+        _delete_stacks(connection, [_TOOLKIT], progress)
+        _delete_bucket(s3, toolkit)
+    return kept
+
+
+def key_arn(connection: Connection) -> str | None:
+    """The ARN of the environment's key, while its parameter stands."""
+    try:
+        parameter = connection.client("ssm").get_parameter(Name=connection.settings.names.key_parameter)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("ParameterNotFound", "ParameterNotFoundException"):
+            return None
+        raise
+    return str(parameter["Parameter"]["Value"])
+
+
+def delete_key(connection: Connection, arn: str) -> None:
+    """Schedules the deletion of a key that its stack retained; what it encrypted cannot be read afterwards."""
+    kms = connection.client("kms")
+    if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] != "PendingDeletion":
+        kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=_KEY_WINDOW_DAYS)
+
+
+def check_removed(connection: Connection) -> None:
+    """Looks whether anything that bills is left. Raises DeployError naming it."""
+    names = connection.settings.names
+    cloudformation = connection.client("cloudformation")
+    left = [names.stack(stack) for stack in STACKS if stack_status(cloudformation, names.stack(stack))]
+    left += [f"{kind.name} {arn}" for kind, arn in leftovers.personalize_resources(connection)]
+    if left:
+        raise DeployError("these are left; run the removal again:\n" + "\n".join(f"  {name}" for name in left))
+
+
+def empty_bucket(s3: Any, bucket: str) -> int:
+    """Deletes every version of every object; returns how many. A bucket that is not there is empty."""
+    deleted = 0
+    try:
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            objects = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
+            if objects:  # a page holds 1,000 at most, which is what DeleteObjects takes
+                answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+                if errors := answer.get("Errors"):
+                    raise DeployError(f"{bucket}/{errors[0]['Key']} cannot be deleted: {errors[0].get('Message')}")
+                deleted += len(objects)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucket":
+            raise
+    return deleted
+
+
+def _emptied(keep_archive: bool) -> tuple[Bucket, ...]:
+    return tuple(bucket for bucket in _BUCKETS if not (keep_archive and bucket == "archive"))
+
+
+def _exists(s3: Any, bucket: str) -> bool:
+    try:
+        s3.head_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("404", "NoSuchBucket"):
+            return False
+        raise
+    return True
+
+
+def _delete_bucket(s3: Any, bucket: str) -> None:
+    """Deletes a bucket that its stack left, with all that is in it."""
+    if _exists(s3, bucket):
+        empty_bucket(s3, bucket)
+        s3.delete_bucket(Bucket=bucket)
+
+
+def _delete_stacks(connection: Connection, names: Sequence[str], progress: Callable[[str], None]) -> None:
+    cloudformation = connection.client("cloudformation")
+    for name in names:
+        if stack_status(cloudformation, name) is None:
+            continue
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        if stack.get("EnableTerminationProtection"):
+            cloudformation.update_termination_protection(EnableTerminationProtection=False, StackName=name)
+        cloudformation.delete_stack(StackName=name)
+
+    def settled() -> bool:
+        statuses = {name: stack_status(cloudformation, name) for name in names}
+        busy = {name: status for name, status in statuses.items() if status and status != "DELETE_FAILED"}
+        if busy:
+            progress("deleting " + ", ".join(name.partition("-pets-")[2] or name for name in busy))
+        return not busy
+
+    poll(
+        settled,
+        every_seconds=0.3 if connection.is_local else 5,
+        for_seconds=_PATIENCE_SECONDS,
+        otherwise="CloudFormation still deletes after three hours; look at it in the console",
+    )
+    failed = [name for name in names if stack_status(cloudformation, name)]
+    if failed:
+        reasons = "\n".join(_reasons(cloudformation, failed))
+        raise DeployError(f"CloudFormation could not delete {', '.join(failed)}:\n{reasons}")
+
+
+def _reasons(cloudformation: Any, stacks: Iterable[str]) -> list[str]:
+    return [
+        f"  {stack}: {event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
+        for stack in stacks
+        for event in cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
+        if event["ResourceStatus"] == "DELETE_FAILED"
+    ]

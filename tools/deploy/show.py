@@ -1,0 +1,88 @@
+"""What a deploy shows: its stages with their times, a progress line, and the summary at the end."""
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.console import Console
+from rich.markup import escape
+from rich.status import Status
+from rich.table import Table
+
+from tools.deploy.costs import Cost, total
+
+
+class Display:
+    """Writes to a terminal with a moving progress line, to anything else one line for each change."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._status: Status | None = None
+        self._stage = ""
+        self._said = ""
+
+    @contextlib.contextmanager
+    def stage(self, name: str) -> Iterator["Result"]:
+        """Shows the stage and, when the block ends well, its time and `result.text`."""
+        started, result = time.monotonic(), Result()
+        self._stage, self._said = name, ""
+        with self.console.status(f"{name} ...") as self._status:
+            try:
+                yield result
+            except BaseException:
+                self._line("[red]✗[/red]", name, time.monotonic() - started, "")
+                raise
+            finally:
+                self._status, self._stage = None, ""
+        self._line("[green]✓[/green]", name, time.monotonic() - started, result.text)
+
+    def progress(self, text: str) -> None:
+        """Says where the stage is."""
+        if self._status is not None and self.console.is_terminal:
+            self._status.update(f"{self._stage}: {escape(text)}")
+        elif text != self._said:
+            self.console.print(f"    {escape(text)}", highlight=False)
+        self._said = text
+
+    def say(self, text: str) -> None:
+        self.console.print(escape(text), highlight=False)
+
+    def _line(self, mark: str, name: str, seconds: float, text: str) -> None:
+        detail = f"  [dim]{escape(text)}[/dim]" if text else ""
+        self.console.print(f"{mark} {escape(name):<44}[dim]{_duration(seconds):>9}[/dim]{detail}", highlight=False)
+
+    def costs(self, environment: str, costs: Sequence[Cost], budget: float, *, simulated: bool) -> None:
+        """The bill of a month without a visitor; for the local cloud, what it would be on AWS."""
+        where = f"What {environment} would cost on AWS" if simulated else f"What {environment} costs"
+        table = Table("", "USD a month", "how", box=None, pad_edge=False, title=f"{where}, without a visitor")
+        table.title_justify, table.title_style = "left", "bold"
+        table.columns[1].justify = "right"
+        for cost in costs:
+            dollars = "unknown" if cost.dollars is None else f"{cost.dollars:,.2f}"
+            table.add_row(escape(cost.item), dollars, escape(cost.basis), style="bold" if cost is costs[0] else None)
+        known = total(costs)
+        unknown = [cost.item for cost in costs if cost.dollars is None]
+        left_out = f" (without {', '.join(unknown).lower()})" if unknown else ""
+        table.add_row(
+            "Together", f"{known:,.2f}", f"what is known{left_out}; your budget is {budget:,.2f}", style="bold"
+        )
+        self.console.print(table, highlight=False)
+        if simulated:
+            self.console.print("Here it costs nothing.", highlight=False)
+
+    def summary(self, title: str, rows: Mapping[str, str]) -> None:
+        """A block of names and values."""
+        self.console.print(f"\n[bold]{escape(title)}[/bold]", highlight=False)
+        width = max(map(len, rows), default=0)
+        for name, value in rows.items():
+            self.console.print(f"  {escape(name):<{width}}  {escape(value)}", highlight=False, soft_wrap=True)
+
+
+class Result:
+    """What a stage has to say at its end."""
+
+    text = ""
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{int(seconds // 60)} min {int(seconds % 60)} s"
