@@ -157,6 +157,17 @@ class Names:
     def state_machine_arn(self) -> str:
         return self._arn("states", f"stateMachine:{self.state_machine}")
 
+    def execution_arn(self, name: str) -> str:
+        """An execution of the training state machine."""
+        return self._arn("states", f"execution:{self.state_machine}:{name}")
+
+    def rule(self, name: str) -> str:
+        """An EventBridge rule's name."""
+        return self._name(f"recommender-{name}", "evt")
+
+    def rule_arn(self, name: str) -> str:
+        return self._arn("events", f"rule/{self.rule(name)}")
+
     def bucket_arn(self, purpose: Bucket) -> str:
         return f"arn:{self.partition}:s3:::{self.bucket(purpose)}"
 
@@ -263,7 +274,15 @@ class Names:
         """The id of the event source mapping from the stream to `forward_events`, a dimension of its metrics."""
         return self.parameter("event-source-mapping/id")
 
+    @property
+    def takeover(self) -> str:
+        """Made by the run that takes the lock over from a holder that no longer runs, and gone when it has."""
+        return f"{self.lock}-takeover"
+
     # --- S3 keys with a meaning
+
+    RUNS_PREFIX: ClassVar[str] = "runs/"
+    """Where the seed bucket holds the record of every training run, by day."""
 
     EXPORT_PREFIX: ClassVar[str] = "exports/"
     """The only prefix of the seed bucket that Personalize may write to (dataset export jobs)."""
