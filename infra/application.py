@@ -1,9 +1,6 @@
 """The whole CDK app of one environment: its stacks, in the order in which they are deployed."""
 
-import importlib
-import importlib.util
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +15,20 @@ from infra.naming import DATASETS, DatasetKind
 from infra.personalize import PersonalizeStack
 from infra.serving import ServingStack
 from infra.settings import Settings, SettingsError
+from infra.training import TrainingStack
 
 TAG_EXCLUDED = ["AWS::Personalize::*"]
+"""A changed tag would replace the resource."""
+
+DEPENDENCIES: Mapping[str, tuple[str, ...]] = {
+    "personalize": ("data",),
+    "ingestion": ("data", "personalize"),
+    "training": ("data", "personalize"),
+    "campaigns": ("personalize",),
+    "serving": ("data",),
+    "monitoring": ("ingestion", "training"),
+}
+"""Which stacks must stand before a stack can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +77,7 @@ def build_stacks(app: cdk.App, *, settings: Settings, deployment: Deployment) ->
             app, names.stack("personalize"), settings=settings, generations=generations, env=env
         ),
         "ingestion": IngestionStack(app, names.stack("ingestion"), settings=settings, generations=generations, env=env),
-        **_training(app, settings, env),
+        "training": TrainingStack(app, names.stack("training"), settings=settings, env=env),
         "campaigns": CampaignsStack(app, names.stack("campaigns"), settings=settings, generations=generations, env=env),
         "serving": ServingStack(app, names.stack("serving"), settings=settings, generation=deployment.serving, env=env),
         "monitoring": MonitoringStack(
@@ -80,23 +89,16 @@ def build_stacks(app: cdk.App, *, settings: Settings, deployment: Deployment) ->
             env=env,
         ),
     }
-    _order(list(stacks.values()))
+    _order(stacks)
     cdk.Tags.of(app).add("environment", settings.environment, exclude_resource_types=TAG_EXCLUDED)
     return stacks
 
 
-def _training(app: cdk.App, settings: Settings, env: cdk.Environment) -> dict[str, cdk.Stack]:
-    # The training stack is not built yet.
-    if importlib.util.find_spec("infra.training") is None:
-        return {}
-    module = importlib.import_module("infra.training")
-    return {"training": module.TrainingStack(app, settings.names.stack("training"), settings=settings, env=env)}
-
-
-def _order(stacks: Sequence[cdk.Stack]) -> None:
-    """Each stack after the one before it: they refer to one another by name, which the CDK CLI cannot see."""
-    for earlier, later in itertools.pairwise(stacks):
-        later.add_stack_dependency(earlier)
+def _order(stacks: Mapping[str, cdk.Stack]) -> None:
+    """State who needs whom: the stacks refer to one another by name, which the CDK CLI cannot see."""
+    for later, earlier in DEPENDENCIES.items():
+        for name in earlier:
+            stacks[later].add_stack_dependency(stacks[name])
 
 
 def _numbers(key: str, text: str, *, at_most: int = 999) -> list[int]:

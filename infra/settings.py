@@ -3,6 +3,9 @@
 Unknown keys, missing keys and values out of range end in one `SettingsError` that names file, key, value and what is
 allowed. Keys are camelCase as in the published reference's config; attributes are snake_case. This module knows no AWS
 service and needs no credentials: the CDK app, `deploy.sh` and the tools read the same model.
+
+Each field's `description` is what `docs/configuration.md` says of the key; `allowed` says in words what a pattern or a
+validator takes.
 """
 
 import re
@@ -13,7 +16,10 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
 
+from infra.allowed import allowed_values
 from infra.naming import Names, Role
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "config"
@@ -28,26 +34,52 @@ class SettingsError(ValueError):
     """A config file that cannot be used; the message names file, key, value and what is allowed."""
 
 
+def _key(description: str, *, allowed: str | None = None, **constraints: Any) -> Any:
+    """A field with its line in `docs/configuration.md`."""
+    extra: JsonDict | None = {"allowed": allowed} if allowed else None
+    return Field(description=description, json_schema_extra=extra, **constraints)
+
+
+def _words(allowed: str, **constraints: Any) -> FieldInfo:
+    """A constraint on a value inside a list or mapping, with what it takes in words."""
+    field: FieldInfo = Field(json_schema_extra={"allowed": allowed}, **constraints)
+    return field
+
+
 def _one_of_log_retentions(days: int) -> int:
     if days not in LOG_RETENTION_DAYS:
-        raise ValueError(f"must be one of {', '.join(map(str, LOG_RETENTION_DAYS))}")
+        raise ValueError("not a retention of CloudWatch Logs")
     return days
 
 
 def _schedule(expression: str) -> str:
     # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
     if not re.fullmatch(r"rate\([1-9]\d* (minute|hour|day)s?\)|cron\([^()]+\)", expression):
-        raise ValueError("must be 'rate(N days)', 'rate(N hours)', 'rate(N minutes)' or 'cron(...)'")
+        raise ValueError("not a schedule expression")
     return expression
 
 
-def _email(address: str) -> str:
-    if not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+", address):
-        raise ValueError("must be an e-mail address")
-    return address
+def _prefix(prefix: str) -> str:
+    # https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
+    if not re.fullmatch(r"(/[A-Za-z0-9_.-]+){1,10}", prefix) or re.match(r"/(aws|ssm)", prefix, re.IGNORECASE):
+        raise ValueError("not a prefix of parameter names")
+    return prefix
 
 
-Share = Annotated[float, Field(ge=0, le=1)]
+_SUBNET = Annotated[str, _words("a subnet id", pattern=r"^subnet-[0-9a-f]+$")]
+_SECURITY_GROUP = Annotated[str, _words("a security group id", pattern=r"^sg-[0-9a-f]+$")]
+_EMAIL = Annotated[str, _words("an e-mail address", pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+_EVENT_TYPE = Annotated[str, _words("text of 1 to 256 characters", min_length=1, max_length=256)]
+_WEIGHT = Annotated[float, Field(ge=0, le=1)]
+_FILTER = Annotated[
+    str,
+    _words(
+        "1 to 20 lower-case letters, digits and hyphens, first a letter", pattern=r"^[a-z][a-z0-9-]{0,19}$"
+    ),
+]
+_EXPRESSION = Annotated[
+    str, _words("a filter expression of 1 to 2500 characters without placeholders", min_length=1, max_length=2500)
+]
 
 
 class _Section(BaseModel):
@@ -55,7 +87,8 @@ class _Section(BaseModel):
         alias_generator=to_camel,
         extra="forbid",
         frozen=True,
-        strict=False,
+        # "12" is no number and 1 is no switch: what the file says is what is meant.
+        strict=True,
         validate_default=True,
         populate_by_name=False,
     )
@@ -64,48 +97,54 @@ class _Section(BaseModel):
 class Recipes(_Section):
     """The Personalize recipes; a new recipe needs a new `generation`."""
 
-    recommendation: RecommendationRecipe
-    reranking: RerankingRecipe
-
-
-class Ingestion(_Section):
-    """The mapping from the stream to `forward_events` (limits of AWS::Lambda::EventSourceMapping)."""
-
-    batch_size: int = Field(ge=1, le=10_000)
-    batch_window_seconds: int = Field(ge=0, le=300)
-    parallelization_factor: int = Field(ge=1, le=10)
-    retry_attempts: int = Field(ge=0, le=10_000)
-    max_record_age_seconds: int = Field(ge=60, le=604_800)
+    recommendation: RecommendationRecipe = _key("Recipe of the recommendation solution.")
+    reranking: RerankingRecipe = _key("Recipe of the re-ranking solution.")
 
 
 class Retention(_Section):
     """How long things are kept."""
 
-    stream_hours: int = Field(ge=24, le=8760)
-    archive_days: int = Field(ge=1, le=3650)
-    quarantine_days: int = Field(ge=1, le=365)
-    log_days: Annotated[int, AfterValidator(_one_of_log_retentions)]
+    stream_hours: int = _key("Hours that the stream keeps events.", ge=24, le=8760)
+    archive_days: int = _key("Days that the archive keeps events.", ge=1, le=3650)
+    quarantine_days: int = _key("Days that quarantined events are kept.", ge=1, le=365)
+    log_days: Annotated[int, AfterValidator(_one_of_log_retentions)] = _key(
+        "Days that logs are kept.", allowed=f"one of {', '.join(map(str, LOG_RETENTION_DAYS))}"
+    )
+
+
+class Ingestion(_Section):
+    """The mapping from the stream to `forward_events` (limits of AWS::Lambda::EventSourceMapping)."""
+
+    batch_size: int = _key("Events that one invocation of `forward_events` gets at most.", ge=1, le=10_000)
+    batch_window_seconds: int = _key("Seconds to wait for a batch to fill.", ge=0, le=300)
+    parallelization_factor: int = _key("Batches of one shard that are forwarded side by side.", ge=1, le=10)
+    retry_attempts: int = _key("How often a failed batch is tried again before it is given up.", ge=0, le=10_000)
+    max_record_age_seconds: int = _key("Age in seconds at which an event is given up.", ge=60, le=604_800)
 
 
 class Alarms(_Section):
     """Thresholds of the alarms."""
 
-    iterator_age_seconds: int = Field(ge=1, le=604_800)
-    quarantined_per_hour: int = Field(ge=1)
-    forward_failures_per_five_minutes: int = Field(ge=1)
-    fallback_share: Share
-    latency_p99_milliseconds: int = Field(ge=1, le=30_000)
-    days_since_promotion: int = Field(ge=1, le=365)
-    campaign_idle_hours: int = Field(ge=1, le=168)
+    iterator_age_seconds: int = _key("Delay before forwarding, in seconds.", ge=1, le=604_800)
+    quarantined_per_hour: int = _key("Quarantined events in an hour.", ge=1)
+    forward_failures_per_five_minutes: int = _key("Failed forwards in five minutes, all to be retried.", ge=1)
+    fallback_share: float = _key("Share of answers that are the popular list.", ge=0, le=1)
+    latency_p99_milliseconds: int = _key("99th percentile of a serving function's duration.", ge=1, le=30_000)
+    days_since_promotion: int = _key("Days since a model was promoted.", ge=1, le=365)
+    campaign_idle_hours: int = _key("Hours without a request, or with half of the capacity unused.", ge=1, le=168)
 
 
 class Vpc(_Section):
-    """An existing VPC for the functions; its subnets need the endpoints that `docs/deployment.md` lists."""
+    """An existing VPC for the functions; `docs/configuration.md` lists the endpoints that its subnets need."""
 
-    vpc_id: str = Field(pattern=r"^vpc-[0-9a-f]+$")
-    subnet_ids: tuple[Annotated[str, Field(pattern=r"^subnet-[0-9a-f]+$")], ...] = Field(min_length=1)
-    availability_zones: tuple[str, ...] = Field(min_length=1)
-    security_group_ids: tuple[Annotated[str, Field(pattern=r"^sg-[0-9a-f]+$")], ...] = Field(min_length=1)
+    vpc_id: str = _key("The VPC.", pattern=r"^vpc-[0-9a-f]+$", allowed="a VPC id")
+    subnet_ids: tuple[_SUBNET, ...] = _key("Private subnets for the functions.", min_length=1, strict=False)
+    availability_zones: tuple[str, ...] = _key(
+        "The availability zone of each subnet, in the same order.", min_length=1, strict=False
+    )
+    security_group_ids: tuple[_SECURITY_GROUP, ...] = _key(
+        "Security groups of the functions.", min_length=1, strict=False
+    )
 
     @model_validator(mode="after")
     def _one_zone_a_subnet(self) -> Self:
@@ -117,34 +156,65 @@ class Vpc(_Section):
 class Settings(_Section):
     """All settings of one environment."""
 
-    environment: str = Field(pattern=r"^[a-z][a-z0-9]{0,9}$")
-    account: str = Field(pattern=r"^\d{12}$")
-    region: str = Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")
-    ssm_prefix: str = Field(pattern=r"^(/[A-Za-z0-9_.-]+){1,10}$")
-    generation: int = Field(ge=1, le=999)
+    environment: str = Field(
+        pattern=r"^[a-z][a-z0-9]{0,9}$",
+        json_schema_extra={"allowed": "1 to 10 lower-case letters and digits, beginning with a letter"},
+    )
+    account: str = _key(
+        "AWS account; `ACCOUNT_ID` overrides it.", pattern=r"^\d{12}$", allowed="twelve digits, in quotes"
+    )
+    region: str = _key(
+        "AWS region; `CDK_DEPLOY_REGION` overrides it.",
+        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$",
+        allowed="a region such as eu-west-1",
+    )
+    ssm_prefix: Annotated[str, AfterValidator(_prefix)] = _key(
+        "What the names of all SSM parameters begin with.",
+        allowed="one to ten parts, each a slash and letters, digits, `_`, `.` or `-`; not beginning with aws or ssm",
+    )
+    generation: int = _key(
+        "Number of the Personalize resources; raise it with every change of recipe or schema.", ge=1, le=999
+    )
     recipes: Recipes
-    reranking_enabled: bool
-    exploration_weight: Share | None = None
-    exploration_item_age_cut_off: Annotated[float, Field(ge=1)] | None = None
-    event_weights: dict[Annotated[str, Field(min_length=1, max_length=256)], Share] = Field(min_length=1, max_length=10)
-    promotion_threshold: Share
-    regression_tolerance: Share
-    coverage_floor: Share
-    popularity_baseline: bool
-    schedule: Annotated[str, AfterValidator(_schedule)]
-    min_new_events: int = Field(ge=0)
-    min_provisioned_tps: int = Field(ge=1, le=500, alias="minProvisionedTPS")
-    rerank_min_provisioned_tps: int = Field(ge=1, le=500, alias="reRankMinProvisionedTPS")
-    notification_emails: tuple[Annotated[str, AfterValidator(_email)], ...]
-    filters: dict[
-        Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")], Annotated[str, Field(min_length=1, max_length=2500)]
-    ]
+    reranking_enabled: bool = _key("Whether re-ranking is built; off, nothing of it is built or billed.")
+    exploration_weight: float | None = _key(
+        "How much the campaign explores; for the recipe aws-user-personalization only.", default=None, ge=0, le=1
+    )
+    exploration_item_age_cut_off: float | None = _key(
+        "Age in days up to which a group counts as new; for the recipe aws-user-personalization only.",
+        default=None,
+        ge=1,
+    )
+    event_weights: dict[_EVENT_TYPE, _WEIGHT] = _key(
+        "Weight of each event type in training.", min_length=1, max_length=10
+    )
+    promotion_threshold: float = _key("NDCG@5 that a model must exceed to be promoted.", ge=0, le=1)
+    regression_tolerance: float = _key("Share by which a model's NDCG@5 may fall below the serving one's.", ge=0, le=1)
+    coverage_floor: float = _key("Coverage that a model must reach to be promoted.", ge=0, le=1)
+    popularity_baseline: bool = _key("Whether a popularity model is trained too, which a model must beat.")
+    schedule: Annotated[str, AfterValidator(_schedule)] = _key(
+        "When the training state machine runs.",
+        allowed="`rate(N days)`, `rate(N hours)`, `rate(N minutes)` or `cron(...)`",
+    )
+    min_new_events: int = _key("Events since the last training below which a scheduled run trains nothing.", ge=0)
+    min_provisioned_tps: int = _key(
+        "Requests a second that the recommendation campaign always has.", ge=1, le=500, alias="minProvisionedTPS"
+    )
+    rerank_min_provisioned_tps: int = _key(
+        "Requests a second that the re-ranking campaign always has.", ge=1, le=500, alias="reRankMinProvisionedTPS"
+    )
+    notification_emails: tuple[_EMAIL, ...] = _key(
+        "Who gets the messages of training runs, alarms and the budget.", strict=False
+    )
+    filters: dict[_FILTER, _EXPRESSION] = _key("Filters that callers of `recommend` can name.", max_length=30)
     retention: Retention
     ingestion: Ingestion
-    serving_deadline_milliseconds: int = Field(ge=100, le=10_000)
+    serving_deadline_milliseconds: int = _key(
+        "Time after which a serving function answers with the popular list.", ge=100, le=10_000
+    )
     alarms: Alarms
-    monthly_budget_usd: float = Field(gt=0, alias="monthlyBudgetUSD")
-    protected: bool
+    monthly_budget_usd: float = _key("Budget of the account, in US dollars a month.", gt=0, alias="monthlyBudgetUSD")
+    protected: bool = _key("Whether stacks refuse deletion and the archive and key outlive them.")
     vpc: Vpc | None = None
 
     @model_validator(mode="after")
@@ -158,6 +228,16 @@ class Settings(_Section):
             )
         if v1 and len(given) < 2:
             raise ValueError("explorationWeight and explorationItemAgeCutOff are needed with aws-user-personalization")
+        return self
+
+    @model_validator(mode="after")
+    def _retries_end_before_the_stream_forgets(self) -> Self:
+        if self.ingestion.max_record_age_seconds > self.retention.stream_hours * 3600:
+            raise ValueError(
+                f"ingestion.maxRecordAgeSeconds ({self.ingestion.max_record_age_seconds}) must be at most"
+                f" retention.streamHours ({self.retention.stream_hours}) in seconds: the stream would forget events"
+                " before they are given up, and they would reach no failure destination"
+            )
         return self
 
     @property
@@ -199,32 +279,59 @@ def load_settings(
             f"no environment {environment!r}: config/{environment}.yaml does not exist (there are: {there})"
         )
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeysLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise SettingsError(f"config/{path.name} is not valid YAML: {error}") from error
     if not isinstance(raw, Mapping):
         raise SettingsError(f"config/{path.name} must hold keys and values, not {type(raw).__name__}")
     given = {k: v for k, v in (("account", account), ("region", region)) if v}
     try:
-        return Settings.model_validate({"environment": environment, **raw, **given})
+        return Settings.model_validate({**raw, **given, "environment": environment})
     except ValidationError as error:
         raise SettingsError(_message(path.name, error)) from error
 
 
+class _UniqueKeysLoader(yaml.SafeLoader):
+    """YAML's safe loader, which by itself would let the last of two equal keys win in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        repeated = sorted({str(key) for key in keys if keys.count(key) > 1})
+        if repeated:
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{', '.join(repeated)} is there twice", node.start_mark
+            )
+        return super().construct_mapping(node, deep=deep)
+
+
 def _message(file: str, error: ValidationError) -> str:
+    words = allowed_values(Settings)
     lines = [f"config/{file} cannot be used:"]
-    for problem in error.errors():
-        key = ".".join(str(part) for part in problem["loc"])
-        lines.append(f"  {_problem(key, problem)}")
+    lines.extend(f"  {_problem(problem, words)}" for problem in error.errors())
     return "\n".join(lines)
 
 
-def _problem(key: str, problem: Any) -> str:
+def _problem(problem: Any, words: Mapping[str, str]) -> str:
+    location = [str(part) for part in problem["loc"]]
+    # pydantic marks a fault in a mapping's key by "[key]"; the value of a mapping has the key as its last part.
+    in_key = location[-1:] == ["[key]"]
+    key = ".".join(location[:-1] if in_key else location)
+    value = problem["input"]
     match problem["type"]:
         case "missing":
-            return f"{key}: missing; add it (docs/configuration.md says what it means and what is allowed)"
+            return f"{key}: missing; it must be {_allowed(location, words)}"
         case "extra_forbidden":
-            return f"{key}: unknown key (value {problem['input']!r}); docs/configuration.md lists the keys"
-        case _:
+            return f"{key}: unknown key (value {value!r}); docs/configuration.md lists the keys"
+        case "value_error" if not _allowed(location, words):
             text = problem["msg"].removeprefix("Value error, ")
-            return f"{key}: {text[0].lower()}{text[1:]} (value {problem['input']!r})" if key else text
+            return f"{key}: {text}" if key else text
+        case _:
+            return f"{key}: {value!r} is not allowed; it must be {_allowed(location, words)}"
+
+
+def _allowed(location: list[str], words: Mapping[str, str]) -> str:
+    """What the key at `location` takes; items of lists and mappings are `key[]`, keys of mappings `key{}`."""
+    if location[-1:] == ["[key]"]:
+        return words.get(".".join(location[:-2]) + "{}", "")
+    exact = words.get(".".join(location))
+    return exact if exact is not None else words.get(".".join(location[:-1]) + "[]", "")
