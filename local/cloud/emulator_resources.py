@@ -35,6 +35,7 @@ class ResourceError(Exception):
 
     def __init__(self, message: str, code: str = "GeneralServiceException") -> None:
         super().__init__(f'Resource handler returned message: "{message}" (HandlerErrorCode: {code})')
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,7 @@ class Provisioner:
             self._update_campaign(physical_id, new)
         if new.get("DatasetImportJob") and new["DatasetImportJob"] != old.get("DatasetImportJob"):
             self._import(physical_id, new["DatasetImportJob"])
-        self._update_tags(physical_id, _tags(old), _tags(new))
+        self._update_tags(physical_id, tags_of(old), tags_of(new))
         return physical_id, self._attributes(physical_id)
 
     def delete(self, physical_id: str, _properties: Mapping[str, Any]) -> None:
@@ -167,7 +168,7 @@ class Provisioner:
     def _create_input(self, client: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
         given = {k: v for k, v in properties.items() if k not in self.type.not_in_create and k != "Tags"}
         shape = client.meta.service_model.operation_model(f"Create{self.type.api}").input_shape
-        tags = _tags(properties)
+        tags = tags_of(properties)
         api_tags = {"tags": [{"tagKey": k, "tagValue": v} for k, v in tags.items()]} if tags else {}
         return {**to_api(given, shape), **api_tags}
 
@@ -254,10 +255,12 @@ def to_api(value: Any, shape: Any) -> Any:
     return value
 
 
-def _tags(properties: Mapping[str, Any]) -> dict[str, str]:
-    """The `Tags` property, whose keys the registry schemas spell either way."""
+def tags_of(properties: Mapping[str, Any]) -> dict[str, str]:
+    """The `Tags` property as a mapping; the registry schemas spell the members `Key` or `TagKey`."""
     pairs = ({k.lower(): v for k, v in tag.items()} for tag in properties.get("Tags") or [])
-    return {str(t.get("key", t.get("tagkey"))): str(t.get("value", t.get("tagvalue"))) for t in pairs}
+    tags = {str(t.get("key", t.get("tagkey"))): str(t.get("value", t.get("tagvalue"))) for t in pairs}
+    # The stack engine adds its `aws:cloudformation:` tags, which no caller of an API may set.
+    return {key: value for key, value in tags.items() if not key.startswith("aws:")}
 
 
 def _text(value: Any) -> str:

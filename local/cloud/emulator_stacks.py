@@ -6,6 +6,8 @@ from typing import Any
 
 import boto3
 
+from local.cloud import emulator_alarms, emulator_budgets
+from local.cloud.emulator_calls import InnerService
 from local.cloud.emulator_records import (
     DELIVERY_STREAM_CREATE_ONLY,
     MAPPING_CREATE_ONLY,
@@ -20,6 +22,7 @@ ACCOUNT, REGION = "000000000000", "us-east-1"
 
 def install(*, personalize: str, state: Path) -> None:
     """Registers our resource types with MiniStack's stack engine."""
+    from ministack.services import budgets, cloudwatch
     from ministack.services.cloudformation import provisioners, stacks
 
     client = functools.cache(functools.partial(boto3.client, "personalize", endpoint_url=personalize))
@@ -39,6 +42,19 @@ def install(*, personalize: str, state: Path) -> None:
         DeliveryStreams(folder.delivery_streams, f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/"),
         DELIVERY_STREAM_CREATE_ONLY,
     )
+    _register(
+        provisioners,
+        "AWS::Budgets::Budget",
+        emulator_budgets.Budgets(InnerService("budgets", budgets), ACCOUNT),
+        emulator_budgets.CREATE_ONLY,
+    )
+    _register(
+        provisioners,
+        "AWS::CloudWatch::Alarm",
+        emulator_alarms.Alarms(InnerService("cloudwatch", cloudwatch), f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:"),
+        emulator_alarms.CREATE_ONLY,
+    )
+    emulator_alarms.install()
     _run_off_the_loop(stacks)
 
 
@@ -60,6 +76,6 @@ def _run_off_the_loop(stacks: Any) -> None:
     blocks = stacks._runs_on_worker_thread
 
     def runs_on_worker_thread(resource_type: str) -> bool:
-        return resource_type.startswith("AWS::Personalize::") or blocks(resource_type)
+        return resource_type in RESOURCE_TYPES or blocks(resource_type)
 
     stacks._runs_on_worker_thread = runs_on_worker_thread

@@ -201,6 +201,5 @@ def _powertools_layer(cloud) -> str:
     with zipfile.ZipFile(buffer, "w") as archive:
         for file in (root / "python").rglob("*.py"):
             archive.write(file, str(file.relative_to(root)))
-    return cloud.client("lambda").publish_layer_version(LayerName="powertools", Content={"ZipFile": buffer.getvalue()})[
-        "LayerVersionArn"
-    ]
+    made = cloud.client("lambda").publish_layer_version(LayerName="powertools", Content={"ZipFile": buffer.getvalue()})
+    return str(made["LayerVersionArn"])
