@@ -47,7 +47,7 @@ def running_training(connection: Connection) -> str | None:
 
 
 def train(connection: Connection, generation: int, progress: Callable[[str], None]) -> Execution:
-    """A run that trained the generation's solutions, followed to its end.
+    """A run that looked at the generation's solutions, followed to its end.
 
     A run that is under way is joined; where it turns out to have trained another generation's, one more is started.
     """
@@ -56,7 +56,13 @@ def train(connection: Connection, generation: int, progress: Callable[[str], Non
         execution = follow(connection, running, generation, progress)
         if _trained(connection, running, generation):
             return execution
-    return follow(connection, start_training(connection), generation, progress)
+    while True:
+        execution = follow(connection, start_training(connection), generation, progress)
+        # A scheduled run was a moment faster and holds the lock: it is followed, then this one's turn comes.
+        if execution.output.get("outcome") != "busy":
+            return execution
+        if running := running_training(connection):
+            follow(connection, running, generation, progress)
 
 
 def follow(connection: Connection, arn: str, generation: int, progress: Callable[[str], None]) -> Execution:

@@ -23,3 +23,9 @@ def first_verdict(execution: Execution, roles: Sequence[str], what_now: str) -> 
         f"  {role}: {'; '.join(result.get('reasons', [])) or 'no reason given'}" for role, result in results.items()
     ]
     return HeldBackError("the gate held back:\n" + "\n".join(lines) + f"\n{what_now}")
+
+
+def _unmet(result: Mapping[str, Any]) -> str:
+    """The conditions that were not met; the gate words each with its numbers."""
+    unmet = [reason["text"] for reason in result.get("reasons", []) if not reason["passed"]]
+    return "; ".join(unmet) or f"{result.get('decision')}, without a reason"
