@@ -128,7 +128,7 @@ class MappingShard:
             while self.pending >= MAX_PENDING_RECORDS or self._pending_bytes >= MAX_PENDING_BYTES:
                 if self._stop.is_set():
                     raise StoppedError
-                self._changed.wait(1.0)
+                self._changed.wait(0.2)
 
     def _deal(self, records: Sequence[Record]) -> None:
         if not records:

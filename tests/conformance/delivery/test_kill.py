@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ def test_kill_9_loses_no_delivery_and_archives_each_record_once(pipeline: Pipeli
         accepted = len(pipeline.objects("accepted/"))
         process.start()
         pipeline.send(PAYLOADS[kill * portion : (kill + 1) * portion])
-        eventually(lambda before=accepted: len(pipeline.objects("accepted/")) > before, what="work to interrupt")
+        eventually(partial(has_more, pipeline, accepted), what="work to interrupt")
         process.kill()
     process.start()
 
@@ -62,3 +63,7 @@ def test_kill_9_loses_no_delivery_and_archives_each_record_once(pipeline: Pipeli
     eventually(lambda: len(set(pipeline.accepted_payloads())) == len(PAYLOADS), what="every delivery")
 
     assert sorted(PAYLOADS) == sorted(archived())
+
+
+def has_more(pipeline: Pipeline, before: int) -> bool:
+    return len(pipeline.objects("accepted/")) > before

@@ -154,7 +154,7 @@ def test_stop_during_a_pause_leaves_the_rest_without_checkpoint() -> None:
     lane = Lane()
     lane.answers = [failed(2, None)]
 
-    def stop(_: float) -> None:
+    def stop(seconds: float) -> None:
         raise StopHere
 
     lane.pause = stop  # type: ignore[method-assign]
