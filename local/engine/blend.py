@@ -11,6 +11,7 @@ from local.engine.data import Float32, Float64, Indices
 
 _MAX_STEPS = 30
 _TOLERANCE = 1e-6
+_MOST_HALVINGS = 40
 
 
 def fit_weights(
@@ -33,7 +34,7 @@ def fit_weights(
         curvature[np.diag_indices_from(curvature)] += precision
         step = np.linalg.solve(curvature, gradient)
         # Halve until it climbs: far from the maximum the quadratic model overshoots.
-        for shorter in 0.5 ** np.arange(12):
+        for shorter in 0.5 ** np.arange(_MOST_HALVINGS):
             proposed = weights + shorter * step
             reached = _posterior(features, taken, importance, proposed, prior, precision)
             if reached >= value:

@@ -27,6 +27,12 @@ _PRIOR_EVENTS = 5.0
 """Events' worth of its kind's popularity that an item starts from."""
 _MAX_FIELDS = 12
 _RECENT_SHARE = 0.1
+_MIN_EXPOSURE = 0.05
+"""Items listed for less than this tell nothing about what their attributes let expect."""
+_ATTRIBUTE_RIDGE = 3.0
+
+
+_FOLLOWS = ("follows now", "kind follows now", "again now", "follows", "kind follows", "again")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class Evidence:
     log_recent: Float32
     log_usual: Float32
     """Shape [m]: the logarithm of each attribute's share of its field, over all events."""
+    unproven: Float32
+    """Shape [n_items]: how little is known of each item, from 1 for no event down to 0."""
     short: NextItemRidge
     long: NextItemRidge
 
@@ -62,18 +70,19 @@ class Evidence:
         """The makers of features, from events (in order) with a mean weight of about one."""
         attributes, fields = _columns(catalogue)
         counts = _counts(events)
+        share = _shares(counts, _exposure(events, catalogue), attributes)
         last, first = events.time.max(initial=0.0), events.time.min(initial=0.0)
-        recent = events.of(events.time >= last - _RECENT_SHARE * (last - first))
-        recent_counts = _counts(recent)
-        share = _smoothed(counts, _expected(counts, attributes))
+        recent = _counts(events.of(events.time >= last - _RECENT_SHARE * (last - first)))
+        recent += _PRIOR_EVENTS * len(share) * share
         usual = attributes.T @ share
         per_field = np.bincount(fields, weights=usual, minlength=int(fields.max(initial=-1)) + 1)
         return cls(
             attributes,
             fields,
             np.log(share).astype(np.float32),
-            np.log(_smoothed(recent_counts, share)).astype(np.float32),
+            np.log(recent / recent.sum()).astype(np.float32),
             np.log(usual / np.maximum(per_field, 1e-12)[fields]).astype(np.float32),
+            (_PRIOR_EVENTS / (counts + _PRIOR_EVENTS)).astype(np.float32),
             NextItemRidge.fit(events, attributes, tau=SHORT, ridge=ridge, reach=REACH),
             NextItemRidge.fit(events, attributes, tau=LONG, ridge=ridge, reach=REACH),
         )
@@ -97,33 +106,38 @@ class Evidence:
         features = np.empty((*short.shape, len(self.names)), np.float32)
         mass = np.asarray(long.sum(axis=1), dtype=np.float32)
         stranger = 1 / (1 + mass)
-        features[:, :, 0] = stranger * self.log_share
-        features[:, :, 1] = stranger * self.log_recent
-        features[:, :, 2] = (1 - stranger) * self.log_share
-        features[:, :, 3] = (1 - stranger) * self.log_recent
-        column = 4
-        share = np.exp(self.log_share)
-        for rows, ridge in ((short, self.short), (long, self.long)):
-            items, kinds = ridge.follow(rows, self.attributes)
-            features[:, :, column] = _lift(items, share)
-            features[:, :, column + 1] = _log_lift_of_kinds(kinds, self)
-            features[:, :, column + 2] = np.log1p(rows.toarray())
-            column += 3
-        held = (long @ self.attributes).toarray()
-        lifts = self._lifts(held)
-        for field in range(self._n_fields):
-            of_field = np.flatnonzero(self.fields == field)
-            features[:, :, column + field] = (self.attributes[:, of_field] @ lifts[:, of_field].T).T
+        columns = [
+            stranger * self.log_share,
+            stranger * self.log_recent,
+            (1 - stranger) * self.log_share,
+            (1 - stranger) * self.log_recent,
+            *self._following(short, self.short),
+            *self._following(long, self.long),
+            *self._kinds(long),
+        ]
+        for number, column in enumerate(columns):
+            features[:, :, number] = column
         return features
 
-    def _lifts(self, held: Float32) -> Float32:
-        """How much more of each attribute than usual a visitor has, in logarithms: shape [q, m]."""
-        total = np.zeros((len(held), self._n_fields), np.float32)
+    def _following(self, rows: sparse.csr_matrix, ridge: NextItemRidge) -> tuple[Float32, Float32, Float32]:
+        """What a ridge says of items and of their kinds, as lifts, and how much of the history each item is."""
+        items, attributes = ridge.follow(rows, self.attributes)
+        # An item that is hardly known follows as often as it is seen at all: silence says nothing against it.
+        foreseen = np.maximum(items.sum(axis=1, keepdims=True), 0.0)
+        lift = np.log1p(np.maximum(items, 0.0) / np.exp(self.log_share) + foreseen * self.unproven)
+        of_attribute = np.log1p(np.maximum(attributes, 0.0) / np.exp(self.log_usual))
+        return lift, np.asarray((self.attributes @ of_attribute.T).T), np.log1p(rows.toarray())
+
+    def _kinds(self, rows: sparse.csr_matrix) -> list[Float32]:
+        """For each field: how much more of the item's values than usual a visitor has, in logarithms."""
+        held = (rows @ self.attributes).toarray()
+        usual = np.exp(self.log_usual)
+        lifts = []
         for field in range(self._n_fields):
-            total[:, field] = held[:, self.fields == field].sum(axis=1)
-        usual = _PSEUDO_EVENTS * np.exp(self.log_usual)
-        shares = (held + usual) / (total[:, self.fields] + _PSEUDO_EVENTS)
-        lifts: Float32 = np.log(shares) - self.log_usual
+            mine = np.flatnonzero(self.fields == field)
+            total = held[:, mine].sum(axis=1, keepdims=True)
+            share = (held[:, mine] + _PSEUDO_EVENTS * usual[mine]) / (total + _PSEUDO_EVENTS)
+            lifts.append((self.attributes[:, mine] @ (np.log(share) - self.log_usual[mine]).T).T)
         return lifts
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -136,6 +150,7 @@ class Evidence:
             "log_share": self.log_share,
             "log_recent": self.log_recent,
             "log_usual": self.log_usual,
+            "unproven": self.unproven,
             "short_head": self.short.head,
             "short_weights": self.short.weights,
             "long_head": self.long.head,
@@ -153,12 +168,10 @@ class Evidence:
             stored["log_share"],
             stored["log_recent"],
             stored["log_usual"],
+            stored["unproven"],
             NextItemRidge(SHORT, REACH, stored["short_head"], stored["short_weights"]),
             NextItemRidge(LONG, REACH, stored["long_head"], stored["long_weights"]),
         )
-
-
-_FOLLOWS = ("follows now", "kind follows now", "again now", "follows", "kind follows", "again")
 
 
 def _columns(catalogue: Catalogue) -> tuple[sparse.csr_matrix, Int32]:
@@ -178,31 +191,27 @@ def _counts(events: Events) -> Float64:
     return np.bincount(events.item, weights=events.weight, minlength=events.n_items).astype(np.float64)
 
 
-def _expected(counts: Float64, attributes: sparse.csr_matrix) -> Float64:
-    """The share of all events that an item's kind lets expect, shape [n_items], summing to one."""
-    level = np.log(counts + 1.0)
-    centre = level.mean() if len(level) else 0.0
-    inner = (attributes.T @ attributes).toarray().astype(np.float64)
-    inner[np.diag_indices_from(inner)] += 10.0
-    slopes = np.linalg.solve(inner, attributes.T @ (level - centre))
-    expected: Float64 = np.exp(attributes @ slopes + centre)
-    expected /= expected.sum()
-    return expected
+def _exposure(events: Events, catalogue: Catalogue) -> Float64:
+    """The share of all events that came while each item was in the catalogue, shape [n_items]; 1 when not known."""
+    if catalogue.created is None or not len(events):
+        return np.ones(catalogue.n_items)
+    return 1 - np.searchsorted(np.sort(events.time), catalogue.created) / len(events)
 
 
-def _smoothed(counts: Float64, prior: Float64) -> Float64:
-    """Counts as shares, each item starting from a few events' worth of its prior share."""
-    smoothed: Float64 = counts + _PRIOR_EVENTS * len(prior) * prior
-    smoothed /= smoothed.sum()
-    return smoothed
+def _shares(counts: Float64, exposure: Float64, attributes: sparse.csr_matrix) -> Float64:
+    """The share of events that each item would have, listed throughout; they sum to one.
 
-
-def _lift(likely: Float32, share: Float32) -> Float32:
-    """log(1 + chance / usual chance): nothing for a chance of 0, flat where the ridge falls below it."""
-    lift: Float32 = np.log1p(np.maximum(likely, 0.0) / share)
-    return lift
-
-
-def _log_lift_of_kinds(likely: Float32, evidence: Evidence) -> Float32:
-    lifts = np.log1p(np.maximum(likely, 0.0) / np.exp(evidence.log_usual))
-    return np.asarray((evidence.attributes @ lifts.T).T, dtype=np.float32)
+    The mean of a Gamma-Poisson posterior: an item starts from what its attributes let expect and moves to its own
+    rate with the events that it had, or did not have while it was listed.
+    """
+    known = np.flatnonzero(exposure >= _MIN_EXPOSURE)
+    level = np.log((counts[known] + 0.5) / exposure[known])
+    centre = level.mean() if len(known) else 0.0
+    of_known = attributes[known]
+    inner = (of_known.T @ of_known).toarray().astype(np.float64)
+    inner[np.diag_indices_from(inner)] += _ATTRIBUTE_RIDGE
+    slopes = np.linalg.solve(inner, of_known.T @ (level - centre))
+    expected = np.exp(attributes @ slopes + centre)
+    rate = (counts + _PRIOR_EVENTS) / (exposure + _PRIOR_EVENTS / expected)
+    shares: Float64 = rate / rate.sum()
+    return shares
