@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 STABLE_SECONDS = 900.0
 """How long a resource may take to become ACTIVE or to go away, e.g. an import of the seed."""
@@ -229,6 +229,8 @@ class Provisioner:
         except ClientError as error:
             message = error.response.get("Error", {}).get("Message", str(error))
             raise ResourceError(message, _HANDLER_CODES.get(_code(error), "GeneralServiceException")) from error
+        except BotoCoreError as error:
+            raise ResourceError(str(error), "ServiceInternalError") from error
 
 
 def to_api(value: Any, shape: Any) -> Any:

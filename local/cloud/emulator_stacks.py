@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from local.cloud import emulator_alarms, emulator_budgets
 from local.cloud.emulator_calls import InnerService
@@ -25,7 +26,9 @@ def install(*, personalize: str, state: Path) -> None:
     from ministack.services import budgets, cloudwatch
     from ministack.services.cloudformation import provisioners, stacks
 
-    client = functools.cache(functools.partial(boto3.client, "personalize", endpoint_url=personalize))
+    # Patient enough for a Personalize that the supervisor is just starting again.
+    patient = Config(retries={"mode": "standard", "total_max_attempts": 6})
+    client = functools.cache(functools.partial(boto3.client, "personalize", endpoint_url=personalize, config=patient))
     for name, resource_type in RESOURCE_TYPES.items():
         provisioner = Provisioner(resource_type, client)
         _register(provisioners, name, provisioner, resource_type.create_only)
