@@ -1,0 +1,62 @@
+"""The ASGI application: HTTP around the protocol, nothing else."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from local.personalize.protocol import Protocol
+from local.personalize.service import Options, Personalize
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_MAXIMUM_BODY = 6 * 1024 * 1024
+
+
+class App:
+    """Serves one data folder. The service lives from the server's start-up to its shutdown."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._service: Personalize | None = None
+        self._protocol: Protocol | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        message = await receive()
+        body = message.get("body", b"")
+        while message.get("more_body"):
+            message = await receive()
+            body += message.get("body", b"")
+            if len(body) > _MAXIMUM_BODY:
+                await _send(send, 413, [], b"")
+                return
+        if self._protocol is None:
+            raise RuntimeError("the application got a request before its start-up")
+        answer = await self._protocol.answer(scope["method"], scope["path"], dict(scope["headers"]), body)
+        await _send(send, answer.status, answer.headers, answer.body)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                self._service = Personalize(self._options)
+                self._protocol = Protocol(self._service)
+                self._service.start()
+                await send({"type": "lifespan.startup.complete"})
+            elif message["type"] == "lifespan.shutdown":
+                if self._service is not None:
+                    self._service.close()
+                await send({"type": "lifespan.shutdown.complete"})
+                return
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    length = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, *length]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,59 @@
+"""The errors that the API answers with.
+
+Codes and HTTP statuses are those of botocore's service models: control-plane errors are all 400, the events and
+runtime APIs use 404 for a resource that is not there and 409 for one in use.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceError(Exception):
+    """An error of the API: what boto3 raises as `ClientError` with this code and message."""
+
+    code: str
+    message: str
+    status: int = 400
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+def invalid_input(message: str) -> ServiceError:
+    """The request cannot be met as it is; sending it again will not help."""
+    return ServiceError("InvalidInputException", message)
+
+
+def not_found(arn: str, *, status: int = 400) -> ServiceError:
+    """No resource has this ARN. The runtime and events APIs answer with HTTP status 404."""
+    return ServiceError("ResourceNotFoundException", f"Resource with Arn {arn} does not exist.", status)
+
+
+def already_exists(arn: str) -> ServiceError:
+    """A resource with this ARN (so with this name) exists."""
+    return ServiceError("ResourceAlreadyExistsException", f"Another resource with Arn {arn} already exists.")
+
+
+def in_use(message: str, *, status: int = 400) -> ServiceError:
+    """The resource, or one that depends on it, is in a state that forbids the request."""
+    return ServiceError("ResourceInUseException", message, status)
+
+
+def limit_exceeded(message: str) -> ServiceError:
+    """A quota would be exceeded."""
+    return ServiceError("LimitExceededException", message)
+
+
+def bad_token() -> ServiceError:
+    """A pagination token that no list operation of this kind has given."""
+    return ServiceError("InvalidNextTokenException", "The token is not valid.")
+
+
+def serialization(message: str) -> ServiceError:
+    """The body is not JSON, or a member has another type than the service model says."""
+    return ServiceError("SerializationException", message)
+
+
+def not_supported(operation: str) -> ServiceError:
+    """An operation of the service models that this server does not carry out."""
+    return invalid_input(f"{operation} is not supported by the local Personalize.")

@@ -1,0 +1,205 @@
+"""What PutEvents, PutItems and PutUsers brought, on disk: nothing acknowledged is lost, nothing is stored twice.
+
+One SQLite file in write-ahead mode, apart from the resources, so that a control-plane change never waits for events.
+Requests that arrive together are committed together: each future resolves when its rows are durable.
+
+Tables, for readers of the file:
+
+- `event`: one row an event in order of arrival (`seq`): `dataset` (id of the Interactions dataset), `user` (null for an
+  anonymous visitor), `session`, `item`, `type`, `at` (`sentAt`, seconds), `value`, `event_id`, `extra` (JSON of the
+  other members). An `event_id` is stored once a dataset: later events with the same id are ignored, as documented.
+- `record`: the newest properties (JSON) of an item or user that was put, by `dataset` and `id`.
+"""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from local.personalize.storage import connect
+from local.personalize.validation import Json
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS event (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, dataset INTEGER NOT NULL, user TEXT, session TEXT NOT NULL, item TEXT,
+    type TEXT NOT NULL, at REAL NOT NULL, value REAL, event_id TEXT, extra TEXT
+);
+CREATE INDEX IF NOT EXISTS event_visitor ON event (dataset, coalesce(user, session));
+CREATE UNIQUE INDEX IF NOT EXISTS event_identity ON event (dataset, event_id) WHERE event_id IS NOT NULL;
+CREATE TABLE IF NOT EXISTS record (
+    dataset INTEGER NOT NULL, id TEXT NOT NULL, properties TEXT NOT NULL, PRIMARY KEY (dataset, id)
+) WITHOUT ROWID;
+"""
+_INSERT = (
+    "INSERT OR IGNORE INTO event (dataset, user, session, item, type, at, value, event_id, extra)"
+    " VALUES (?,?,?,?,?,?,?,?,?)"
+)
+_CHUNK = 5_000
+_CHECKPOINT_PAGES = 2_000
+
+
+class EventRow(NamedTuple):
+    """An event as it is stored."""
+
+    dataset: int
+    user: str | None
+    session: str
+    item: str | None
+    type: str
+    at: float
+    value: float | None
+    event_id: str | None
+    extra: str | None
+
+
+class LiveEvent(NamedTuple):
+    """What serving needs of a visitor's event."""
+
+    seq: int
+    item: str
+    type: str
+    at: float
+    value: float | None
+
+
+class EventStore:
+    """The events and records of one data folder. Appending and reading happen in the event loop's thread."""
+
+    def __init__(self, path: Path, *, synchronous: str = "NORMAL") -> None:
+        self._path = path
+        self._connection = connect(path, synchronous=synchronous)
+        self._connection.executescript(_TABLES)
+        # Moving the log into the file can wait for the disk: `tidy` does it in another thread.
+        self._connection.execute("PRAGMA wal_autocheckpoint = 0")
+        self._pending: list[EventRow] = []
+        self._waiting: list[asyncio.Future[None]] = []
+        self.records_changed = 0
+        """Rises with every put record: what was computed from the records is old then."""
+
+    def append(self, rows: Iterable[EventRow]) -> asyncio.Future[None]:
+        """A future that resolves once the rows are committed, together with all others of this turn of the loop."""
+        loop = asyncio.get_running_loop()
+        if not self._waiting:
+            loop.call_soon(self._commit)
+        self._pending.extend(rows)
+        future = loop.create_future()
+        self._waiting.append(future)
+        return future
+
+    def _commit(self) -> None:
+        rows, self._pending = self._pending, []
+        waiting, self._waiting = self._waiting, []
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                self._connection.executemany(_INSERT, rows)
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            for future in waiting:
+                if not future.cancelled():
+                    future.set_exception(error)
+            return
+        for future in waiting:
+            if not future.cancelled():
+                future.set_result(None)
+
+    def put_records(self, dataset: int, records: Iterable[tuple[str, Json]]) -> None:
+        """Store items or users durably, each in place of the earlier one with its id."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO record (dataset, id, properties) VALUES (?,?,?)",
+                [(dataset, record, json.dumps(properties)) for record, properties in records],
+            )
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        self._connection.execute("COMMIT")
+        self.records_changed += 1
+
+    def of_visitor(self, dataset: int, visitor: str, *, after: int, limit: int) -> list[LiveEvent]:
+        """The visitor's last `limit` events on items, oldest first, that arrived later than the event `after`.
+
+        A visitor is a user id, or the session id of events that came without a user.
+        """
+        rows = self._connection.execute(
+            "SELECT seq, item, type, at, value FROM event WHERE dataset = ? AND coalesce(user, session) = ?"
+            " AND seq > ? AND item IS NOT NULL ORDER BY seq DESC LIMIT ?",
+            (dataset, visitor, after, limit),
+        ).fetchall()
+        rows.reverse()
+        return [LiveEvent(*row) for row in rows]
+
+    def record(self, dataset: int, name: str) -> Json:
+        """The put properties of one item or user; empty when none were put."""
+        row = self._connection.execute(
+            "SELECT properties FROM record WHERE dataset = ? AND id = ?", (dataset, name)
+        ).fetchone()
+        return json.loads(row[0]) if row else {}
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+
+
+class EventReader:
+    """A reader of the stored events for other threads and processes; sees one moment of the data throughout."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = connect(path, read_only=True)
+        self._connection.execute("BEGIN")
+
+    def last(self, dataset: int) -> int:
+        """The number of the newest event of the dataset; 0 when it has none."""
+        row = self._connection.execute("SELECT max(seq) FROM event WHERE dataset = ?", (dataset,)).fetchone()
+        return int(row[0] or 0)
+
+    def events(self, dataset: int) -> Iterator[EventRow]:
+        """All events of the dataset in order of arrival."""
+        rows = self._connection.execute(
+            "SELECT dataset, user, session, item, type, at, value, event_id, extra FROM event"
+            " WHERE dataset = ? ORDER BY seq",
+            (dataset,),
+        )
+        return map(EventRow._make, rows)
+
+    def records(self, dataset: int) -> Iterator[tuple[str, Json]]:
+        """All put items or users of the dataset with their properties."""
+        rows = self._connection.execute("SELECT id, properties FROM record WHERE dataset = ? ORDER BY id", (dataset,))
+        return ((name, json.loads(properties)) for name, properties in rows)
+
+    def close(self) -> None:
+        """Release the file."""
+        self._connection.close()
+
+
+def forget(path: Path, dataset: int) -> None:
+    """Delete the events and records of a dataset, in steps that never keep PutEvents waiting for long."""
+    connection = connect(path)
+    try:
+        for table in ("event", "record"):
+            key = "rowid" if table == "event" else "id"
+            statement = (
+                f"DELETE FROM {table} WHERE dataset = ? AND {key} IN"  # noqa: S608
+                f" (SELECT {key} FROM {table} WHERE dataset = ? LIMIT {_CHUNK})"
+            )
+            while connection.execute(statement, (dataset, dataset)).rowcount:
+                pass
+    finally:
+        connection.close()
+
+
+def tidy(path: Path) -> None:
+    """Move the write-ahead log into the file when it has grown; readers and writers go on meanwhile."""
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size > _CHECKPOINT_PAGES * 4096:
+        connection = connect(path)
+        try:
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        finally:
+            connection.close()

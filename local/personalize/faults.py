@@ -1,0 +1,104 @@
+"""Failures on order, for tests: the next calls of an operation fail, wait, or end their resource in failure.
+
+Faults are given through `POST /_local/faults`, which no AWS client calls. They live in memory.
+"""
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from local.personalize.errors import ServiceError, invalid_input
+from local.personalize.validation import Json
+
+_OUTCOMES = {
+    "error": frozenset({"code", "message", "status"}),
+    "status": frozenset({"failureReason"}),
+    "metrics": frozenset(),
+    "delaySeconds": frozenset(),
+}
+
+
+@dataclass(slots=True)
+class Fault:
+    """What happens to the next `times` calls of `operation` whose request (or its answer's ARN) holds `match`."""
+
+    operation: str
+    match: str
+    times: int
+    outcome: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What is to happen to one call."""
+
+    delay: float = 0.0
+    error: ServiceError | None = None
+    job: Json = field(default_factory=dict)
+    """For the lifecycle that the call starts: `status` and `failureReason` to end with, `metrics` to record."""
+
+
+class Faults:
+    """The faults that are waiting for their calls."""
+
+    def __init__(self) -> None:
+        self._faults: list[Fault] = []
+        self._lock = threading.Lock()
+
+    def add(self, described: Any, known: Mapping[str, object]) -> None:
+        """Take a fault in the form of the admin endpoint; InvalidInputException says what is wrong with it."""
+        if not isinstance(described, dict):
+            raise invalid_input("A fault is an object with operation, outcome and, if wanted, match and times.")
+        operation, outcome = described.get("operation"), described.get("outcome")
+        match, times = described.get("match", ""), described.get("times", 1)
+        if not isinstance(operation, str) or operation not in known:
+            raise invalid_input(f"operation must be one of the API's, not {operation!r}.")
+        if not isinstance(match, str) or type(times) is not int or times < 1:
+            raise invalid_input("match must be a string and times a positive number.")
+        if not isinstance(outcome, dict) or not any(name in outcome for name in _OUTCOMES):
+            raise invalid_input(f"outcome must have one of {', '.join(_OUTCOMES)}.")
+        if "error" in outcome and not (isinstance(outcome["error"], dict) and "code" in outcome["error"]):
+            raise invalid_input("outcome.error must be an object with code, message and status.")
+        with self._lock:
+            self._faults.append(Fault(operation, match, times, outcome))
+
+    def clear(self) -> None:
+        """Forget all faults."""
+        with self._lock:
+            self._faults.clear()
+
+    def __bool__(self) -> bool:
+        return bool(self._faults)
+
+    def take(self, operation: str, request: Json) -> Effects:
+        """The effects of the faults that meet this call; each fault counts the call."""
+        delay = 0.0
+        error: ServiceError | None = None
+        job: Json = {}
+        # Metrics are recorded when the version is made, whichever of the two operations the order names.
+        names = {operation, "GetSolutionMetrics"} if operation == "CreateSolutionVersion" else {operation}
+        text = json.dumps(request)
+        with self._lock:
+            for fault in self._faults:
+                if fault.operation not in names or fault.match not in text or fault.times < 1:
+                    continue
+                if fault.operation != operation and "metrics" not in fault.outcome:
+                    continue
+                if fault.operation == operation == "GetSolutionMetrics" and "metrics" in fault.outcome:
+                    continue
+                fault.times -= 1
+                delay += float(fault.outcome.get("delaySeconds", 0.0))
+                if "error" in fault.outcome and error is None:
+                    given = fault.outcome["error"]
+                    error = ServiceError(
+                        given["code"], given.get("message", "A fault on order."), given.get("status", 400)
+                    )
+                job |= {
+                    name: fault.outcome[name]
+                    for name in ("status", "failureReason", "metrics")
+                    if name in fault.outcome
+                }
+            self._faults = [fault for fault in self._faults if fault.times > 0]
+        return Effects(delay, error, job)

@@ -1,0 +1,108 @@
+"""Bulk imports: CSV files in S3 become a table on disk.
+
+Source: developer guide, "Preparing training data" and "Error messages". The guide does not say what happens to single
+rows that cannot be read; here the import fails and names the first one, which no correct file notices.
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from local.personalize.objects import ObjectError, Objects
+from local.personalize.schemas import NUMBERS, WHOLE, Field, Schema
+from local.personalize.tables import Table, TableBuilder
+
+MINIMUM_INTERACTIONS = 1000
+_ID_LENGTH = 256
+_TEXT_LENGTH = 1000
+
+
+class ImportJobError(Exception):
+    """Why an import ends in CREATE FAILED: its `failureReason`."""
+
+
+def import_csv(objects: Objects, location: str, schema: Schema, dataset_type: str, folder: Path) -> int:
+    """Read the CSV at `location`, write its table to `folder`, and return the number of rows kept.
+
+    Interactions that are equal in user, item, type and time collapse into one; the last of several items or users with
+    one id is kept. Raises ImportJobError.
+    """
+    builder = TableBuilder(schema)
+    try:
+        for name, content in objects.read(location):
+            _read(name, content, schema, builder)
+    except ObjectError as error:
+        raise ImportJobError(str(error)) from error
+    table = _unique(builder.table(), dataset_type)
+    if dataset_type == "INTERACTIONS" and len(table) < MINIMUM_INTERACTIONS:
+        raise ImportJobError(
+            f"An import of interactions needs at least {MINIMUM_INTERACTIONS} different rows;"
+            f" this one has {len(table)}."
+        )
+    if not folder.exists():  # an import that was interrupted after this line is run again
+        table.save(folder)
+    return len(table)
+
+
+def _unique(table: Table, dataset_type: str) -> Table:
+    if dataset_type != "INTERACTIONS":
+        return table.last_of_each(KEYS[dataset_type])
+    identity = [name for name in ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE") if name in table.columns]
+    return table.distinct_by(identity)
+
+
+KEYS = {"ITEMS": "ITEM_ID", "USERS": "USER_ID"}
+"""The column that names a record, by dataset type."""
+
+
+def _read(name: str, content: bytes, schema: Schema, builder: TableBuilder) -> None:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ImportJobError(f"{name} is not UTF-8: {error}") from error
+    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    header = [cell.strip() for cell in _next_row(name, rows)]
+    missing = [column for column in schema.names if column not in header]
+    if missing:
+        raise ImportJobError(f"Input CSV is missing the following columns:[{', '.join(missing)}].")
+    places = [(header.index(field.name), field) for field in schema.fields]
+    while row := _next_row(name, rows):
+        if len(row) != len(header):
+            raise ImportJobError(f"{name}, line {rows.line_num}: {len(row)} cells under {len(header)} columns.")
+        builder.add({field.name: _cell(name, rows.line_num, field, row[place]) for place, field in places})
+
+
+def _next_row(name: str, rows: Any) -> list[str]:
+    """The next row that is not blank; an empty list at the end."""
+    try:
+        return next((row for row in rows if row), [])
+    except csv.Error as error:
+        raise ImportJobError(f"{name}, line {rows.line_num}: {error}.") from error
+
+
+def _cell(name: str, line: int, field: Field, cell: str) -> str | float | None:
+    if not cell:
+        if not field.nullable:
+            raise ImportJobError(f"{name}, line {line}: {field.name} is empty, and the schema does not allow null.")
+        return None
+    if field.type in NUMBERS:
+        try:
+            number = float(cell)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number) or (field.type in WHOLE and not number.is_integer()):
+            expected = "a whole number" if field.type in WHOLE else "a number"
+            raise ImportJobError(f"{name}, line {line}: {field.name} must be {expected}, not {cell[:40]!r}.")
+        return number
+    limit = _ID_LENGTH if field.name in ("USER_ID", "ITEM_ID") else _TEXT_LENGTH
+    if len(cell) > limit and not field.textual:
+        raise ImportJobError(f"{name}, line {line}: Length cannot be more than {limit} characters for {field.name}.")
+    return cell
+
+
+def tables(folders: list[str]) -> Iterator[Table]:
+    """The tables of imports, in order."""
+    return (Table.load(Path(folder)) for folder in folders)

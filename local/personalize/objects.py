@@ -1,0 +1,105 @@
+"""Objects in S3, or in folders that stand for buckets, by their `s3://` address."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+_PRIVILEGES = "Insufficient privileges for accessing data in Amazon S3."
+_LOCATION = "Invalid Data location."
+
+
+class ObjectError(Exception):
+    """An object cannot be read or written; the text is the service's own where it is known."""
+
+
+class Objects(Protocol):
+    """Where imports read and exports write."""
+
+    def read(self, location: str) -> Iterator[tuple[str, bytes]]:
+        """Name and content of the object at `location`; when it ends with `/`, of each object directly below."""
+        ...
+
+    def write(self, location: str, content: bytes) -> None:
+        """Store an object."""
+        ...
+
+
+def split(location: str) -> tuple[str, str]:
+    """Bucket and key of an `s3://` address."""
+    parts = urlsplit(location)
+    if parts.scheme != "s3" or not parts.netloc:
+        raise ObjectError(_LOCATION)
+    return parts.netloc, location.split("/", 3)[3] if location.count("/") > 2 else ""
+
+
+class FolderObjects:
+    """`s3://bucket/key` is the file `root/bucket/key`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def _path(self, location: str) -> Path:
+        bucket, key = split(location)
+        path = (self._root / bucket / key).resolve()
+        if not path.is_relative_to(self._root.resolve()):
+            raise ObjectError(_LOCATION)
+        return path
+
+    def read(self, location: str) -> Iterator[tuple[str, bytes]]:
+        path = self._path(location)
+        if location.endswith("/"):
+            files = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else []
+        else:
+            files = [path] if path.is_file() else []
+        if not files:
+            raise ObjectError(_LOCATION)
+        for file in files:
+            yield file.name, file.read_bytes()
+
+    def write(self, location: str, content: bytes) -> None:
+        path = self._path(location)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+class S3Objects:
+    """S3 as boto3 finds it: endpoint, region and credentials from the environment."""
+
+    def __init__(self) -> None:
+        self._client: Any = boto3.client("s3")
+
+    def read(self, location: str) -> Iterator[tuple[str, bytes]]:
+        bucket, key = split(location)
+        try:
+            keys = self._below(bucket, key) if key.endswith("/") or not key else [key]
+            if not keys:
+                raise ObjectError(_LOCATION)
+            for one in keys:
+                yield one, self._client.get_object(Bucket=bucket, Key=one)["Body"].read()
+        except ClientError as error:
+            missing = error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404")
+            raise ObjectError(_LOCATION if missing else f"{_PRIVILEGES} ({error})") from error
+        except BotoCoreError as error:
+            raise ObjectError(f"Amazon S3 cannot be reached: {error}") from error
+
+    def _below(self, bucket: str, prefix: str) -> list[str]:
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+        return [entry["Key"] for page in pages for entry in page.get("Contents", []) if not entry["Key"].endswith("/")]
+
+    def write(self, location: str, content: bytes) -> None:
+        bucket, key = split(location)
+        try:
+            self._client.put_object(Bucket=bucket, Key=key, Body=content)
+        except ClientError as error:
+            raise ObjectError(f"{_PRIVILEGES} ({error})") from error
+        except BotoCoreError as error:
+            raise ObjectError(f"Amazon S3 cannot be reached: {error}") from error
+
+
+def open_objects(s3_root: str | None) -> Objects:
+    """The folders below `s3_root` when it is given, else S3."""
+    return FolderObjects(Path(s3_root)) if s3_root else S3Objects()

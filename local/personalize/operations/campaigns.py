@@ -1,0 +1,128 @@
+"""Campaigns: which solution version answers."""
+
+from typing import TYPE_CHECKING
+
+from local.personalize.errors import already_exists, in_use, invalid_input, not_found
+from local.personalize.operations.removal import begin_deletion, deletable
+from local.personalize.operations.tags import tagged
+from local.personalize.recipes import recipe_of
+from local.personalize.resources import ACTIVE, CREATE_FAILED, CREATE_PENDING, CREATING, LATEST, Resource
+from local.personalize.validation import Json
+
+if TYPE_CHECKING:
+    from local.personalize.service import Personalize
+
+_EXPLORATION = {"explorationWeight": (0.0, 1.0), "explorationItemAgeCutOff": (1.0, float("inf"))}
+
+
+def create_campaign(service: "Personalize", request: Json) -> Json:
+    """CreateCampaign: of an active solution version, or of the latest one as `SOLUTION_ARN/$LATEST`."""
+    name = request["name"]
+    with service.store.transaction() as changes:
+        arn, now = service.account.arn(f"campaign/{name}"), service.clock.now()
+        if service.store.get(arn):
+            raise already_exists(arn)
+        version = _version(service, request["solutionVersionArn"])
+        config = request.get("campaignConfig", {})
+        _check_config(config, version, request["solutionVersionArn"])
+        body = {
+            "solutionVersionArn": request["solutionVersionArn"],
+            "minProvisionedTPS": request.get("minProvisionedTPS", 1),
+            "_requested": version.arn,
+        }
+        if config:
+            body["campaignConfig"] = config
+        campaign = changes.add(
+            Resource(
+                arn=arn,
+                kind="campaign",
+                name=name,
+                parent=version.parent,
+                status=CREATE_PENDING,
+                created=now,
+                updated=now,
+                body=body,
+            )
+        )
+        tagged(changes, arn, request)
+        service.begin(changes, campaign, "create", request)
+    return {"campaignArn": arn}
+
+
+def _version(service: "Personalize", arn: str) -> Resource:
+    """The solution version that an ARN or `$LATEST` alias names; it must be ACTIVE."""
+    if not arn.endswith(f"/{LATEST}"):
+        return service.need(arn, "solution-version", active=True)
+    solution = service.need(arn.removesuffix(f"/{LATEST}"), "solution")
+    active = [one for one in service.store.every("solution-version", solution.arn) if one.status == ACTIVE]
+    if not active:
+        raise not_found(arn)
+    return active[-1]
+
+
+def _check_config(config: Json, version: Resource, requested: str) -> None:
+    if config.get("syncWithLatestSolutionVersion") and not requested.endswith(f"/{LATEST}"):
+        raise invalid_input(f"syncWithLatestSolutionVersion needs a solutionVersionArn that ends with /{LATEST}.")
+    exploration = config.get("itemExplorationConfig", {})
+    recipe = recipe_of(version.body["recipeArn"])
+    if exploration and not (recipe and recipe.explores):
+        raise invalid_input(f"itemExplorationConfig is not for recipe {version.body['recipeArn']}.")
+    for name, value in exploration.items():
+        if name not in _EXPLORATION:
+            raise invalid_input(f"itemExplorationConfig has {', '.join(_EXPLORATION)}, not {name}.")
+        low, high = _EXPLORATION[name]
+        try:
+            allowed = low <= float(value) <= high
+        except ValueError:
+            allowed = False
+        if not allowed:
+            raise invalid_input(f"{name} must be a number from {low:g} to {high:g}, not {value!r}.")
+
+
+def update_campaign(service: "Personalize", request: Json) -> Json:
+    """UpdateCampaign: the version before serves until latestCampaignUpdate is ACTIVE."""
+    arn = request["campaignArn"]
+    with service.store.transaction() as changes:
+        campaign = service.need(arn, "campaign")
+        update = campaign.body.get("latestCampaignUpdate")
+        if campaign.status not in (ACTIVE, CREATE_FAILED) or (update and update["status"] in CREATING):
+            raise in_use(
+                f"Campaign {arn} has status {campaign.status} or an update under way; wait until that has ended."
+            )
+        wanted = {
+            name: request[name]
+            for name in ("solutionVersionArn", "minProvisionedTPS", "campaignConfig")
+            if name in request
+        }
+        if not wanted:
+            raise invalid_input("UpdateCampaign needs something to update.")
+        requested = request.get("solutionVersionArn", campaign.body["solutionVersionArn"])
+        version = _version(service, requested)
+        if version.parent != campaign.parent:
+            raise invalid_input(f"Solution version {version.arn} is of another solution than the campaign's.")
+        config = request.get("campaignConfig", campaign.body.get("campaignConfig", {}))
+        _check_config(config, version, requested)
+        now = service.clock.now()
+        shown = {
+            "solutionVersionArn": requested,
+            "minProvisionedTPS": request.get("minProvisionedTPS", campaign.body["minProvisionedTPS"]),
+            **({"campaignConfig": config} if config else {}),
+            "status": CREATE_PENDING,
+            "creationDateTime": now,
+            "lastUpdatedDateTime": now,
+        }
+        updating = campaign.changed(now, latestCampaignUpdate=shown, _requested=version.arn)
+        changes.put(updating)
+        service.begin(changes, updating, "update", request)
+    return {"campaignArn": arn}
+
+
+def delete_campaign(service: "Personalize", request: Json) -> None:
+    """DeleteCampaign: it stops answering at once."""
+    arn = request["campaignArn"]
+    with service.store.transaction() as changes:
+        campaign = deletable(service, arn, "campaign")
+        update = campaign.body.get("latestCampaignUpdate")
+        if update and update["status"] in CREATING:
+            raise in_use(f"Campaign {arn} is being updated and cannot be deleted now.")
+        begin_deletion(service, changes, campaign, request)

@@ -1,0 +1,133 @@
+"""Schemas, dataset groups and datasets."""
+
+from typing import TYPE_CHECKING
+
+from local.personalize.errors import already_exists, in_use, invalid_input
+from local.personalize.operations.removal import begin_deletion, deletable
+from local.personalize.operations.tags import tagged
+from local.personalize.resources import CREATE_PENDING, CREATING, Kind, Resource
+from local.personalize.schemas import DATASET_TYPES, check_dataset_type, parse_schema
+from local.personalize.validation import Json
+
+if TYPE_CHECKING:
+    from local.personalize.service import Personalize
+
+
+def create_schema(service: "Personalize", request: Json) -> Json:
+    """CreateSchema: done at once, a schema has no status."""
+    if "domain" in request:
+        raise invalid_input("Domain dataset groups are not supported by the local Personalize.")
+    parse_schema(request["schema"])
+    arn, now = service.account.arn(f"schema/{request['name']}"), service.clock.now()
+    with service.store.transaction() as changes:
+        if service.store.get(arn):
+            raise already_exists(arn)
+        body = {"schema": request["schema"]}
+        changes.add(Resource(arn=arn, kind="schema", name=request["name"], created=now, updated=now, body=body))
+    return {"schemaArn": arn}
+
+
+def delete_schema(service: "Personalize", request: Json) -> None:
+    """DeleteSchema: after every dataset that uses it."""
+    arn = request["schemaArn"]
+    with service.store.transaction() as changes:
+        service.need(arn, "schema")
+        users = [one.arn for one in service.store.every("dataset") if one.body["schemaArn"] == arn]
+        if users:
+            raise in_use(f"Schema {arn} is used by the dataset {users[0]}.")
+        changes.delete(arn)
+    service.forget_schema(arn)
+
+
+def create_dataset_group(service: "Personalize", request: Json) -> Json:
+    """CreateDatasetGroup, for custom resources: without a domain."""
+    if "domain" in request:
+        raise invalid_input("Domain dataset groups are not supported by the local Personalize.")
+    if ("kmsKeyArn" in request) != ("roleArn" in request):
+        raise invalid_input("kmsKeyArn and roleArn must be given together.")
+    arn, now = service.account.arn(f"dataset-group/{request['name']}"), service.clock.now()
+    with service.store.transaction() as changes:
+        if service.store.get(arn):
+            raise already_exists(arn)
+        group = changes.add(
+            Resource(
+                arn=arn,
+                kind="dataset-group",
+                name=request["name"],
+                status=CREATE_PENDING,
+                created=now,
+                updated=now,
+                body={name: request[name] for name in ("roleArn", "kmsKeyArn") if name in request},
+            )
+        )
+        tagged(changes, arn, request)
+        service.begin(changes, group, "create", request)
+    return {"datasetGroupArn": arn}
+
+
+def delete_dataset_group(service: "Personalize", request: Json) -> None:
+    """DeleteDatasetGroup: after its trackers, solutions, filters and datasets."""
+    arn = request["datasetGroupArn"]
+    with service.store.transaction() as changes:
+        group = deletable(service, arn, "dataset-group")
+        kinds: tuple[Kind, ...] = ("event-tracker", "solution", "dataset", "filter")
+        for kind in kinds:
+            for one in service.store.every(kind, arn):
+                raise in_use(f"Dataset group {arn} still has the resource {one.arn}.")
+        begin_deletion(service, changes, group, request)
+
+
+def create_dataset(service: "Personalize", request: Json) -> Json:
+    """CreateDataset: one of each type in a group."""
+    kind = request["datasetType"].upper()
+    if kind not in DATASET_TYPES:
+        raise invalid_input(
+            f"datasetType must be one of Interactions, Items and Users, not {request['datasetType']}"
+            " (action datasets are not supported by the local Personalize)."
+        )
+    group_arn, schema_arn = request["datasetGroupArn"], request["schemaArn"]
+    with service.store.transaction() as changes:
+        group = service.need(group_arn, "dataset-group", active=True)
+        service.need(schema_arn, "schema")
+        check_dataset_type(service.schema(schema_arn), kind)
+        arn, now = service.account.arn(f"dataset/{group.name}/{kind}"), service.clock.now()
+        if service.store.get(arn):
+            raise already_exists(arn)
+        dataset = changes.add(
+            Resource(
+                arn=arn,
+                kind="dataset",
+                name=request["name"],
+                parent=group_arn,
+                status=CREATE_PENDING,
+                created=now,
+                updated=now,
+                body={"datasetGroupArn": group_arn, "datasetType": kind, "schemaArn": schema_arn, "_imports": []},
+            )
+        )
+        tagged(changes, arn, request)
+        service.begin(changes, dataset, "create", request)
+    return {"datasetArn": arn}
+
+
+def delete_dataset(service: "Personalize", request: Json) -> None:
+    """DeleteDataset: not while something is made from it; an event tracker needs the interactions."""
+    arn = request["datasetArn"]
+    with service.store.transaction() as changes:
+        dataset = deletable(service, arn, "dataset")
+        busy = [
+            *service.store.every("dataset-import-job", arn),
+            *service.store.every("dataset-export-job", arn),
+            *(
+                version
+                for solution in service.store.every("solution", dataset.parent)
+                for version in service.store.every("solution-version", solution.arn)
+            ),
+        ]
+        for one in busy:
+            if one.status in CREATING:
+                raise in_use(f"Dataset {arn} is used by {one.arn}, which has status {one.status}.")
+        if dataset.body["datasetType"].upper() == "INTERACTIONS":
+            for tracker in service.store.every("event-tracker", dataset.parent):
+                raise in_use(f"Dataset {arn} is used by the event tracker {tracker.arn}.")
+        begin_deletion(service, changes, dataset, request)

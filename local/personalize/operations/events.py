@@ -1,0 +1,85 @@
+"""PutEvents, PutItems and PutUsers."""
+
+import json
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+from local.personalize.errors import in_use, invalid_input, not_found
+from local.personalize.events import EventRow
+from local.personalize.records import check_record, parse_properties
+from local.personalize.resources import ACTIVE, CREATING, DELETING
+from local.personalize.validation import Json
+
+if TYPE_CHECKING:
+    from local.personalize.service import Personalize
+
+EVENT_BYTES = 10 * 1024
+_EXTRA = ("recommendationId", "impression", "metricAttribution")
+_FORBIDDEN = frozenset({"userid", "sessionid", "eventtype", "timestamp", "recommendationid", "impression"})
+
+
+def put_events(service: "Personalize", request: Json) -> Awaitable[None]:
+    """PutEvents: resolves when the events are stored for good; one bad event refuses the whole call."""
+    found = service.tracker(request["trackingId"])
+    if found is None or found[0].status != ACTIVE:
+        raise invalid_input(f"No active event tracker has the tracking id {request['trackingId']}.")
+    dataset, user, session = found[1], request.get("userId"), request["sessionId"]
+    return service.events.append(
+        [
+            EventRow(
+                dataset,
+                user,
+                session,
+                event.get("itemId"),
+                event["eventType"],
+                event["sentAt"],
+                event.get("eventValue"),
+                event.get("eventId"),
+                _extra(event),
+            )
+            for event in request["eventList"]
+        ]
+    )
+
+
+def _extra(event: Json) -> str | None:
+    extra: dict[str, Any] = {name: event[name] for name in _EXTRA if name in event}
+    if "properties" in event:
+        properties = parse_properties(event["properties"])
+        for name in properties:
+            if name.lower() in _FORBIDDEN:
+                raise invalid_input(f"properties must not hold {name}: it is a member of the event or the request.")
+        extra["properties"] = properties
+    if not extra:
+        return None
+    text = json.dumps(extra)
+    if len(text) > EVENT_BYTES // 2 and len(json.dumps(event).encode()) > EVENT_BYTES:
+        raise invalid_input(f"An event can have {EVENT_BYTES} bytes.")
+    return text
+
+
+def put_items(service: "Personalize", request: Json) -> None:
+    """PutItems: each item takes the place of the one with its id."""
+    _put(service, request["datasetArn"], "ITEMS", "ITEM_ID", [(one["itemId"], one) for one in request["items"]])
+
+
+def put_users(service: "Personalize", request: Json) -> None:
+    """PutUsers: each user takes the place of the one with its id."""
+    _put(service, request["datasetArn"], "USERS", "USER_ID", [(one["userId"], one) for one in request["users"]])
+
+
+def _put(service: "Personalize", arn: str, kind: str, key: str, records: list[tuple[str, Json]]) -> None:
+    dataset = service.store.get(arn, "dataset")
+    if dataset is None:
+        raise not_found(arn, status=404)
+    if dataset.body["datasetType"].upper() != kind:
+        raise invalid_input(f"{arn} is no dataset of type {kind}.")
+    if dataset.status in CREATING | DELETING:
+        raise in_use(f"Dataset {arn} has status {dataset.status}; it must be ACTIVE.", status=409)
+    if dataset.status != ACTIVE:
+        raise invalid_input(f"Dataset {arn} has status {dataset.status}; it must be ACTIVE.")
+    schema = service.schema(dataset.body["schemaArn"])
+    service.events.put_records(
+        dataset.id,
+        [(name, check_record(schema, key, parse_properties(one.get("properties")))) for name, one in records],
+    )

@@ -1,0 +1,64 @@
+"""Dataset import and export jobs."""
+
+from typing import TYPE_CHECKING
+
+from local.personalize.errors import already_exists, invalid_input
+from local.personalize.operations.tags import tagged
+from local.personalize.resources import CREATE_PENDING, Kind, Resource
+from local.personalize.validation import Json
+
+if TYPE_CHECKING:
+    from local.personalize.service import Personalize
+
+
+def create_dataset_import_job(service: "Personalize", request: Json) -> Json:
+    """CreateDatasetImportJob: the first import of a dataset must be FULL."""
+    if "dataLocation" not in request["dataSource"]:
+        raise invalid_input("dataSource.dataLocation is required.")
+    mode = request.get("importMode", "FULL")
+    dataset = service.need(request["datasetArn"], "dataset", active=True)
+    if mode == "INCREMENTAL" and not dataset.body["_imports"]:
+        raise invalid_input("The first import of a dataset must have importMode FULL.")
+    optional = ("roleArn", "publishAttributionMetricsToS3")
+    body = {
+        "datasetArn": dataset.arn,
+        "dataSource": request["dataSource"],
+        "importMode": mode,
+        **{name: request[name] for name in optional if name in request},
+    }
+    return {"datasetImportJobArn": _create(service, request, "dataset-import-job", dataset, body)}
+
+
+def create_dataset_export_job(service: "Personalize", request: Json) -> Json:
+    """CreateDatasetExportJob: PUT when no ingestion mode is given."""
+    dataset = service.need(request["datasetArn"], "dataset", active=True)
+    body = {
+        "datasetArn": dataset.arn,
+        "ingestionMode": request.get("ingestionMode", "PUT"),
+        "roleArn": request["roleArn"],
+        "jobOutput": request["jobOutput"],
+    }
+    return {"datasetExportJobArn": _create(service, request, "dataset-export-job", dataset, body)}
+
+
+def _create(service: "Personalize", request: Json, kind: Kind, dataset: Resource, body: Json) -> str:
+    name, now = request["jobName"], service.clock.now()
+    arn = service.account.arn(f"{kind}/{name}")
+    with service.store.transaction() as changes:
+        if service.store.get(arn):
+            raise already_exists(arn)
+        job = changes.add(
+            Resource(
+                arn=arn,
+                kind=kind,
+                name=name,
+                parent=dataset.arn,
+                status=CREATE_PENDING,
+                created=now,
+                updated=now,
+                body=body,
+            )
+        )
+        tagged(changes, arn, request)
+        service.begin(changes, job, "create", request)
+    return arn

@@ -1,0 +1,257 @@
+"""Solutions, their versions and metrics."""
+
+from typing import TYPE_CHECKING, Any
+
+from local.personalize.errors import ServiceError, already_exists, in_use, invalid_input, not_found
+from local.personalize.operations.removal import begin_deletion, deletable
+from local.personalize.operations.tags import tagged
+from local.personalize.recipes import RECIPES, Recipe, check_hyperparameters, recipe_of
+from local.personalize.resources import (
+    ACTIVE,
+    CREATE_IN_PROGRESS,
+    CREATE_PENDING,
+    CREATE_STOPPING,
+    CREATING,
+    Resource,
+    short_id,
+)
+from local.personalize.validation import Json
+from local.personalize.views import described
+
+if TYPE_CHECKING:
+    from local.personalize.service import Personalize
+
+
+def create_solution(service: "Personalize", request: Json) -> Json:
+    """CreateSolution, of a recipe that the engine has a model for."""
+    recipe = _recipe(request)
+    config = request.get("solutionConfig", {})
+    _check_config(recipe, config)
+    group = request["datasetGroupArn"]
+    with service.store.transaction() as changes:
+        service.need(group, "dataset-group", active=True)
+        arn, now = service.account.arn(f"solution/{request['name']}"), service.clock.now()
+        if service.store.get(arn):
+            raise already_exists(arn)
+        body: Json = {
+            "performHPO": request.get("performHPO", False),
+            "performAutoML": False,
+            "performAutoTraining": request.get("performAutoTraining", True),
+            "performIncrementalUpdate": request.get("performIncrementalUpdate", False),
+            "recipeArn": request["recipeArn"],
+            "datasetGroupArn": group,
+            "solutionConfig": config,
+        }
+        if "eventType" in request:
+            body["eventType"] = request["eventType"]
+        solution = changes.add(
+            Resource(
+                arn=arn,
+                kind="solution",
+                name=request["name"],
+                parent=group,
+                status=CREATE_PENDING,
+                created=now,
+                updated=now,
+                body=body,
+            )
+        )
+        tagged(changes, arn, request)
+        service.begin(changes, solution, "create", request)
+    return {"solutionArn": arn}
+
+
+def _recipe(request: Json) -> Recipe:
+    if request.get("performAutoML"):
+        raise invalid_input("performAutoML is not supported by the local Personalize; give a recipeArn.")
+    if "recipeArn" not in request:
+        raise invalid_input("recipeArn is required unless performAutoML is true.")
+    recipe = recipe_of(request["recipeArn"])
+    if recipe is None:
+        raise not_found(request["recipeArn"])
+    if recipe.model is None:
+        known = ", ".join(one.name for one in RECIPES.values() if one.model)
+        raise invalid_input(f"Recipe {recipe.name} is not supported by the local Personalize; it has {known}.")
+    return recipe
+
+
+def _check_config(recipe: Recipe, config: Json) -> None:
+    check_hyperparameters(recipe, config.get("algorithmHyperParameters", {}))
+    check_hyperparameters(recipe, config.get("featureTransformationParameters", {}), featurization=True)
+    if "eventValueThreshold" in config:
+        try:
+            float(config["eventValueThreshold"])
+        except ValueError:
+            raise invalid_input(
+                f"solutionConfig.eventValueThreshold must be a number, not {config['eventValueThreshold']!r}."
+            ) from None
+    if {"excludedDatasetColumns", "includedDatasetColumns"} <= config.get("trainingDataConfig", {}).keys():
+        raise invalid_input("trainingDataConfig takes excludedDatasetColumns or includedDatasetColumns, not both.")
+    _check_schedule(config)
+    _check_events(recipe, config)
+
+
+def _check_schedule(config: Json) -> None:
+    schedule = config.get("autoTrainingConfig", {}).get("schedulingExpression")
+    if schedule is not None and not 1 <= int(schedule.removeprefix("rate(").split()[0]) <= 30:
+        raise invalid_input(f"schedulingExpression must be 1 to 30 days, not {schedule}.")
+
+
+def _check_events(recipe: Recipe, config: Json) -> None:
+    listed = config.get("eventsConfig", {}).get("eventParametersList", [])
+    if listed and not recipe.event_weights:
+        raise invalid_input(f"Recipe {recipe.name} has no eventsConfig; the v2 recipes have.")
+    types = [one.get("eventType", "").lower() for one in listed]
+    if "" in types:
+        raise invalid_input("Each entry of eventsConfig needs an eventType.")
+    if len(set(types)) < len(types):
+        raise invalid_input("An event type is listed twice in eventsConfig.")
+    if listed and not any(one.get("weight", 1.0) > 0 for one in listed):
+        raise invalid_input("eventsConfig gives every event type the weight 0.")
+
+
+def describe_solution(service: "Personalize", request: Json) -> Json:
+    """DescribeSolution, with a summary of its latest version."""
+    solution = service.need(request["solutionArn"], "solution")
+    shown = described(solution)
+    versions = service.store.every("solution-version", solution.arn)
+    if versions:
+        latest = versions[-1]
+        shown["latestSolutionVersion"] = {
+            "solutionVersionArn": latest.arn,
+            "status": latest.status,
+            **latest.times,
+            **latest.members("trainingMode", "trainingType", "failureReason"),
+        }
+    return {"solution": shown}
+
+
+def update_solution(service: "Personalize", request: Json) -> Json:
+    """UpdateSolution: what takes effect shows in the solution once latestSolutionUpdate is ACTIVE."""
+    arn = request["solutionArn"]
+    with service.store.transaction() as changes:
+        solution = service.need(arn, "solution", active=True)
+        recipe = recipe_of(solution.body["recipeArn"])
+        if _under_way(solution.body.get("latestSolutionUpdate")):
+            raise in_use(f"Solution {arn} is being updated already.")
+        wanted: Json = {
+            name: request[name]
+            for name in ("performAutoTraining", "performIncrementalUpdate", "solutionUpdateConfig")
+            if name in request
+        }
+        if not wanted:
+            raise invalid_input("UpdateSolution needs something to update.")
+        config = request.get("solutionUpdateConfig", {})
+        _check_schedule(config)
+        if recipe is not None:
+            _check_events(recipe, config)
+        now = service.clock.now()
+        update: Json = {**wanted, "status": CREATE_PENDING, "creationDateTime": now, "lastUpdatedDateTime": now}
+        updating = solution.changed(now, latestSolutionUpdate=update)
+        changes.put(updating)
+        service.begin(changes, updating, "update", request)
+    return {"solutionArn": arn}
+
+
+def _under_way(update: Any) -> bool:
+    return update is not None and update["status"] in CREATING
+
+
+def delete_solution(service: "Personalize", request: Json) -> None:
+    """DeleteSolution: with all its versions, once no campaign uses it and none is being made."""
+    arn = request["solutionArn"]
+    with service.store.transaction() as changes:
+        solution = deletable(service, arn, "solution")
+        if _under_way(solution.body.get("latestSolutionUpdate")):
+            raise in_use(f"Solution {arn} is being updated and cannot be deleted now.")
+        for campaign in service.store.every("campaign", arn):
+            raise in_use(f"Solution {arn} is used by the campaign {campaign.arn}.")
+        for version in service.store.every("solution-version", arn):
+            if version.status in CREATING:
+                raise in_use(f"Solution version {version.arn} has status {version.status}.")
+        begin_deletion(service, changes, solution, request)
+
+
+def create_solution_version(service: "Personalize", request: Json) -> Json:
+    """CreateSolutionVersion: trains on what the dataset group holds when the training begins."""
+    solution_arn, mode = request["solutionArn"], request.get("trainingMode", "FULL")
+    with service.store.transaction() as changes:
+        solution = service.need(solution_arn, "solution", active=True)
+        if _under_way(solution.body.get("latestSolutionUpdate")):
+            raise in_use(f"Solution {solution_arn} is being updated.")
+        _check_mode(mode)
+        _check_data(service, solution.parent)
+        versions = service.store.every("solution-version", solution_arn)
+        name = request.get("name")
+        for version in versions:
+            if name is not None and version.name == name:
+                raise already_exists(version.arn)
+        arn, now = f"{solution_arn}/{short_id()}", service.clock.now()
+        copied = solution.members(
+            "performHPO",
+            "performAutoML",
+            "performIncrementalUpdate",
+            "recipeArn",
+            "eventType",
+            "datasetGroupArn",
+            "solutionConfig",
+        )
+        body: Json = {**copied, "solutionArn": solution_arn, "trainingMode": mode, "trainingType": "MANUAL"}
+        if name is not None:
+            body["name"] = name
+        version = changes.add(
+            Resource(
+                arn=arn,
+                kind="solution-version",
+                name=name or "",
+                parent=solution_arn,
+                status=CREATE_PENDING,
+                created=now,
+                updated=now,
+                body=body,
+            )
+        )
+        tagged(changes, arn, request)
+        service.begin(changes, version, "create", request)
+    return {"solutionVersionArn": arn}
+
+
+def _check_mode(mode: str) -> None:
+    if mode != "FULL":
+        raise invalid_input(f"trainingMode {mode} is not supported by the local Personalize; use FULL.")
+
+
+def _check_data(service: "Personalize", group: str) -> None:
+    datasets = service.datasets(group)
+    if "INTERACTIONS" not in datasets:
+        raise invalid_input(f"Dataset group {group} has no Interactions dataset to train on.")
+    for dataset in datasets.values():
+        for job in service.store.every("dataset-import-job", dataset.arn):
+            if job.status in CREATING:
+                raise in_use(f"The dataset import job {job.arn} has status {job.status}; it must be ACTIVE.")
+
+
+def stop_solution_version_creation(service: "Personalize", request: Json) -> None:
+    """StopSolutionVersionCreation: CREATE STOPPING, then CREATE STOPPED."""
+    arn = request["solutionVersionArn"]
+    with service.store.transaction() as changes:
+        version = service.need(arn, "solution-version")
+        if version.status not in (CREATE_PENDING, CREATE_IN_PROGRESS):
+            raise in_use(f"Solution version {arn} has status {version.status}; only its creation can be stopped.")
+        changes.put(version.changed(service.clock.now(), status=CREATE_STOPPING))
+        changes.after_commit.append(lambda: service.lifecycle.stop(arn))
+
+
+def get_solution_metrics(service: "Personalize", request: Json) -> Json:
+    """GetSolutionMetrics of an active version."""
+    arn = request["solutionVersionArn"]
+    version = service.need(arn, "solution-version")
+    if version.status in CREATING:
+        raise in_use(f"Solution version {arn} has status {version.status}; it must be ACTIVE.")
+    if version.status != ACTIVE:
+        raise _no_metrics(version)
+    return {"solutionVersionArn": arn, "metrics": version.body["_metrics"]}
+
+
+def _no_metrics(version: Resource) -> ServiceError:
+    return invalid_input(f"Solution version {version.arn} has status {version.status} and no metrics.")

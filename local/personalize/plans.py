@@ -1,0 +1,185 @@
+"""The lifecycles of every kind of resource: their statuses (service documentation of each `Describe`) and work."""
+
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from local.personalize import events
+from local.personalize.lifecycle import Action, Plan
+from local.personalize.recipes import recipe_of
+from local.personalize.resources import (
+    CREATE_IN_PROGRESS,
+    CREATE_PENDING,
+    DELETE_IN_PROGRESS,
+    DELETE_PENDING,
+    Kind,
+    Resource,
+)
+from local.personalize.storage import Transaction
+from local.personalize.validation import Json
+from local.personalize.work import WorkError, discard
+
+if TYPE_CHECKING:
+    from local.personalize.service import Personalize
+
+_CREATE = (CREATE_PENDING, CREATE_IN_PROGRESS)
+_DELETE = (DELETE_PENDING, DELETE_IN_PROGRESS)
+
+
+def plans(service: "Personalize") -> dict[tuple[Kind, Action], Plan]:
+    """All plans, with their work bound to `service`."""
+    work = _Work(service)
+    plain = Plan(_CREATE)
+    gone = Plan(_DELETE, deletes=True)
+    return {
+        ("dataset-group", "create"): plain,
+        ("dataset-group", "delete"): Plan((DELETE_PENDING,), deletes=True),
+        ("dataset", "create"): plain,
+        ("dataset", "delete"): Plan(_DELETE, work.delete_dataset, work.end_delete_dataset, deletes=True),
+        ("dataset-import-job", "create"): Plan(_CREATE, work.import_data, work.end_import),
+        ("dataset-export-job", "create"): Plan(_CREATE, work.export_data),
+        ("event-tracker", "create"): plain,
+        ("event-tracker", "delete"): gone,
+        ("filter", "create"): plain,
+        ("solution", "create"): plain,
+        ("solution", "update"): Plan(_CREATE, end=work.end_update_solution, shown_in="latestSolutionUpdate"),
+        ("solution", "delete"): Plan(_DELETE, end=work.end_delete_solution, deletes=True),
+        ("solution-version", "create"): Plan(_CREATE, work.train, work.end_training),
+        ("campaign", "create"): Plan(_CREATE, work.load_first, work.end_create_campaign),
+        ("campaign", "update"): Plan(
+            _CREATE, work.load_update, work.end_update_campaign, shown_in="latestCampaignUpdate"
+        ),
+        ("campaign", "delete"): gone,
+    }
+
+
+class _Work:
+    """What is done while a resource is IN_PROGRESS, and what then becomes of it."""
+
+    def __init__(self, service: "Personalize") -> None:
+        self._service = service
+
+    def _s3_root(self) -> str | None:
+        root = self._service.options.s3_root
+        return str(root) if root else None
+
+    def _dataset(self, arn: str) -> Resource:
+        dataset = self._service.store.get(arn, "dataset")
+        if dataset is None:
+            raise WorkError(f"Dataset {arn} was deleted.")
+        return dataset
+
+    def import_data(self, job: Resource, stop: threading.Event) -> Json:
+        dataset = self._dataset(job.parent)
+        task = {
+            "location": job.body["dataSource"]["dataLocation"],
+            "s3Root": self._s3_root(),
+            "schema": self._schema_text(dataset),
+            "datasetType": dataset.body["datasetType"].upper(),
+            "folder": str(self._service.import_folder(job.id)),
+        }
+        return self._service.options.worker.run("import", task, stop)
+
+    def end_import(self, changes: Transaction, job: Resource, result: Json) -> Resource:
+        """FULL takes the place of all earlier imports, INCREMENTAL joins them."""
+        dataset = self._service.store.get(job.parent, "dataset")
+        if dataset is not None:
+            before = dataset.body["_imports"] if job.body["importMode"] == "INCREMENTAL" else []
+            imports = [*before, job.id]
+            changes.put(dataset.changed(self._service.clock.now(), _imports=imports))
+        return job
+
+    def export_data(self, job: Resource, stop: threading.Event) -> Json:
+        dataset = self._dataset(job.parent)
+        mode = job.body["ingestionMode"]
+        task = {
+            "location": job.body["jobOutput"]["s3DataDestination"]["path"],
+            "s3Root": self._s3_root(),
+            "schema": self._schema_text(dataset),
+            "datasetType": dataset.body["datasetType"].upper(),
+            "dataset": dataset.id,
+            "events": str(self._service.events_path),
+            "bulk": self._service.bulk(dataset) if mode in ("BULK", "ALL") else [],
+            "put": mode in ("PUT", "ALL"),
+        }
+        return self._service.options.worker.run("export", task, stop)
+
+    def _schema_text(self, dataset: Resource) -> str:
+        schema = self._service.store.get(dataset.body["schemaArn"], "schema")
+        if schema is None:
+            raise WorkError(f"Schema {dataset.body['schemaArn']} was deleted.")
+        return str(schema.body["schema"])
+
+    def delete_dataset(self, dataset: Resource, stop: threading.Event) -> Json:
+        events.forget(self._service.events_path, dataset.id)
+        return {}
+
+    def end_delete_dataset(self, changes: Transaction, dataset: Resource, result: Json) -> Resource:
+        for kind in ("dataset-import-job", "dataset-export-job"):
+            for job in self._service.store.every(kind, dataset.arn):
+                changes.delete(job.arn)
+        changes.after_commit.extend(partial(discard, folder) for folder in self._service.bulk(dataset))
+        return dataset
+
+    def train(self, version: Resource, stop: threading.Event) -> Json:
+        recipe = recipe_of(version.body["recipeArn"])
+        datasets = self._service.datasets(version.body["datasetGroupArn"])
+        interactions, items = datasets.get("INTERACTIONS"), datasets.get("ITEMS")
+        if recipe is None or interactions is None:
+            raise WorkError("The dataset group has no Interactions dataset.")
+        task: dict[str, Any] = {
+            "events": str(self._service.events_path),
+            "interactions": {"dataset": interactions.id, "bulk": self._service.bulk(interactions)},
+            "items": {"dataset": items.id, "bulk": self._service.bulk(items), "schema": self._schema_text(items)}
+            if items
+            else None,
+            "eventType": version.body.get("eventType"),
+            "solutionConfig": version.body.get("solutionConfig", {}),
+            "model": recipe.model,
+            "folder": str(self._service.model_folder(version)),
+        }
+        began = time.monotonic()
+        result = self._service.options.worker.run("training", task, stop)
+        return {**result, "hours": (time.monotonic() - began) / 3600}
+
+    def end_training(self, changes: Transaction, version: Resource, result: Json) -> Resource:
+        return version.changed(
+            self._service.clock.now(), trainingHours=round(result["hours"], 6), _metrics=result["metrics"]
+        )
+
+    def load_first(self, campaign: Resource, stop: threading.Event) -> Json:
+        self._service.serving.load(campaign.body["_requested"])
+        return {}
+
+    def end_create_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:
+        return campaign.changed(self._service.clock.now(), _serving=campaign.body["_requested"], _requested=None)
+
+    def load_update(self, campaign: Resource, stop: threading.Event) -> Json:
+        self._service.serving.load(campaign.body["_requested"])
+        return {}
+
+    def end_update_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:
+        update = campaign.body["latestCampaignUpdate"]
+        wanted = {
+            name: update[name]
+            for name in ("solutionVersionArn", "minProvisionedTPS", "campaignConfig")
+            if name in update
+        }
+        return campaign.changed(
+            self._service.clock.now(),
+            status="ACTIVE",
+            **{"failureReason": None, **wanted, "_serving": campaign.body["_requested"], "_requested": None},
+        )
+
+    def end_update_solution(self, changes: Transaction, solution: Resource, result: Json) -> Resource:
+        update = solution.body["latestSolutionUpdate"]
+        wanted = {name: update[name] for name in ("performAutoTraining", "performIncrementalUpdate") if name in update}
+        config = {**solution.body.get("solutionConfig", {}), **update.get("solutionUpdateConfig", {})}
+        return solution.changed(self._service.clock.now(), solutionConfig=config or None, **wanted)
+
+    def end_delete_solution(self, changes: Transaction, solution: Resource, result: Json) -> Resource:
+        for version in self._service.store.every("solution-version", solution.arn):
+            changes.delete(version.arn)
+            changes.after_commit.append(partial(discard, str(self._service.model_folder(version))))
+        return solution

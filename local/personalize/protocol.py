@@ -1,0 +1,135 @@
+"""HTTP requests of AWS clients in, answers out, for all three APIs on one port.
+
+The control plane speaks AWS JSON 1.1 (operation in `X-Amz-Target`, error code in `__type`), events and runtime
+REST-JSON (operation by method and path, error code in the header `x-amzn-ErrorType`). Errors carry both, so either
+reading works.
+"""
+
+import asyncio
+import json
+import logging
+import uuid
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.personalize.errors import ServiceError, invalid_input, not_supported, serialization
+from local.personalize.operations import OPERATIONS
+from local.personalize.service import Personalize
+from local.personalize.services import Operation, routes
+
+_LOG = logging.getLogger(__name__)
+_JSON_1_1 = "application/x-amz-json-1.1"
+_JSON = "application/json"
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+class Protocol:
+    """Answers requests from one service."""
+
+    def __init__(self, service: Personalize) -> None:
+        self._service = service
+        self._routes = routes()
+        self._operations = self._routes.operations
+
+    async def answer(self, method: str, path: str, headers: Mapping[bytes, bytes], body: bytes) -> Answer:
+        """The answer to one request; header names in lower case. Never raises."""
+        if path.startswith("/_local/"):
+            return self._admin(method, path, body)
+        try:
+            operation = self._route(method, path, headers)
+        except ServiceError as error:
+            return _failed(error, error.status, _JSON_1_1)
+        content_type = _JSON_1_1 if operation.api == "personalize" else _JSON
+        try:
+            shown = await self._call(operation, body)
+        except ServiceError as error:
+            return _failed(error, operation.statuses.get(error.code, error.status), content_type)
+        except Exception:  # noqa: BLE001 - a defect of this server is an answer and a log entry, no dropped connection
+            _LOG.exception("%s failed", operation.name)
+            return _failed(ServiceError("InternalServerException", "See the server's log."), 500, content_type)
+        return Answer(200, _headers(content_type), shown)
+
+    def _route(self, method: str, path: str, headers: Mapping[bytes, bytes]) -> Operation:
+        target = headers.get(b"x-amz-target")
+        if target is not None:
+            operation = self._routes.targets.get(target.decode("latin-1"))
+        else:
+            operation = self._routes.paths.get((method, path))
+        if operation is None or (target is not None and method != "POST"):
+            name = target.decode("latin-1") if target is not None else f"{method} {path}"
+            raise ServiceError("UnknownOperationException", f"There is no operation {name}.", 404)
+        return operation
+
+    async def _call(self, operation: Operation, body: bytes) -> bytes:
+        request = operation.parse(_decoded(body), "")
+        call = OPERATIONS.get(operation.name)
+        if call is None:
+            raise not_supported(operation.name)
+        if self._service.faults:
+            effects = self._service.faults.take(operation.name, request)
+            if effects.delay:
+                await asyncio.sleep(effects.delay)
+            if effects.error is not None:
+                raise effects.error
+            request = {**request, "_fault": effects.job}
+        answer = call(self._service, request)
+        if isinstance(answer, Awaitable):
+            await answer
+            answer = None
+        if operation.shape is None:
+            return b"" if operation.api != "personalize" else b"{}"
+        return json.dumps(operation.shape(answer or {}, ""), separators=(",", ":")).encode()
+
+    # --- for tests and operators; AWS clients never come here
+
+    def _admin(self, method: str, path: str, body: bytes) -> Answer:
+        try:
+            match method, path:
+                case "GET", "/_local/health":
+                    return _plain(200, {"status": "ok"})
+                case "POST", "/_local/faults":
+                    self._service.faults.add(_decoded(body), self._operations)
+                    return _plain(200, {})
+                case "DELETE", "/_local/faults":
+                    self._service.faults.clear()
+                    return _plain(200, {})
+                case _:
+                    return _plain(404, {"message": f"There is no {method} {path}."})
+        except ServiceError as error:
+            return _plain(error.status, {"message": error.message})
+
+
+def _plain(status: int, content: Mapping[str, Any]) -> Answer:
+    return Answer(status, _headers(_JSON), json.dumps(content).encode())
+
+
+def _decoded(body: bytes) -> Any:
+    if not body:
+        return {}
+    try:
+        return json.loads(body, parse_constant=_not_a_number)
+    except (ValueError, RecursionError):
+        raise serialization("The body is not JSON.") from None
+
+
+def _not_a_number(constant: str) -> Any:
+    raise invalid_input(f"{constant} is no JSON value.")
+
+
+def _headers(content_type: str) -> Headers:
+    return [(b"content-type", content_type.encode()), (b"x-amzn-requestid", str(uuid.uuid4()).encode())]
+
+
+def _failed(error: ServiceError, status: int, content_type: str) -> Answer:
+    headers = [*_headers(content_type), (b"x-amzn-errortype", error.code.encode())]
+    return Answer(status, headers, json.dumps({"__type": error.code, "message": error.message}).encode())

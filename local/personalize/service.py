@@ -1,0 +1,150 @@
+"""The whole local Personalize over one data folder, without HTTP around it."""
+
+import shutil
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.personalize import events as event_storage
+from local.personalize.clock import Clock, SystemClock
+from local.personalize.errors import in_use, invalid_input, not_found
+from local.personalize.events import EventStore
+from local.personalize.faults import Faults
+from local.personalize.lifecycle import Action, Lifecycle
+from local.personalize.plans import plans
+from local.personalize.resources import ACTIVE, CREATING, DELETING, Account, Kind, Resource
+from local.personalize.schemas import Schema, parse_schema
+from local.personalize.serving import Serving
+from local.personalize.storage import Store, Transaction
+from local.personalize.validation import Json
+from local.personalize.work import Subprocess, Worker
+
+_TIDY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a local Personalize runs."""
+
+    folder: Path
+    """Everything it keeps; made when missing."""
+    account: Account = field(default_factory=Account)
+    pace: float = 0.2
+    """Seconds that a resource stays in each of its PENDING and IN_PROGRESS statuses at least."""
+    s3_root: Path | None = None
+    """Where `s3://bucket/key` is a file; None: S3 as the environment says."""
+    synchronous: str = "NORMAL"
+    """SQLite's setting: NORMAL keeps what was acknowledged over `kill -9`, FULL over loss of power too."""
+    worker: Worker = field(default_factory=Subprocess)
+    clock: Clock = field(default_factory=SystemClock)
+
+
+class Personalize:
+    """Resources, events, lifecycles and serving of one account. Operations run in one thread: the event loop's."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.account, self.clock = options.account, options.clock
+        options.folder.mkdir(parents=True, exist_ok=True)
+        self.store = Store(options.folder / "resources.db", synchronous=options.synchronous)
+        self.events = EventStore(self.events_path, synchronous=options.synchronous)
+        self.faults = Faults()
+        self.lifecycle = Lifecycle(self.store, self.clock, pace=options.pace, plans=plans(self))
+        self.serving = Serving(self)
+        self._trackers: tuple[int, Mapping[str, tuple[Resource, int]]] = (-1, {})
+        self._schemas: dict[str, Schema] = {}
+        self._closing = threading.Event()
+        self._tidying = threading.Thread(target=self._tidy, name="tidy", daemon=True)
+
+    @property
+    def events_path(self) -> Path:
+        return self.options.folder / "events.db"
+
+    def import_folder(self, job: int) -> Path:
+        """Where the table of the import job with this id lies."""
+        return self.options.folder / "imports" / str(job)
+
+    def bulk(self, dataset: Resource) -> list[str]:
+        """The folders of the import jobs whose rows the dataset holds, in order."""
+        return [str(self.import_folder(job)) for job in dataset.body["_imports"]]
+
+    def model_folder(self, version: Resource) -> Path:
+        """Where a solution version's snapshot lies."""
+        return self.options.folder / "models" / str(version.id)
+
+    def start(self) -> None:
+        """Remove what no resource names any more, and go on with the lifecycles that were under way."""
+        self._sweep()
+        self.lifecycle.start()
+        self._tidying.start()
+
+    def close(self) -> None:
+        """Stop the threads and release the files."""
+        self._closing.set()
+        self.lifecycle.close()
+        self._tidying.join()
+        self.events.close()
+        self.store.close()
+
+    def _sweep(self) -> None:
+        kept = {folder for dataset in self.store.every("dataset") for folder in self.bulk(dataset)}
+        kept |= {str(self.model_folder(version)) for version in self.store.every("solution-version")}
+        for parent in ("imports", "models"):
+            for folder in (self.options.folder / parent).glob("*"):
+                if str(folder) not in kept:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _tidy(self) -> None:
+        while not self._closing.wait(_TIDY_SECONDS):
+            event_storage.tidy(self.events_path)
+
+    # --- what the operations share
+
+    def need(self, arn: str, kind: Kind, *, active: bool = False) -> Resource:
+        """The resource, or ResourceNotFoundException; with `active`, ResourceInUseException unless it is usable."""
+        resource = self.store.get(arn, kind)
+        if resource is None:
+            raise not_found(arn)
+        if active and resource.status != ACTIVE:
+            if resource.status in CREATING | DELETING:
+                raise in_use(f"Resource {arn} has status {resource.status}; it must be ACTIVE.")
+            raise invalid_input(f"Resource {arn} has status {resource.status}; it must be ACTIVE.")
+        return resource
+
+    def begin(self, changes: Transaction, resource: Resource, action: Action, request: Json) -> None:
+        """Start a lifecycle of a resource that shows its first status; `_fault` in the request orders its end."""
+        self.lifecycle.begin(changes, resource, action, request.get("_fault", {}))
+
+    def schema(self, arn: str) -> Schema:
+        """The parsed schema with this ARN."""
+        if arn not in self._schemas:
+            resource = self.store.get(arn, "schema")
+            if resource is None:
+                raise not_found(arn)
+            self._schemas[arn] = parse_schema(resource.body["schema"])
+        return self._schemas[arn]
+
+    def forget_schema(self, arn: str) -> None:
+        """A schema was deleted: another may take its name."""
+        self._schemas.pop(arn, None)
+
+    def datasets(self, group: str) -> dict[str, Resource]:
+        """The datasets of a group by type (upper case)."""
+        return {dataset.body["datasetType"].upper(): dataset for dataset in self.store.every("dataset", group)}
+
+    def dataset_schemas(self, group: str) -> dict[str, Schema]:
+        """The schemas of a group's datasets by dataset type."""
+        return {kind: self.schema(dataset.body["schemaArn"]) for kind, dataset in self.datasets(group).items()}
+
+    def tracker(self, tracking_id: str) -> tuple[Resource, int] | None:
+        """The event tracker with this tracking id, and the id of the Interactions dataset that its events go to."""
+        version, trackers = self._trackers
+        if version != self.store.version:
+            version, trackers = self.store.version, {}
+            for tracker in self.store.every("event-tracker"):
+                dataset = self.datasets(tracker.parent).get("INTERACTIONS")
+                if dataset is not None:
+                    trackers = {**trackers, tracker.body["trackingId"]: (tracker, dataset.id)}
+            self._trackers = (version, trackers)
+        return trackers.get(tracking_id)

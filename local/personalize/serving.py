@@ -1,0 +1,305 @@
+"""Recommendations and rankings from the served snapshots and the events that came since.
+
+Source: developer guide, "Recommendation scores", "Getting real-time recommendations", "How new data influences
+recommendations". What a visitor has seen may be recommended again, as the service does; a filter excludes it.
+"""
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from local.engine.data import Float32, History
+from local.engine.scores import ranking, softmax
+from local.personalize.errors import invalid_input, not_found
+from local.personalize.filtering import FilterRequest
+from local.personalize.filters import Filter, parse_filter
+from local.personalize.recipes import Recipe, recipe_of
+from local.personalize.resources import ACTIVE, CREATING, DELETING, Resource
+from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
+from local.personalize.validation import Json
+from local.personalize.visitors import Visitors, metadata
+from local.personalize.work import WorkError
+
+if TYPE_CHECKING:
+    from local.personalize.service import Personalize
+
+DEFAULT_RESULTS = 25
+MAXIMUM_RESULTS = 500
+MAXIMUM_WITH_METADATA = 50
+_SNAPSHOTS = 16
+_DIGITS = 7
+"""Decimals of a score, as in recorded answers of the service."""
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A solution version in memory."""
+
+    arn: str
+    group: str
+    recipe: Recipe
+    rule: EventRule
+    snapshot: Snapshot
+
+
+class Serving:
+    """Answers of the runtime API. Called in the event loop's thread; `load` from any."""
+
+    def __init__(self, service: "Personalize") -> None:
+        self._service = service
+        self._visitors = Visitors(service)
+        self._served: OrderedDict[str, Served] = OrderedDict()
+        self._lock = threading.Lock()
+        self._filters: dict[str, Filter] = {}
+
+    def load(self, version_arn: str) -> Served:
+        """The solution version in memory, read from disk if it is not there."""
+        with self._lock:
+            served = self._served.get(version_arn)
+            if served is not None:
+                self._served.move_to_end(version_arn)
+                return served
+        version = self._service.store.get(version_arn, "solution-version")
+        recipe = recipe_of(version.body["recipeArn"]) if version else None
+        if version is None or recipe is None:
+            raise WorkError(f"Solution version {version_arn} was deleted.")
+        served = Served(
+            version_arn,
+            version.body["datasetGroupArn"],
+            recipe,
+            EventRule.of_solution(version.body.get("solutionConfig", {}), version.body.get("eventType")),
+            Snapshot.load(self._service.model_folder(version)),
+        )
+        with self._lock:
+            self._served[version_arn] = served
+            while len(self._served) > _SNAPSHOTS:
+                self._served.popitem(last=False)
+        return served
+
+    def forget_filter(self, arn: str) -> None:
+        """A filter was deleted: another may take its name."""
+        self._filters.pop(arn, None)
+
+    # --- GetRecommendations
+
+    def recommend(self, request: Json) -> Json:
+        """The answer to GetRecommendations."""
+        served, campaign = self._campaign(request.get("campaignArn"))
+        recipe = served.recipe
+        if recipe.type not in ("USER_PERSONALIZATION", "POPULAR_ITEMS"):
+            raise invalid_input(
+                f"GetRecommendations is not for campaigns of {recipe.name}; use GetPersonalizedRanking."
+            )
+        visitor = request.get("userId") or None
+        if visitor is None and recipe.type == "USER_PERSONALIZATION":
+            raise invalid_input("userId is required for campaigns of USER_PERSONALIZATION recipes.")
+        columns = self._metadata_columns(request, campaign, recipe)
+        wanted = self._results(request, with_metadata=bool(columns))
+        allowed = self._filter(request.get("filterArn"), request.get("filterValues", {}), served, visitor)
+        raw = self._raw(served, visitor)
+        listed = _recommended(raw, allowed, wanted, served)
+        listed = self._promoted(listed, raw, request.get("promotions", ()), wanted, served, visitor)
+        self._add_metadata(listed, columns, served.group)
+        return {"itemList": listed, "recommendationId": _recommendation_id()}
+
+    def _promoted(
+        self,
+        listed: list[Json],
+        raw: Float32,
+        promotions: Any,
+        wanted: int,
+        served: Served,
+        visitor: str | None,
+    ) -> list[Json]:
+        """The list with promoted items at random places: in their own order, in place of the last others."""
+        for promotion in promotions:
+            if not served.recipe.scores and served.recipe.type != "POPULAR_ITEMS":
+                raise invalid_input(f"Recipe {served.recipe.name} has no promotions.")
+            mask = self._filter(promotion.get("filterArn"), promotion.get("filterValues", {}), served, visitor)
+            number = wanted * promotion.get("percentPromotedItems", 100) // 100
+            chosen = ranking(raw, np.flatnonzero(mask) if mask is not None else None, number)
+            names = [served.snapshot.items[place] for place in chosen]
+            scores = {entry["itemId"]: entry.get("score") for entry in listed}
+            others = [entry for entry in listed if entry["itemId"] not in set(names)][: wanted - len(names)]
+            places = set(np.sort(np.random.default_rng().permutation(len(others) + len(names))[: len(names)]).tolist())
+            promoted = iter(names)
+            rest = iter(others)
+            listed = [
+                _promotion(next(promoted), promotion.get("name"), scores, served.recipe)
+                if place in places
+                else next(rest)
+                for place in range(len(others) + len(names))
+            ]
+        return listed
+
+    # --- GetPersonalizedRanking
+
+    def rank(self, request: Json) -> Json:
+        """The answer to GetPersonalizedRanking: known items by score, then the others in the order given."""
+        served, campaign = self._campaign(request["campaignArn"])
+        if served.recipe.type != "PERSONALIZED_RANKING":
+            raise invalid_input(f"GetPersonalizedRanking is not for campaigns of {served.recipe.name}.")
+        names: list[str] = request["inputList"]
+        columns = self._metadata_columns(request, campaign, served.recipe)
+        most = MAXIMUM_WITH_METADATA if columns else MAXIMUM_RESULTS
+        if not names or len(names) > most:
+            raise invalid_input(f"inputList must hold 1 to {most} items, not {len(names)}.")
+        visitor = request["userId"]
+        if not visitor:
+            raise invalid_input("userId must not be empty.")
+        allowed = self._filter(request.get("filterArn"), request.get("filterValues", {}), served, visitor)
+        places = np.array([served.snapshot.places.get(name, -1) for name in names], np.intp)
+        known = places[places >= 0]
+        if allowed is not None:
+            known = known[allowed[known]]
+        raw = self._raw(served, visitor)
+        shares = softmax(raw, known)
+        order = np.argsort(-shares, kind="stable")
+        listed: list[Json] = [
+            {"itemId": served.snapshot.items[known[place]], "score": round(float(shares[place]), _DIGITS)}
+            for place in order
+        ]
+        listed.extend({"itemId": name} for name, place in zip(names, places, strict=True) if place < 0)
+        self._add_metadata(listed, columns, served.group)
+        return {"personalizedRanking": listed, "recommendationId": _recommendation_id()}
+
+    # --- what both share
+
+    def _campaign(self, arn: str | None) -> tuple[Served, Resource]:
+        if arn is None:
+            raise invalid_input("campaignArn is required; the local Personalize has no recommenders.")
+        campaign = self._service.store.get(arn, "campaign")
+        if campaign is None or campaign.status in DELETING:
+            raise not_found(arn, status=404)
+        if campaign.status in CREATING or "_serving" not in campaign.body:
+            raise invalid_input(f"Campaign {arn} has status {campaign.status}; it must be ACTIVE.")
+        return self.load(campaign.body["_serving"]), campaign
+
+    def _raw(self, served: Served, visitor: str | None) -> Float32:
+        return served.snapshot.model.score(self._history(served, visitor), now=self._service.clock.now())
+
+    def _history(self, served: Served, visitor: str | None) -> History:
+        """The visitor's events up to training, and for recipes with real-time personalization those since."""
+        if visitor is None or not served.recipe.real_time:
+            return History.empty()
+        snapshot = served.snapshot
+        trained = snapshot.history(visitor)
+        dataset = self._service.datasets(served.group).get("INTERACTIONS")
+        if dataset is None:
+            return trained
+        live = self._service.events.of_visitor(dataset.id, visitor, after=snapshot.last_event, limit=4 * HISTORY_LENGTH)
+        counted = []
+        for event in live:
+            place = snapshot.places.get(event.item)
+            weight = served.rule.weight(event.type, event.value)
+            if place is not None and weight > 0:
+                counted.append((place, event.at, weight))
+        if not counted:
+            return trained
+        since = np.array(counted)
+        item = np.concatenate([trained.item, since[:, 0].astype(np.int32)])
+        time = np.concatenate([trained.time, since[:, 1]])
+        weights = np.concatenate([trained.weight, since[:, 2].astype(np.float32)])
+        order = np.argsort(time, kind="stable")[-HISTORY_LENGTH:]
+        return History(item[order], time[order], weights[order])
+
+    def _results(self, request: Json, *, with_metadata: bool) -> int:
+        wanted: int = request.get("numResults", DEFAULT_RESULTS)
+        most = MAXIMUM_WITH_METADATA if with_metadata else MAXIMUM_RESULTS
+        if wanted > most:
+            raise invalid_input(f"numResults must be at most {most}, not {wanted}.")
+        return wanted
+
+    def _filter(self, arn: str | None, values: Mapping[str, str], served: Served, visitor: str | None) -> Mask | None:
+        """Which items of the snapshot the filter allows; None without a filter."""
+        if arn is None:
+            if values:
+                raise invalid_input("filterValues need a filterArn.")
+            return None
+        resource = self._service.store.get(arn, "filter")
+        if resource is None:
+            raise not_found(arn, status=404)
+        if resource.status != ACTIVE:
+            raise invalid_input(f"Filter {arn} has status {resource.status}; it must be ACTIVE.")
+        if resource.parent != served.group:
+            raise invalid_input(f"Filter {arn} belongs to another dataset group than the campaign.")
+        parsed = self._filters.get(arn)
+        if parsed is None:
+            schemas = self._service.dataset_schemas(served.group)
+            parsed = self._filters[arn] = parse_filter(resource.body["filterExpression"], schemas)
+        if parsed.reads_user and visitor is None:
+            raise invalid_input(f"userId is required: the filter {arn} reads what the user did or is.")
+        snapshot, group, visitors = served.snapshot, served.group, self._visitors
+        return FilterRequest(
+            parsed,
+            values,
+            columns=lambda: visitors.columns(group, served.arn, snapshot),
+            interacted=lambda: visitors.interacted(group, visitor, snapshot),
+            user=lambda: visitors.user(group, visitor or ""),
+            n_items=len(snapshot.items),
+        ).mask()
+
+    def _metadata_columns(self, request: Json, campaign: Resource, recipe: Recipe) -> list[str]:
+        asked: Mapping[str, list[str]] = request.get("metadataColumns", {})
+        if not asked:
+            return []
+        enabled = campaign.body.get("campaignConfig", {}).get("enableMetadataWithRecommendations", False)
+        if not (recipe.metadata or enabled):
+            raise invalid_input("The campaign was not made with enableMetadataWithRecommendations.")
+        if set(asked) != {"ITEMS"}:
+            raise invalid_input("metadataColumns may have the key ITEMS only.")
+        served = self.load(campaign.body["_serving"])
+        schema = self._service.dataset_schemas(served.group).get("ITEMS")
+        columns = []
+        for name in asked["ITEMS"]:
+            field = schema.field(name) if schema else None
+            if field is None:
+                raise invalid_input(f"The Items dataset has no column {name}.")
+            columns.append(field.name)
+        return columns
+
+    def _add_metadata(self, listed: list[Json], columns: list[str], group: str) -> None:
+        if columns:
+            found = metadata(self._visitors.items(group), [entry["itemId"] for entry in listed], columns)
+            for entry, shown in zip(listed, found, strict=True):
+                entry["metadata"] = shown
+
+
+def _recommended(raw: Float32, allowed: Mask | None, wanted: int, served: Served) -> list[Json]:
+    """The best items that are allowed, with their scores; places that stay free go to popular items (v2 recipes)."""
+    recipe, snapshot = served.recipe, served.snapshot
+    scored = ranking(raw, limit=recipe.scored_items)
+    shares = softmax(raw, scored)
+    kept = np.arange(len(scored)) if allowed is None else np.flatnonzero(allowed[scored])
+    kept = kept[:wanted]
+    listed: list[Json] = [
+        {"itemId": snapshot.items[scored[place]], "score": round(float(shares[place]), _DIGITS)}
+        if recipe.scores
+        else {"itemId": snapshot.items[scored[place]]}
+        for place in kept
+    ]
+    if recipe.reasons and len(listed) < wanted and len(scored) < len(raw):
+        free = np.ones(len(raw), bool) if allowed is None else allowed.copy()
+        free[scored] = False
+        popular = snapshot.popular[free[snapshot.popular]][: wanted - len(listed)]
+        listed.extend({"itemId": snapshot.items[place], "reason": ["Popular item"]} for place in popular)
+    return listed
+
+
+def _promotion(name: str, promotion: str | None, scores: Mapping[str, float | None], recipe: Recipe) -> Json:
+    entry: Json = {"itemId": name, "score": scores.get(name), "promotionName": promotion}
+    if recipe.reasons:
+        entry["reason"] = ["Promoted item"]
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def _recommendation_id() -> str:
+    return f"RID-{uuid.uuid4()}"

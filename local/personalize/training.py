@@ -1,0 +1,227 @@
+"""Training of a solution version: from the dataset group's data to a served snapshot and its metrics.
+
+Source: developer guide, "Custom dataset requirements", "Quotas", "Recording real-time events" (how sessions join users)
+and "Evaluating a solution version with metrics".
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from local.engine.data import Catalogue, Events, Float32, Int32
+from local.engine.metrics import solution_metrics
+from local.engine.registry import MODELS
+from local.personalize.events import EventRow
+from local.personalize.schemas import Field, Schema
+from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
+from local.personalize.tables import Table, TableBuilder, Text, concatenate
+
+MINIMUM_INTERACTIONS = 1000
+MINIMUM_USERS = 25
+MINIMUM_SHARE = 0.01
+_SEED = 7
+
+_COLUMNS = Schema(
+    "Interactions",
+    tuple(
+        Field(name, kind, True, False, False)
+        for name, kind in (
+            ("USER_ID", "string"),
+            ("ITEM_ID", "string"),
+            ("TIMESTAMP", "double"),
+            ("EVENT_TYPE", "string"),
+            ("EVENT_VALUE", "double"),
+        )
+    ),
+)
+
+
+class TrainingError(Exception):
+    """Why a solution version ends in CREATE FAILED: its `failureReason`."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingData:
+    """What a dataset group holds at one moment."""
+
+    bulk: Sequence[Table]
+    """The Interactions tables of the imports, in order."""
+    put: Sequence[EventRow]
+    last_event: int
+    items: Table | None
+    item_schema: Schema | None
+
+
+def train(
+    data: TrainingData, rule: EventRule, *, model: str, excluded: Mapping[str, Sequence[str]], folder: Path
+) -> dict[str, float]:
+    """Train `model` of the engine on all data, write the snapshot to `folder`, and return the hold-out's metrics.
+
+    `excluded` names the columns by dataset type that training leaves out (`trainingDataConfig`). Raises TrainingError
+    when there is too little data: 1000 different interactions that count, 25 users with two of them, and one user in a
+    hundred with two.
+    """
+    interactions, weights = _counting(_interactions(data), rule)
+    _check_amount(interactions)
+    users, items = interactions.text("USER_ID"), interactions.text("ITEM_ID")
+    names = list(dict.fromkeys([*_used(items), *(data.items.text("ITEM_ID").values if data.items is not None else ())]))
+    events = Events(
+        user=_renumbered(users, _used(users)),
+        item=_renumbered(items, names),
+        time=interactions.numbers("TIMESTAMP"),
+        weight=weights,
+        n_users=len(_used(users)),
+        n_items=len(names),
+    )
+    catalogue = _catalogue(names, data, events, excluded)
+    model_class = MODELS[model]
+    metrics = solution_metrics(model_class, events, catalogue, seed=_SEED)
+    trained = model_class.fit(events, catalogue, seed=_SEED)
+    ordered = events.in_order()
+    offsets, kept = _latest(ordered)
+    Snapshot.of(
+        trained,
+        items=tuple(names),
+        visitors=_used(users),
+        offsets=offsets,
+        item=ordered.item[kept],
+        time=ordered.time[kept],
+        weight=ordered.weight[kept],
+        popularity=_popularity(events),
+        last_event=data.last_event,
+    ).save(folder)
+    return metrics
+
+
+def _interactions(data: TrainingData) -> Table:
+    """Bulk and put interactions, each once; events of a session belong to the user whom the session named."""
+    owners: dict[str, str] = {event.session: event.user for event in data.put if event.user is not None}
+    builder = TableBuilder(_COLUMNS)
+    for event in data.put:
+        user = event.user or owners.get(event.session)
+        if user is None or event.item is None:
+            continue
+        builder.add(
+            {
+                "USER_ID": user,
+                "ITEM_ID": event.item,
+                "TIMESTAMP": event.at,
+                "EVENT_TYPE": event.type,
+                "EVENT_VALUE": event.value,
+            }
+        )
+    every = concatenate([*data.bulk, builder.table()], _COLUMNS)
+    return every.distinct_by(("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE"))
+
+
+def _counting(interactions: Table, rule: EventRule) -> tuple[Table, Float32]:
+    """The interactions that count by the rule, and what each counts."""
+    types = interactions.text("EVENT_TYPE")
+    by_pair: dict[tuple[int, float], float] = {}
+    codes, values = types.codes, interactions.numbers("EVENT_VALUE")
+    weights = np.empty(len(codes), np.float32)
+    named = (*types.values, "")
+    for number, pair in enumerate(zip(codes.tolist(), values.tolist(), strict=True)):
+        code, value = pair
+        weight = by_pair.get(pair)
+        if weight is None:
+            weight = rule.weight(named[code], None if value != value else value)
+            by_pair[pair] = weight
+        weights[number] = weight
+    counts = weights > 0
+    return interactions.of(counts), weights[counts]
+
+
+def _check_amount(interactions: Table) -> None:
+    if len(interactions) < MINIMUM_INTERACTIONS:
+        raise TrainingError(
+            f"Training needs at least {MINIMUM_INTERACTIONS} different interactions after event filtering;"
+            f" there are {len(interactions)}."
+        )
+    per_user = np.unique(interactions.text("USER_ID").codes, return_counts=True)[1]
+    able = int((per_user >= 2).sum())
+    if able < MINIMUM_USERS:
+        raise TrainingError(
+            f"Training needs at least {MINIMUM_USERS} users with two interactions each; there are {able}."
+        )
+    if able < MINIMUM_SHARE * len(per_user):
+        raise TrainingError(
+            f"Training needs two interactions of at least 1 percent of the users; {able} of {len(per_user)} have them."
+        )
+
+
+def _used(column: Text) -> list[str]:
+    return [column.values[code] for code in np.unique(column.codes)]
+
+
+def _renumbered(column: Text, names: Sequence[str]) -> Int32:
+    place = {name: number for number, name in enumerate(names)}
+    return np.array([place.get(value, -1) for value in column.values], np.int32)[column.codes]
+
+
+def _popularity(events: Events) -> npt.NDArray[np.int64]:
+    pairs = np.unique(events.user.astype(np.int64) * events.n_items + events.item)
+    return np.bincount(pairs % events.n_items, minlength=events.n_items)
+
+
+def _latest(ordered: Events) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp]]:
+    """Each user's newest events of an ordered log: where they begin once kept, and which they are."""
+    counts = np.bincount(ordered.user, minlength=ordered.n_users)
+    ends = np.cumsum(counts)
+    kept = np.flatnonzero(ends[ordered.user] - np.arange(len(ordered)) <= HISTORY_LENGTH)
+    return np.concatenate([[0], np.cumsum(np.minimum(counts, HISTORY_LENGTH))]), kept
+
+
+def _catalogue(
+    names: Sequence[str], data: TrainingData, events: Events, excluded: Mapping[str, Sequence[str]]
+) -> Catalogue:
+    """The items' categorical columns, one-hot, and when each item came.
+
+    An item without CREATION_TIMESTAMP came with its oldest interaction, without interactions with the newest of all.
+    """
+    newest = float(events.time.max())
+    created = np.full(len(names), np.inf)
+    np.minimum.at(created, events.item, events.time)
+    created[np.isinf(created)] = newest
+    if data.items is None or data.item_schema is None:
+        return Catalogue(len(names), created=created)
+    rows = _renumbered(data.items.text("ITEM_ID"), names)
+    if "CREATION_TIMESTAMP" in data.items.columns:
+        given = data.items.numbers("CREATION_TIMESTAMP")
+        known = ~np.isnan(given)
+        created[rows[known]] = given[known]
+    left_out = {name.upper() for key, columns in excluded.items() if key.upper() == "ITEMS" for name in columns}
+    columns = [
+        data.items.text(field.name)
+        for field in data.item_schema.fields
+        if field.categorical and field.name.upper() not in left_out and field.name != "ITEM_ID"
+    ]
+    attributes, fields = _one_hot(columns, rows, len(names))
+    return Catalogue(len(names), attributes=attributes, created=created, fields=fields)
+
+
+def _one_hot(columns: Iterable[Text], rows: Int32, n_items: int) -> tuple[sparse.csr_matrix, Int32]:
+    """One column a value, `|` between several values of a cell; and the field that each column belongs to."""
+    item: list[int] = []
+    attribute: list[int] = []
+    fields: list[int] = []
+    for field, column in enumerate(columns):
+        places: dict[str, int] = {}
+        split = [
+            [places.setdefault(one, len(fields) + len(places)) for one in value.split("|") if one]
+            for value in column.values
+        ]
+        fields.extend([field] * len(places))
+        for row, code in zip(rows.tolist(), column.codes.tolist(), strict=True):
+            if code >= 0:
+                item.extend([row] * len(split[code]))
+                attribute.extend(split[code])
+    matrix = sparse.csr_matrix(
+        (np.ones(len(item), np.float32), (item, attribute)), shape=(n_items, len(fields)), dtype=np.float32
+    )
+    matrix.data[:] = 1.0  # a value that a cell repeats counts once
+    return matrix, np.array(fields, np.int32)

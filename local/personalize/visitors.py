@@ -1,0 +1,153 @@
+"""What filters and answers know of items and visitors right now: imported rows and what was put since."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from local.personalize.events import EventReader
+from local.personalize.filtering import Interacted, ItemColumns
+from local.personalize.imports import tables
+from local.personalize.records import merged
+from local.personalize.resources import Resource
+from local.personalize.snapshots import Snapshot
+from local.personalize.tables import Numbers, Table, Text, concatenate
+
+if TYPE_CHECKING:
+    from local.personalize.service import Personalize
+
+FILTER_EVENTS = 100
+"""Newest interactions of a user and event type that a filter considers (developer guide, "Quotas")."""
+_LIVE_EVENTS = 2_000
+
+
+class _Bulk:
+    """The imported interactions by user."""
+
+    def __init__(self, table: Table) -> None:
+        users = table.text("USER_ID")
+        order = np.lexsort((table.numbers("TIMESTAMP"), users.codes))
+        codes = users.codes[order]
+        self._number = {user: number for number, user in enumerate(users.values)}
+        self._starts = np.searchsorted(codes, np.arange(len(users.values) + 1))
+        self._items = table.text("ITEM_ID").of(order)
+        self._types = table.text("EVENT_TYPE").of(order) if "EVENT_TYPE" in table.columns else None
+
+    def of(self, user: str) -> list[tuple[str, str]]:
+        """(item, event type) of the user's interactions, oldest first."""
+        number = self._number.get(user)
+        if number is None:
+            return []
+        rows = slice(self._starts[number], self._starts[number + 1])
+        items = self._items.of(rows).cells()
+        return list(zip(items, self._types.of(rows).cells() if self._types else [""] * len(items), strict=True))
+
+
+class Visitors:
+    """Looks up the current data of dataset groups; keeps what it computed until the data changes."""
+
+    def __init__(self, service: "Personalize") -> None:
+        self._service = service
+        self._bulk: dict[int, tuple[Sequence[int], _Bulk | None]] = {}
+        self._tables: dict[int, tuple[object, Table]] = {}
+        self._columns: dict[str, tuple[object, ItemColumns]] = {}
+
+    def items(self, group: str) -> Table | None:
+        """The Items dataset of the group; None when it has none."""
+        dataset = self._service.datasets(group).get("ITEMS")
+        return self._records(dataset, "ITEM_ID")[1] if dataset else None
+
+    def user(self, group: str, user: str) -> dict[str, str | float]:
+        """The user's columns in the Users dataset; empty for a stranger."""
+        dataset = self._service.datasets(group).get("USERS")
+        if dataset is None:
+            return {}
+        table = self._records(dataset, "USER_ID")[1]
+        column = table.text("USER_ID")
+        if user not in column.values:
+            return {}
+        return _row(table, int(np.argmax(column.codes == column.values.index(user))))
+
+    def columns(self, group: str, version: str, snapshot: Snapshot) -> ItemColumns:
+        """The Items dataset in the order of the snapshot's items."""
+        dataset = self._service.datasets(group).get("ITEMS")
+        if dataset is None:
+            return ItemColumns(None, snapshot.items)
+        state, table = self._records(dataset, "ITEM_ID")
+        known = self._columns.get(version)
+        if known is None or known[0] != state:
+            known = (state, ItemColumns(table, snapshot.items))
+            self._columns[version] = known
+        return known[1]
+
+    def interacted(self, group: str, visitor: str | None, snapshot: Snapshot) -> Interacted:
+        """What the visitor did, newest 100 of each event type, in the snapshot's numbers."""
+        dataset = self._service.datasets(group).get("INTERACTIONS")
+        if dataset is None or visitor is None:
+            return Interacted((), ())
+        bulk = self._bulk_of(dataset)
+        done = bulk.of(visitor) if bulk else []
+        live = self._service.events.of_visitor(dataset.id, visitor, after=0, limit=_LIVE_EVENTS)
+        done.extend((event.item, event.type) for event in live)
+        seen: Counter[str] = Counter()
+        items: list[int] = []
+        types: list[str] = []
+        for item, event_type in reversed(done):
+            low = event_type.lower()
+            seen[low] += 1
+            if seen[low] <= FILTER_EVENTS:
+                items.append(snapshot.places.get(item, -1))
+                types.append(low)
+        return Interacted(items, types)
+
+    def _records(self, dataset: Resource, key: str) -> tuple[object, Table]:
+        state = (tuple(dataset.body["_imports"]), self._service.events.records_changed)
+        known = self._tables.get(dataset.id)
+        if known is None or known[0] != state:
+            reader = EventReader(self._service.events_path)
+            try:
+                schema = self._service.schema(dataset.body["schemaArn"])
+                bulk = tables(self._service.bulk(dataset))
+                known = (state, merged(schema, key, bulk, reader.records(dataset.id)))
+            finally:
+                reader.close()
+            self._tables[dataset.id] = known
+        return known
+
+    def _bulk_of(self, dataset: Resource) -> _Bulk | None:
+        imports = tuple(dataset.body["_imports"])
+        known = self._bulk.get(dataset.id)
+        if known is None or known[0] != imports:
+            schema = self._service.schema(dataset.body["schemaArn"])
+            parts = list(tables(self._service.bulk(dataset)))
+            known = (imports, _Bulk(concatenate(parts, schema)) if parts else None)
+            self._bulk[dataset.id] = known
+        return known[1]
+
+
+def _row(table: Table, row: int) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, column in table.columns.items():
+        match column:
+            case Text():
+                if column.codes[row] >= 0:
+                    values[name] = column.values[column.codes[row]]
+            case Numbers():
+                if column.values[row] == column.values[row]:
+                    values[name] = float(column.values[row])
+    return values
+
+
+def metadata(table: Table | None, names: Sequence[str], wanted: Sequence[str]) -> list[dict[str, str]]:
+    """For each item its `wanted` columns as text; a column without a value is left out."""
+    if table is None:
+        return [{} for _ in names]
+    ids = table.text("ITEM_ID")
+    rows = {ids.values[code]: row for row, code in enumerate(ids.codes.tolist())}
+    shown: list[dict[str, str]] = []
+    for name in names:
+        row = rows.get(name)
+        cells = {} if row is None else {one: table.columns[one].of(slice(row, row + 1)).cells()[0] for one in wanted}
+        shown.append({column: cell for column, cell in cells.items() if cell})
+    return shown

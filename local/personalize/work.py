@@ -1,0 +1,200 @@
+"""Imports, exports and trainings, each in a process of its own, so that serving never waits for them.
+
+A task is a JSON object and so is its result. The process ends itself when its server is gone: it watches its standard
+input, which the server holds open.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from local.personalize import exports, imports
+from local.personalize.events import EventReader
+from local.personalize.objects import open_objects
+from local.personalize.records import merged
+from local.personalize.schemas import parse_schema
+from local.personalize.snapshots import EventRule
+from local.personalize.training import TrainingData, TrainingError, train
+from local.personalize.validation import Json
+
+
+class WorkError(Exception):
+    """The task could not be done; the text is the resource's `failureReason`."""
+
+
+class WorkStoppedError(Exception):
+    """The task was stopped before its end."""
+
+
+def run_import(task: Json) -> Json:
+    """Import CSV files. Task: location, s3Root, schema, datasetType, folder. Result: rows."""
+    rows = imports.import_csv(
+        open_objects(task["s3Root"]),
+        task["location"],
+        parse_schema(task["schema"]),
+        task["datasetType"],
+        Path(task["folder"]),
+    )
+    return {"rows": rows}
+
+
+def run_export(task: Json) -> Json:
+    """Export a dataset. Task: location, s3Root, schema, datasetType, dataset, events, bulk, put. Result: rows."""
+    schema = parse_schema(task["schema"])
+    reader = EventReader(Path(task["events"]))
+    try:
+        dataset = task["dataset"]
+        bulk = list(imports.tables(task["bulk"]))
+        if task["datasetType"] == "INTERACTIONS":
+            rows = [row for table in bulk for row in exports.table_rows(table)]
+            if task["put"]:
+                rows.extend(exports.event_rows(schema, reader.events(dataset)))
+        else:
+            put = reader.records(dataset) if task["put"] else iter(())
+            rows = list(exports.record_rows(schema, imports.KEYS[task["datasetType"]], bulk, put))
+    finally:
+        reader.close()
+    return {"rows": exports.export_csv(open_objects(task["s3Root"]), task["location"], schema.names, rows)}
+
+
+def run_training(task: Json) -> Json:
+    """Train a solution version.
+
+    Task: events, interactions {dataset, bulk}, items {dataset, bulk, schema} or null, eventType, solutionConfig, model,
+    folder. Result: metrics.
+    """
+    reader = EventReader(Path(task["events"]))
+    try:
+        interactions, items = task["interactions"], task["items"]
+        item_schema = parse_schema(items["schema"]) if items else None
+        data = TrainingData(
+            bulk=list(imports.tables(interactions["bulk"])),
+            put=list(reader.events(interactions["dataset"])),
+            last_event=reader.last(interactions["dataset"]),
+            items=merged(item_schema, "ITEM_ID", imports.tables(items["bulk"]), reader.records(items["dataset"]))
+            if item_schema
+            else None,
+            item_schema=item_schema,
+        )
+    finally:
+        reader.close()
+    metrics = train(
+        data,
+        EventRule.of_solution(task["solutionConfig"], task["eventType"]),
+        model=task["model"],
+        excluded=task["solutionConfig"].get("trainingDataConfig", {}).get("excludedDatasetColumns", {}),
+        folder=Path(task["folder"]),
+    )
+    return {"metrics": metrics}
+
+
+TASKS: dict[str, Callable[[Json], Json]] = {"import": run_import, "export": run_export, "training": run_training}
+_FAILURES = (imports.ImportJobError, exports.ExportJobError, TrainingError)
+
+
+class Worker(Protocol):
+    """Who carries tasks out. Called from a thread that may wait."""
+
+    def run(self, kind: str, task: Json, stop: threading.Event) -> Json:
+        """The result of the task; WorkError or WorkStoppedError otherwise."""
+        ...
+
+
+class InProcess:
+    """Carries tasks out in the calling thread; a stop is obeyed when the task has ended."""
+
+    def run(self, kind: str, task: Json, stop: threading.Event) -> Json:
+        if stop.is_set():
+            raise WorkStoppedError
+        try:
+            result = TASKS[kind](task)
+        except _FAILURES as failure:
+            raise WorkError(str(failure)) from failure
+        if stop.is_set():
+            raise WorkStoppedError
+        return result
+
+
+class Subprocess:
+    """Carries each task out in a process of its own, which a stop ends at once."""
+
+    def run(self, kind: str, task: Json, stop: threading.Event) -> Json:
+        root = Path(__file__).parents[2]
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local.personalize.work", kind],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=root,
+            text=True,
+        )
+        ended = threading.Event()
+        watcher = threading.Thread(target=_kill_when, args=(process, stop, ended), daemon=True)
+        watcher.start()
+        try:
+            if process.stdin is None or process.stdout is None:
+                raise RuntimeError("the process has no pipes")
+            with contextlib.suppress(BrokenPipeError):  # it ended already: its exit code says why
+                process.stdin.write(json.dumps(task) + "\n")
+                process.stdin.flush()
+            answer = process.stdout.read()
+            code = process.wait()
+        finally:
+            ended.set()
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                _close(pipe)
+        if stop.is_set():
+            raise WorkStoppedError
+        if code != 0 or not answer:
+            raise WorkError(f"The {kind} process ended with exit code {code}; the server's log says why.")
+        result: dict[str, Any] = json.loads(answer)
+        if "failure" in result:
+            raise WorkError(result["failure"])
+        return result
+
+
+def _close(pipe: Any) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        pipe.close()
+
+
+def _kill_when(process: "subprocess.Popen[str]", stop: threading.Event, ended: threading.Event) -> None:
+    while not ended.is_set():
+        if stop.wait(0.2):
+            process.kill()
+            return
+
+
+def _end_with_the_server() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+def main(kind: str) -> int:
+    """Carry out the task on standard input and print its result."""
+    task = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_the_server, daemon=True).start()
+    try:
+        result = TASKS[kind](task)
+    except _FAILURES as failure:
+        result = {"failure": str(failure)}
+    print(json.dumps(result), flush=True)
+    # The watcher still reads standard input; a normal exit would wait for it.
+    os._exit(0)
+
+
+def discard(folder: str) -> None:
+    """Remove what a task wrote; no error when nothing is there."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
