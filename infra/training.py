@@ -121,7 +121,7 @@ class TrainingStack(cdk.Stack):
             inline_policies={"train": iam.PolicyDocument(statements=self._statements(key))},
         )
         self._acknowledge_wildcards(role)
-        machine = sfn.CfnStateMachine(
+        return sfn.CfnStateMachine(
             self,
             "StateMachine",
             state_machine_name=names.state_machine,
@@ -142,8 +142,6 @@ class TrainingStack(cdk.Stack):
             ),
             tracing_configuration=sfn.CfnStateMachine.TracingConfigurationProperty(enabled=True),
         )
-        machine.node.add_dependency(role)
-        return machine
 
     def substitutions(self) -> Mapping[str, str]:
         """What the definition's `${...}` stand for."""
@@ -303,7 +301,7 @@ class TrainingStack(cdk.Stack):
                     maximum_event_age_in_seconds=3600, maximum_retry_attempts=10
                 ),
             ),
-        ).node.add_dependency(role)
+        )
 
     @property
     def _silent_ends_arn(self) -> str:
@@ -341,8 +339,9 @@ class TrainingStack(cdk.Stack):
                         },
                         input_template=(
                             f'"Training run <name> of environment {self._settings.environment} ended as <status> and'
-                            " could not say why. Look at the history of <arn>. What serves is what served before, or what"
-                            ' the campaigns say; the next run takes its lock over. docs/operations.md tells more."'
+                            " could not say why. Look at the history of <arn>. What serves is what served before, or"
+                            " what the campaigns say; the next run takes its lock over. docs/operations.md tells"
+                            ' more."'
                         ),
                     ),
                 )
