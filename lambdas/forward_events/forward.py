@@ -22,6 +22,9 @@ PARALLEL_CALLS = 32
 CLOSING_SECONDS = 10.0
 """Kept back from the invocation's time for the calls under way and for the quarantine, at most half of it."""
 
+LAST_SECONDS = 4.0
+"""Of these, kept back for the quarantine's calls under way and for the answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -89,7 +92,7 @@ class Forwarder:
         """Forward the records within `seconds`; what there is no time for is reported for another try."""
         started = self._clock()
         stop_sending = started + seconds - min(CLOSING_SECONDS, seconds / 2)
-        stop_storing = started + seconds
+        stop_storing = started + seconds - min(LAST_SECONDS, seconds / 4)
 
         def store(refusal: _Refusal) -> Future[Quarantined]:
             record = records[refusal.place]

@@ -25,7 +25,7 @@ def filter_parameters(given: object, arns: Mapping[str, str]) -> dict[str, Any]:
     if name not in arns:
         there = ", ".join(sorted(arns)) or "none"
         raise PayloadError("filters.name", name, f"is no filter of this environment; there are: {there}")
-    values = members(request.get("values") or {}, "filters.values")
+    values = {} if (given_values := request.get("values")) is None else members(given_values, "filters.values")
     if len(values) > MOST_VALUES:
         raise PayloadError("filters.values", values, f"must have at most {MOST_VALUES} members, has {len(values)}")
     parameters: dict[str, Any] = {"filterArn": arns[name]}

@@ -13,7 +13,7 @@ from typing import Any
 from lambdas.shared.errors import PayloadError
 
 LONGEST_IDENTIFIER = 256
-LARGEST_FLOAT = 3.4028234e38
+LARGEST_FLOAT = 3.4028234663852886e38
 """Numbers travel to Personalize as 32-bit floats."""
 
 EARLIEST_TIME = 946_684_800.0
@@ -66,7 +66,7 @@ def number(value: object, field: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise PayloadError(field, value, "must be a number")
     if not -LARGEST_FLOAT <= value <= LARGEST_FLOAT:  # false for NaN too
-        raise PayloadError(field, value, f"must be a finite number between -{LARGEST_FLOAT} and {LARGEST_FLOAT}")
+        raise PayloadError(field, value, f"must be a finite number of at most {LARGEST_FLOAT:.4g} either way")
     return float(value)
 
 

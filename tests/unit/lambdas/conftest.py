@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -90,6 +91,7 @@ def load_handler(
             monkeypatch.setenv(name, value)
         name = f"lambdas.{function}.handler"
         sys.modules.pop(name, None)
+        logging.Logger.manager.loggerDict.pop(function, None)  # its stream is the one of an earlier test
         return importlib.import_module(name)
 
     return load

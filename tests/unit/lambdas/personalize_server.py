@@ -65,6 +65,8 @@ class PersonalizeServer:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             timeout = 30
+            wbufsize = -1  # headers and body leave together
+            disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 server._serve(self)
@@ -120,15 +122,13 @@ class PersonalizeServer:
             if fault is not None and fault.reset:
                 connection.close_connection = True
                 return
-            if fault is not None and fault.code is not None:
-                answer, status = {"message": fault.message}, fault.status
-            else:
-                answer, status = self._answer(operation, request), 200
+            failed = fault is not None and fault.code is not None
+            answer = {"message": fault.message} if fault and failed else self._answer(operation, request)
         data = json.dumps(answer).encode() if answer is not None else b""
-        connection.send_response(status)
+        connection.send_response(fault.status if fault and failed else 200)
         connection.send_header("Content-Type", "application/json")
         connection.send_header("Content-Length", str(len(data)))
-        if fault is not None and fault.code is not None:
+        if fault and fault.code is not None:
             connection.send_header("x-amzn-ErrorType", fault.code)
         connection.end_headers()
         connection.wfile.write(data)

@@ -1,0 +1,95 @@
+"""The group id and its parts."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lambdas.shared.animal import AnimalGroup
+from lambdas.shared.errors import PayloadError
+
+BREEDS = st.text(st.sampled_from("abcXYZ -_'0123456789"), min_size=1, max_size=40).filter(lambda b: b == b.strip())
+
+
+def metadata(
+    species: object = "2", breed: object = "Saint_Bernard", size: object = "3", age: object = "2"
+) -> dict[str, object]:
+    return {
+        "animal_species_id": species,
+        "animal_primary_breed_id": breed,
+        "animal_size_id": size,
+        "animal_age_id": age,
+    }
+
+
+def test_the_id_is_species_breed_size_age():
+    """The documented id comes out of the documented metadata."""
+    assert "2-Saint_Bernard-3-2" == AnimalGroup.from_metadata(metadata()).item_id
+
+
+def test_d08_whole_numbers_and_texts_give_the_same_group():
+    """Ids may come as numbers, size included."""
+    assert AnimalGroup.from_metadata(metadata()) == AnimalGroup.from_metadata(metadata(species=2, size=3, age=2))
+
+
+@given(st.sampled_from("12"), BREEDS, st.sampled_from("12345"), st.sampled_from("12345"))
+def test_d10_breeds_with_spaces_and_hyphens_survive(species, breed, size, age):
+    """Every group is read back from its id, whatever its breed holds."""
+    group = AnimalGroup(species, breed, size, age)
+
+    assert group == AnimalGroup.parse(group.item_id)
+    assert group == AnimalGroup.from_metadata(metadata(species, breed, size, age))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"species": "3"}, "animal_species_id"),
+        ({"species": "\uff11"}, "animal_species_id"),
+        ({"species": True}, "animal_species_id"),
+        ({"species": None}, "animal_species_id"),
+        ({"species": 1.0}, "animal_species_id"),
+        ({"size": 0}, "animal_size_id"),
+        ({"size": "6"}, "animal_size_id"),
+        ({"size": 10**400}, "animal_size_id"),
+        ({"age": " 1"}, "animal_age_id"),
+        ({"age": []}, "animal_age_id"),
+        ({"breed": ""}, "animal_primary_breed_id"),
+        ({"breed": None}, "animal_primary_breed_id"),
+        ({"breed": "x" * 251}, "animal_primary_breed_id"),
+        ({"breed": "a\x00"}, "animal_primary_breed_id"),
+        ({"breed": {}}, "animal_primary_breed_id"),
+    ],
+)
+def test_d10_wrong_parts_are_named(changes, field):
+    """A species, breed, size or age that cannot be is refused by the name of its member."""
+    with pytest.raises(PayloadError) as refused:
+        AnimalGroup.from_metadata(metadata(**changes))
+
+    assert f"animalMetadata.{field}" == refused.value.field
+
+
+def test_the_longest_breed_leaves_an_id_of_256_characters():
+    """The breed may fill what the other parts leave."""
+    assert 256 == len(AnimalGroup.from_metadata(metadata(breed="x" * 250)).item_id)
+
+
+@pytest.mark.parametrize(
+    "item_id",
+    [
+        "",
+        "1",
+        "1-2-3",
+        "3-Beagle-1-1",
+        "1--1-1",
+        "1-Beagle-6-1",
+        "1-Beagle-1-0",
+        5,
+        None,
+        "2- x-1-1",
+        "1-" + "x" * 300 + "-1-1",
+    ],
+)
+def test_ids_that_are_no_groups_are_refused(item_id):
+    """An id that no group can have is refused."""
+    with pytest.raises(PayloadError):
+        AnimalGroup.parse(item_id)
