@@ -1,0 +1,79 @@
+"""A PutEvents endpoint in a process of its own: answers each call after a while and remembers what it was sent.
+
+It keeps, per session, the order in which events came and whether two of its calls were ever under way at once.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import multiprocessing.connection
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+class Statistics:
+    """What the endpoint saw since the last reset."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.order: defaultdict[str, list[str]] = defaultdict(list)
+        self.under_way: Counter[str] = Counter()
+        self.overlapping: set[str] = set()
+
+    def as_json(self) -> dict[str, Any]:
+        """`{"calls", "order": {session: [event ids]}, "overlapping": [sessions]}`."""
+        return {"calls": self.calls, "order": self.order, "overlapping": sorted(self.overlapping)}
+
+
+async def _serve(port: "multiprocessing.connection.Connection[Any, Any]", latency_seconds: float) -> None:
+    statistics = Statistics()
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal statistics
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                path = head.split(b" ", 2)[1]
+                if path == b"/statistics":
+                    body = json.dumps(statistics.as_json()).encode()
+                    statistics = Statistics()
+                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+                    continue
+                length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+                request = json.loads(await reader.readexactly(length))
+                session = request["sessionId"]
+                statistics.calls += 1
+                statistics.order[session].extend(event["eventId"] for event in request["eventList"])
+                if statistics.under_way[session]:
+                    statistics.overlapping.add(session)
+                statistics.under_way[session] += 1
+                await asyncio.sleep(latency_seconds)
+                statistics.under_way[session] -= 1
+                writer.write(ANSWER)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
+
+    server = await asyncio.start_server(converse, "127.0.0.1", 0, backlog=512)
+    port.send(server.sockets[0].getsockname()[1])
+    async with server:
+        await server.serve_forever()
+
+
+def _run(port: "multiprocessing.connection.Connection[Any, Any]", latency_seconds: float) -> None:
+    asyncio.run(_serve(port, latency_seconds))
+
+
+@contextmanager
+def putevents_endpoint(latency_seconds: float) -> Iterator[str]:
+    """The URL of an endpoint that lives as long as the block; `GET /statistics` tells and resets what it saw."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_run, args=(theirs, latency_seconds), daemon=True)
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{ours.recv()}"
+    finally:
+        process.terminate()
+        process.join()
