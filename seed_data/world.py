@@ -35,7 +35,7 @@ class Parameters:
     days: int = 90
     taste: float = 1.0
     """Strength of taste: 0 and all visitors want the same."""
-    noise: float = 0.1
+    noise: float = 0.15
     """Share of views that follow no taste, only what is listed most."""
     anonymous: float = 0.2
     """Share of visitors who never sign in: each of their sessions is a stranger."""
@@ -127,7 +127,7 @@ class World:
         lean = rng.choice(3, p=(0.5, 0.3, 0.2))  # to dogs, to cats, to neither
         wanted = np.array([[-4.0, 0.0], [0.0, -4.0], [0.0, 0.0]])[lean][species - 1]
         wanted = wanted - 0.4 * (size - rng.uniform(0.5, 5.5)) ** 2
-        wanted -= 0.35 * (age - rng.choice(5, p=(0.4, 0.25, 0.15, 0.12, 0.08)) - 1 + rng.normal(0, 0.3)) ** 2
+        wanted -= 0.6 * (age - rng.choice(5, p=(0.4, 0.25, 0.15, 0.12, 0.08)) - 1 + rng.normal(0, 0.3)) ** 2
         wanted += (self._traits @ rng.normal(0.0, 0.75, _TRAITS))[self._breed]
         wanted *= self.parameters.taste
         appeal = np.exp(self._appeal - self._appeal.max())
