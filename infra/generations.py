@@ -27,13 +27,14 @@ class Generation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    # Members that may be None have that default: the CDK writes no null into a template.
     number: int = Field(ge=1, le=999)
     recommendation_recipe: RecommendationRecipe
-    reranking_recipe: RerankingRecipe | None
+    reranking_recipe: RerankingRecipe | None = None
     """None where the environment has no re-ranking: nothing of it is built or billed."""
     popularity_baseline: bool
-    exploration_weight: float | None
-    exploration_item_age_cut_off: float | None
+    exploration_weight: float | None = None
+    exploration_item_age_cut_off: float | None = None
     filters: dict[str, str]
     schemas: dict[DatasetKind, str]
     digests: dict[DatasetKind, str]
