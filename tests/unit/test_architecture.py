@@ -32,7 +32,7 @@ ROOMS = (
     room("app.py", "aws_cdk cdk_nag", "infra"),
     room("infra", "aws_cdk constructs cdk_nag pydantic yaml"),
     room("infra/naming.py"),
-    room("infra/allowed.py", "pydantic pydantic_core"),
+    room("infra/allowed.py", "pydantic"),
     room("infra/settings.py", "pydantic yaml", "infra.allowed infra.naming"),
     room("seed_data", "numpy"),
     room("local/engine", "numpy scipy"),

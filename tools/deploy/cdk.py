@@ -75,7 +75,8 @@ class Cdk:
         """The template of the Personalize stack as it stands, in a file; None before it does."""
         name = self.connection.settings.names.stack("personalize")
         cloudformation = self.connection.client("cloudformation")
-        if stack_status(cloudformation, name) is None:
+        # A creation that was rolled back has a template too, but nothing of it stands.
+        if stack_status(cloudformation, name) in (None, "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
             return None
         body = cloudformation.get_template(StackName=name)["TemplateBody"]
         path = self.log.with_name("deployed-personalize.json")

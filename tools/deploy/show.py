@@ -12,20 +12,24 @@ from rich.table import Table
 from tools.deploy.costs import Cost, total
 
 
+_SECONDS_TO_FIRST_LINE = 5
+_SECONDS_BETWEEN_LINES = 30
+
+
 class Display:
-    """Writes to a terminal with a moving progress line, to anything else one line for each change."""
+    """Writes to a terminal with a moving progress line, to anything else with a line now and then."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
         self._status: Status | None = None
         self._stage = ""
-        self._said = ""
+        self._next_line = 0.0
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator["Result"]:
         """Shows the stage and, when the block ends well, its time and `result.text`."""
         started, result = time.monotonic(), Result()
-        self._stage, self._said = name, ""
+        self._stage, self._next_line = name, started + _SECONDS_TO_FIRST_LINE
         with self.console.status(f"{name} ...") as self._status:
             try:
                 yield result
@@ -37,12 +41,13 @@ class Display:
         self._line("[green]✓[/green]", name, time.monotonic() - started, result.text)
 
     def progress(self, text: str) -> None:
-        """Says where the stage is."""
-        if self._status is not None and self.console.is_terminal:
-            self._status.update(f"{self._stage}: {escape(text)}")
-        elif text != self._said:
+        """Says where the stage is: at once on a terminal, now and then elsewhere."""
+        if self.console.is_terminal:
+            if self._status is not None:
+                self._status.update(f"{self._stage}: {escape(text)}")
+        elif time.monotonic() >= self._next_line:
             self.console.print(f"    {escape(text)}", highlight=False)
-        self._said = text
+            self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
 
     def say(self, text: str) -> None:
         self.console.print(escape(text), highlight=False)

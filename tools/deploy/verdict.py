@@ -19,9 +19,7 @@ def first_verdict(execution: Execution, roles: Sequence[str], what_now: str) -> 
     if execution.status != "SUCCEEDED" or not results:
         told = execution.cause or execution.error or f"it ended as {execution.status} and says no more"
         return DeployError(f"the training run failed: {told}\n{what_now}")
-    lines = [
-        f"  {role}: {'; '.join(result.get('reasons', [])) or 'no reason given'}" for role, result in results.items()
-    ]
+    lines = [f"  {role}: {_unmet(result)}" for role, result in results.items()]
     return HeldBackError("the gate held back:\n" + "\n".join(lines) + f"\n{what_now}")
 
 
