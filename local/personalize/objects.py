@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 _PRIVILEGES = "Insufficient privileges for accessing data in Amazon S3."
@@ -70,6 +69,8 @@ class S3Objects:
     """S3 as boto3 finds it: endpoint, region and credentials from the environment."""
 
     def __init__(self) -> None:
+        import boto3  # here, because the server's own process need not hold it
+
         self._client: Any = boto3.client("s3")
 
     def read(self, location: str) -> Iterator[tuple[str, bytes]]:

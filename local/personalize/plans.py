@@ -76,7 +76,7 @@ class _Work:
             "location": job.body["dataSource"]["dataLocation"],
             "s3Root": self._s3_root(),
             "schema": self._schema_text(dataset),
-            "datasetType": dataset.body["datasetType"].upper(),
+            "datasetType": dataset.body["datasetType"],
             "folder": str(self._service.import_folder(job.id)),
         }
         return self._service.options.worker.run("import", task, stop)
@@ -97,7 +97,7 @@ class _Work:
             "location": job.body["jobOutput"]["s3DataDestination"]["path"],
             "s3Root": self._s3_root(),
             "schema": self._schema_text(dataset),
-            "datasetType": dataset.body["datasetType"].upper(),
+            "datasetType": dataset.body["datasetType"],
             "dataset": dataset.id,
             "events": str(self._service.events_path),
             "bulk": self._service.bulk(dataset) if mode in ("BULK", "ALL") else [],

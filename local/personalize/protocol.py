@@ -71,10 +71,10 @@ class Protocol:
         return operation
 
     async def _call(self, operation: Operation, body: bytes) -> bytes:
-        request = operation.parse(_decoded(body), "")
         call = OPERATIONS.get(operation.name)
         if call is None:
             raise not_supported(operation.name)
+        request = operation.parse(_decoded(body), "")
         if self._service.faults:
             effects = self._service.faults.take(operation.name, request)
             if effects.delay:

@@ -13,6 +13,7 @@ from local.personalize.events import EventStore
 from local.personalize.faults import Faults
 from local.personalize.lifecycle import Action, Lifecycle
 from local.personalize.plans import plans
+from local.personalize.quotas import Quotas
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Account, Kind, Resource
 from local.personalize.schemas import Schema, parse_schema
 from local.personalize.serving import Serving
@@ -38,6 +39,7 @@ class Options:
     """SQLite's setting: NORMAL keeps what was acknowledged over `kill -9`, FULL over loss of power too."""
     worker: Worker = field(default_factory=Subprocess)
     clock: Clock = field(default_factory=SystemClock)
+    quotas: Quotas = field(default_factory=Quotas)
 
 
 class Personalize:
@@ -53,6 +55,7 @@ class Personalize:
         self.lifecycle = Lifecycle(self.store, self.clock, pace=options.pace, plans=plans(self))
         self.serving = Serving(self)
         self._trackers: tuple[int, Mapping[str, tuple[Resource, int]]] = (-1, {})
+        self._datasets: tuple[int, dict[str, dict[str, Resource]]] = (-1, {})
         self._schemas: dict[str, Schema] = {}
         self._closing = threading.Event()
         self._tidying = threading.Thread(target=self._tidy, name="tidy", daemon=True)
@@ -112,6 +115,10 @@ class Personalize:
             raise invalid_input(f"Resource {arn} has status {resource.status}; it must be ACTIVE.")
         return resource
 
+    def admit(self, kind: Kind, group: str | None = None) -> None:
+        """LimitExceededException when the quota of the kind is used up."""
+        self.options.quotas.check(self.store, kind, group)
+
     def begin(self, changes: Transaction, resource: Resource, action: Action, request: Json) -> None:
         """Start a lifecycle of a resource that shows its first status; `_fault` in the request orders its end."""
         self.lifecycle.begin(changes, resource, action, request.get("_fault", {}))
@@ -131,7 +138,13 @@ class Personalize:
 
     def datasets(self, group: str) -> dict[str, Resource]:
         """The datasets of a group by type (upper case)."""
-        return {dataset.body["datasetType"].upper(): dataset for dataset in self.store.every("dataset", group)}
+        version, groups = self._datasets
+        if version != self.store.version:
+            version, groups = self.store.version, {}
+            for dataset in self.store.every("dataset"):
+                groups.setdefault(dataset.parent, {})[dataset.body["datasetType"]] = dataset
+            self._datasets = (version, groups)
+        return groups.get(group, {})
 
     def dataset_schemas(self, group: str) -> dict[str, Schema]:
         """The schemas of a group's datasets by dataset type."""

@@ -121,8 +121,6 @@ class Serving:
     ) -> list[Json]:
         """The list with promoted items at random places: in their own order, in place of the last others."""
         for promotion in promotions:
-            if not served.recipe.scores and served.recipe.type != "POPULAR_ITEMS":
-                raise invalid_input(f"Recipe {served.recipe.name} has no promotions.")
             mask = self._filter(promotion.get("filterArn"), promotion.get("filterValues", {}), served, visitor)
             number = wanted * promotion.get("percentPromotedItems", 100) // 100
             chosen = ranking(raw, np.flatnonzero(mask) if mask is not None else None, number)

@@ -32,6 +32,7 @@ def create_campaign(service: "Personalize", request: Json) -> Json:
         }
         if config:
             body["campaignConfig"] = config
+        service.admit("campaign", version.body["datasetGroupArn"])
         campaign = changes.add(
             Resource(
                 arn=arn,

@@ -22,6 +22,7 @@ def create_schema(service: "Personalize", request: Json) -> Json:
     with service.store.transaction() as changes:
         if service.store.get(arn):
             raise already_exists(arn)
+        service.admit("schema")
         body = {"schema": request["schema"]}
         changes.add(Resource(arn=arn, kind="schema", name=request["name"], created=now, updated=now, body=body))
     return {"schemaArn": arn}
@@ -49,6 +50,7 @@ def create_dataset_group(service: "Personalize", request: Json) -> Json:
     with service.store.transaction() as changes:
         if service.store.get(arn):
             raise already_exists(arn)
+        service.admit("dataset-group")
         group = changes.add(
             Resource(
                 arn=arn,
@@ -127,7 +129,7 @@ def delete_dataset(service: "Personalize", request: Json) -> None:
         for one in busy:
             if one.status in CREATING:
                 raise in_use(f"Dataset {arn} is used by {one.arn}, which has status {one.status}.")
-        if dataset.body["datasetType"].upper() == "INTERACTIONS":
+        if dataset.body["datasetType"] == "INTERACTIONS":
             for tracker in service.store.every("event-tracker", dataset.parent):
                 raise in_use(f"Dataset {arn} is used by the event tracker {tracker.arn}.")
         begin_deletion(service, changes, dataset, request)

@@ -72,7 +72,7 @@ def _put(service: "Personalize", arn: str, kind: str, key: str, records: list[tu
     dataset = service.store.get(arn, "dataset")
     if dataset is None:
         raise not_found(arn, status=404)
-    if dataset.body["datasetType"].upper() != kind:
+    if dataset.body["datasetType"] != kind:
         raise invalid_input(f"{arn} is no dataset of type {kind}.")
     if dataset.status in CREATING | DELETING:
         raise in_use(f"Dataset {arn} has status {dataset.status}; it must be ACTIVE.", status=409)

@@ -21,6 +21,7 @@ def create_filter(service: "Personalize", request: Json) -> Json:
         if service.store.get(arn):
             raise already_exists(arn)
         parse_filter(request["filterExpression"], service.dataset_schemas(group))
+        service.admit("filter", group)
         made = changes.add(
             Resource(
                 arn=arn,

@@ -47,6 +47,7 @@ def _create(service: "Personalize", request: Json, kind: Kind, dataset: Resource
     with service.store.transaction() as changes:
         if service.store.get(arn):
             raise already_exists(arn)
+        service.admit(kind)
         job = changes.add(
             Resource(
                 arn=arn,

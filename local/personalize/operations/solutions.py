@@ -44,6 +44,7 @@ def create_solution(service: "Personalize", request: Json) -> Json:
         }
         if "eventType" in request:
             body["eventType"] = request["eventType"]
+        service.admit("solution", group)
         solution = changes.add(
             Resource(
                 arn=arn,
@@ -199,6 +200,7 @@ def create_solution_version(service: "Personalize", request: Json) -> Json:
         body: Json = {**copied, "solutionArn": solution_arn, "trainingMode": mode, "trainingType": "MANUAL"}
         if name is not None:
             body["name"] = name
+        service.admit("solution-version")
         version = changes.add(
             Resource(
                 arn=arn,
