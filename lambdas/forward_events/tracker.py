@@ -1,6 +1,6 @@
 """Sending a session to the event trackers of Amazon Personalize."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,42 +36,41 @@ class Trackers:
         """Send the calls of one session, one after the other, until the first that fails for now.
 
         What follows a failure is not sent: the order within the session holds when the batch is tried again. A call
-        that is refused as invalid is halved until the guilty event stands alone; its neighbours are accepted.
+        that is refused as invalid is halved until the guilty event stands alone; its neighbours are accepted. An event
+        that one tracker refuses still reaches the others.
         """
         outcome = SessionOutcome()
         for user_id, events in session.calls():
             if outcome.failure is not None:
                 outcome.failed.extend(events)
                 continue
-            self._send(session.session_id, user_id, events, stop_at, outcome)
+            visitor = {"sessionId": session.session_id} | ({} if user_id is None else {"userId": user_id})
+            refused: dict[str, PayloadError] = {}
+            try:
+                for tracking_id in self.tracking_ids:
+                    refused |= self._put({"trackingId": tracking_id, **visitor}, events, stop_at, outcome)
+            except UnavailableError as error:
+                outcome.failure = error.code
+                outcome.failed.extend(events)
+                continue
+            outcome.accepted.extend(event for event in events if event.event_id not in refused)
+            outcome.refused.extend((event, refused[event.event_id]) for event in events if event.event_id in refused)
         return outcome
 
-    def _send(
-        self, session_id: str, user_id: str | None, events: list[PendingEvent], stop_at: float, outcome: SessionOutcome
-    ) -> None:
-        if outcome.failure is not None:
-            outcome.failed.extend(events)
-            return
+    def _put(
+        self, call: dict[str, str], events: list[PendingEvent], stop_at: float, outcome: SessionOutcome
+    ) -> dict[str, PayloadError]:
+        """Put the events of one call to one tracker; the refused ones' reasons by event id."""
+        request = {**call, "eventList": [event.as_request() for event in events]}
+        outcome.calls += 1
         try:
-            for request in self._requests(session_id, user_id, events):
-                outcome.calls += 1
-                self.attempts.call(lambda request=request: self.client.put_events(**request), stop_at=stop_at)  # type: ignore[misc]
-        except UnavailableError as error:
-            outcome.failure = error.code
-            outcome.failed.extend(events)
+            self.attempts.call(lambda: self.client.put_events(**request), stop_at=stop_at)
         except InvalidRequestError as error:
             if len(events) == 1:
-                reason = PayloadError("event", None, f"refused by Amazon Personalize ({error.code}): {error.message}")
-                outcome.refused.append((events[0], reason))
-                return
+                message = f"refused by Amazon Personalize ({error.code}): {error.message}"
+                return {events[0].event_id: PayloadError("event", None, message)}
             middle = len(events) // 2
-            self._send(session_id, user_id, events[:middle], stop_at, outcome)
-            self._send(session_id, user_id, events[middle:], stop_at, outcome)
-        else:
-            outcome.accepted.extend(events)
-
-    def _requests(self, session_id: str, user_id: str | None, events: list[PendingEvent]) -> Iterator[dict[str, Any]]:
-        event_list = [event.as_request() for event in events]
-        visitor = {} if user_id is None else {"userId": user_id}
-        for tracking_id in self.tracking_ids:
-            yield {"trackingId": tracking_id, "sessionId": session_id, "eventList": event_list, **visitor}
+            return self._put(call, events[:middle], stop_at, outcome) | self._put(
+                call, events[middle:], stop_at, outcome
+            )
+        return {}

@@ -110,6 +110,16 @@ def test_every_tracker_gets_every_event(trackers, personalize):
     assert 12 == len(personalize.events["old"]) == len(personalize.events["new"])
 
 
+def test_an_event_that_one_tracker_refuses_reaches_the_other(trackers, personalize):
+    """A tracker that is going away does not keep events from the one that comes."""
+    personalize.judge = lambda operation, request: INVALID if request["trackingId"] == "old" else None
+
+    outcome = trackers("old", "new").send(session(3), stop_at=float("inf"))
+
+    assert ([], 3) == (outcome.accepted, len(outcome.refused))
+    assert ["e0", "e1", "e2"] == list(personalize.events["new"])
+
+
 def test_an_event_is_accepted_only_when_every_tracker_took_it(trackers, personalize):
     """What one tracker did not take is tried again with all of them."""
     personalize.judge = lambda operation, request: THROTTLED if request["trackingId"] == "new" else None
