@@ -1,0 +1,55 @@
+"""The whole product on this computer, from an empty state to a report: `make run`, or `python -m tools.demo`.
+
+Deploys with `./deploy.sh local`, streams events with some malformed, shows what clicks do to recommendations, re-ranks,
+retrains, accounts for every event, and writes `run.json` and `report.html`. It begins with an empty local cloud:
+whatever `.local` held is forgotten.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+
+from tools.connection import NotConnectedError
+from tools.demo.cloud import DemoError
+from tools.demo.run import Plan, demonstrate
+from tools.deploy.errors import DeployError
+from tools.traffic import SendError
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command(help=__doc__)
+def demo(
+    events: Annotated[int, typer.Option(min=100, help="How many events to stream.")] = 20_000,
+    rate: Annotated[float, typer.Option(min=1, help="Events a second.")] = 800.0,
+    malformed_every: Annotated[int, typer.Option(min=1, help="One event in so many is malformed.")] = 200,
+    seed: Annotated[int, typer.Option(help="Of the simulated traffic.")] = 20,
+    out: Annotated[Path, typer.Option(help="Folder for run.json and report.html.")] = Path("out"),
+    keep_running: Annotated[bool, typer.Option("--keep-running", help="Leave the local cloud up.")] = False,
+) -> None:
+    """Runs the demonstration."""
+    plan = Plan(
+        events=events, rate=rate, malformed_every=malformed_every, seed=seed, out=out, keep_running=keep_running
+    )
+    demonstrate(plan, Console())
+
+
+def main() -> int:
+    """Runs the command line: 0 when everything was as promised, 1 when not, 130 when interrupted."""
+    try:
+        app(standalone_mode=False)
+    except (DemoError, DeployError, NotConnectedError, SendError, ClientError, BotoCoreError) as error:
+        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        Console(stderr=True).print("interrupted; `make down` stops the local cloud, `make run` begins again")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""The books of the demonstration: every event sent, compared with what came out at each end, as multisets."""
+
+import csv
+import gzip
+import io
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self, TypeVar
+
+from tools.traffic import Message
+
+T = TypeVar("T")
+Interaction = tuple[str, str, str, int]
+"""User or session, item, event type, time in whole epoch seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """How many records were sent, and where they ended. `lost` and `duplicated` are faults, and must be 0."""
+
+    sent: int
+    accepted: int
+    quarantined: int
+    lost: int
+    duplicated: int
+    archived: int
+
+    def as_json(self) -> dict[str, int]:
+        return asdict(self)
+
+    @property
+    def balance(self) -> bool:
+        """Whether every record is accounted for, once."""
+        return (
+            self.sent == self.accepted + self.quarantined == self.archived and self.lost == 0 and self.duplicated == 0
+        )
+
+
+def settle(
+    sent: Iterable[Message], stored: Iterable[Interaction], quarantined: Iterable[bytes], archived: Iterable[bytes]
+) -> Books:
+    """Compare what was sent with what Personalize, the quarantine and the archive hold.
+
+    lost: records that are in neither Personalize nor the quarantine, or not in the archive. duplicated: what any of
+    them holds more often than it was sent, or without its having been sent. `archived` counts the records of the
+    archive that were sent.
+    """
+    messages = list(sent)
+    valid = Counter(interaction(message.event) for message in messages if message.event is not None)
+    malformed = Counter(message.data for message in messages if message.event is None)
+    everything = Counter(message.data for message in messages)
+    ends = (_End.of(valid, stored), _End.of(malformed, quarantined), _End.of(everything, archived))
+    accepted, held, kept = ends
+    return Books(
+        sent=len(messages),
+        accepted=accepted.found,
+        quarantined=held.found,
+        lost=sum(end.lost for end in ends),
+        duplicated=sum(end.surplus for end in ends),
+        archived=kept.found,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What one end of the pipeline holds of what it should hold."""
+
+    found: int
+    lost: int
+    surplus: int
+
+    @classmethod
+    def of(cls, wanted: Counter[T], held: Iterable[T]) -> Self:
+        there = Counter(held)
+        return cls((wanted & there).total(), (wanted - there).total(), (there - wanted).total())
+
+
+def interaction(event: Mapping[str, Any]) -> Interaction:
+    """What a valid event is in Personalize: an anonymous visitor goes by the session."""
+    animal = event["animalMetadata"]
+    parts = ("animal_species_id", "animal_primary_breed_id", "animal_size_id", "animal_age_id")
+    return (
+        str(event.get("userId") or event["sessionId"]),
+        "-".join(str(animal[part]) for part in parts),
+        event["eventType"],
+        int(event["timestamp"]),
+    )
+
+
+def read_export(files: Iterable[bytes]) -> list[Interaction]:
+    """The interactions in the CSV files of a dataset export job."""
+    return [
+        (row["USER_ID"], row["ITEM_ID"], row["EVENT_TYPE"], int(row["TIMESTAMP"]))
+        for file in files
+        for row in csv.DictReader(io.StringIO(file.decode("utf-8")))
+    ]
+
+
+def read_archive(files: Iterable[bytes]) -> list[bytes]:
+    """The records in the archive's objects: one a line, exactly as they were sent."""
+    return [line for file in files for line in gzip.decompress(file).split(b"\n")[:-1]]
