@@ -31,6 +31,9 @@ class Deployment:
     output: Path
     """Where the templates and the log of this environment lie."""
 
+    _made: planning.Synthesize | None = None
+    _execution: training.Execution | None = None
+
     def __post_init__(self) -> None:
         self._settings = self.connection.settings
         self._names = self.connection.settings.names
@@ -96,8 +99,11 @@ class Deployment:
     def _step(self, step: Step) -> str:
         connection, progress = self.connection, self.display.progress
         match step:
-            case planning.Synthesize(generations, serving):
-                self._cdk.synthesize(generations, serving)
+            case planning.Synthesize():
+                if step == self._made:
+                    return "made already"
+                self._cdk.synthesize(step.generations, step.serving)
+                self._made = step
                 return ""
             case planning.DeployStacks(stacks):
                 self._cdk.deploy(stacks, adopt_existing="data" in stacks and self._archive_was_kept())
@@ -165,8 +171,6 @@ class Deployment:
 
     # --- the end
 
-    _execution: training.Execution | None = None
-
     def _why_not(self, observed: Observed) -> DeployError:
         """The error that tells why the configured generation has not all its models."""
         target, serving = self._settings.generation, planning.serving_generation(self._settings, observed)
@@ -184,7 +188,7 @@ class Deployment:
     def _summary(self) -> None:
         names, settings = self._names, self._settings
         observed = observe(self.connection)
-        rows = {"stacks": ", ".join(f"{stack} {status}" for stack, status in observed.stacks.items())}
+        rows = {"stacks": ", ".join(observed.stacks)}
         rows["generation"] = f"{observed.serving} serves"
         for (role, generation), version in sorted(observed.ledgers.items()):
             rows[f"{role}, generation {generation}"] = version

@@ -11,7 +11,6 @@ from rich.table import Table
 
 from tools.deploy.costs import Cost, total
 
-
 _SECONDS_TO_FIRST_LINE = 5
 _SECONDS_BETWEEN_LINES = 30
 
@@ -46,7 +45,7 @@ class Display:
             if self._status is not None:
                 self._status.update(f"{self._stage}: {escape(text)}")
         elif time.monotonic() >= self._next_line:
-            self.console.print(f"    {escape(text)}", highlight=False)
+            self.console.print(f"             {escape(text)}", highlight=False, soft_wrap=True)
             self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
 
     def say(self, text: str) -> None:
@@ -54,7 +53,8 @@ class Display:
 
     def _line(self, mark: str, name: str, seconds: float, text: str) -> None:
         detail = f"  [dim]{escape(text)}[/dim]" if text else ""
-        self.console.print(f"{mark} {escape(name):<44}[dim]{_duration(seconds):>9}[/dim]{detail}", highlight=False)
+        line = f"{mark} [dim]{_duration(seconds):>9}[/dim]  {escape(name)}{detail}"
+        self.console.print(line, highlight=False, soft_wrap=True)
 
     def costs(self, environment: str, costs: Sequence[Cost], budget: float, *, simulated: bool) -> None:
         """The bill of a month without a visitor; for the local cloud, what it would be on AWS."""
