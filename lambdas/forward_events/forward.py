@@ -1,5 +1,6 @@
 """A batch of stream records, forwarded: each accepted, quarantined or reported for another try."""
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,8 @@ CLOSING_SECONDS = 10.0
 LAST_SECONDS = 4.0
 """Of these, kept back for the quarantine's calls under way and for the answer."""
 
+_BELOW_TOP = re.compile(r"[.\[]")
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -32,7 +35,8 @@ class Outcome:
 
     `failures` are the sequence numbers that Lambda is to deliver again, oldest first. Lambda delivers again everything
     from the lowest of them on, so `accepted` and `quarantined` count only the records before it: over all deliveries
-    each record is counted once. `reasons` counts the failures by code, `problems` the quarantined records by field.
+    each record is counted once. `reasons` counts the failures by code, `problems` the quarantined records by top field
+    (the names of members below it are the visitor's data as much as their values are).
     """
 
     accepted: int
@@ -124,7 +128,7 @@ class Forwarder:
             failures=[records[place].sequence_number for place in sorted(failures)],
             calls=calls,
             reasons=dict(Counter(failures.values())),
-            problems=dict(Counter(str(item.reason["field"]) for item in left)),
+            problems=dict(Counter(_BELOW_TOP.split(str(item.reason["field"]), 1)[0] for item in left)),
         )
 
 

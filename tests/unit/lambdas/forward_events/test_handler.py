@@ -174,6 +174,7 @@ def test_d13_no_log_line_holds_a_visitor_or_an_event(load_handler, personalize, 
         site_event(userId="secret-user", sessionId="secret-broken"),
         site_event(userId="secret-user" + "x" * 300),
         b'{"userId": "secret-user", ',
+        site_event(properties={"secret-name": []}),
     ]
 
     answer = handler.lambda_handler(kinesis_event(*records), Context(5_000))
