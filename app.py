@@ -18,7 +18,6 @@ if _NODE.is_file():
     os.environ.setdefault("JSII_NODE", str(_NODE))
 
 import aws_cdk as cdk  # noqa: E402
-from cdk_nag import AwsSolutionsChecks  # noqa: E402
 
 from infra.application import build_stacks, read_deployment  # noqa: E402
 from infra.settings import SettingsError, load_settings  # noqa: E402
@@ -45,7 +44,6 @@ def main() -> None:
     )
     deployment = read_deployment(settings, {key: app.node.try_get_context(key) for key in keys})
     build_stacks(app, settings=settings, deployment=deployment)
-    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
 
 from infra.campaigns import CampaignsStack
 from infra.data import DataStack
@@ -17,8 +18,11 @@ from infra.serving import ServingStack
 from infra.settings import Settings, SettingsError
 from infra.training import TrainingStack
 
-TAG_EXCLUDED = ["AWS::Personalize::*"]
-"""A changed tag would replace the resource."""
+UNTAGGED = [
+    f"AWS::Personalize::{type_}"
+    for type_ in ("Campaign", "Dataset", "DatasetGroup", "EventTracker", "Filter", "Schema", "Solution")
+]
+"""For most of these a changed tag would replace the resource."""
 
 DEPENDENCIES: Mapping[str, tuple[str, ...]] = {
     "personalize": ("data",),
@@ -67,7 +71,10 @@ def read_deployment(settings: Settings, context: Mapping[str, str | None]) -> De
 
 
 def build_stacks(app: cdk.App, *, settings: Settings, deployment: Deployment) -> dict[str, cdk.Stack]:
-    """The stacks of the environment by their short names (`data`, `personalize`, ...)."""
+    """The stacks of the environment by their short names (`data`, `personalize`, ...).
+
+    The security checks come with them: `app.synth()` raises where a finding is not acknowledged.
+    """
     names = settings.names
     env = cdk.Environment(account=settings.account, region=settings.region)
     generations = deployment.generations
@@ -90,7 +97,8 @@ def build_stacks(app: cdk.App, *, settings: Settings, deployment: Deployment) ->
         ),
     }
     _order(stacks)
-    cdk.Tags.of(app).add("environment", settings.environment, exclude_resource_types=TAG_EXCLUDED)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    cdk.Tags.of(app).add("environment", settings.environment, exclude_resource_types=UNTAGGED)
     return stacks
 
 

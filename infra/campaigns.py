@@ -73,11 +73,11 @@ class CampaignsStack(cdk.Stack):
 
 def _exploration(generation: Generation) -> personalize.CfnCampaign.CampaignConfigProperty | None:
     """The v1 recipe's settings; v2 has none. The API takes them as text."""
-    if generation.exploration_weight is None:
+    if generation.exploration_weight is None or generation.exploration_item_age_cut_off is None:
         return None
     return personalize.CfnCampaign.CampaignConfigProperty(
         item_exploration_config={
-            "explorationWeight": str(generation.exploration_weight),
-            "explorationItemAgeCutOff": str(generation.exploration_item_age_cut_off),
+            "explorationWeight": f"{generation.exploration_weight:.10g}",
+            "explorationItemAgeCutOff": f"{generation.exploration_item_age_cut_off:.10g}",
         }
     )

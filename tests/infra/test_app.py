@@ -1,0 +1,81 @@
+"""`app.py`: every environment synthesizes alone, and every check of its templates is clean."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aws_cdk import aws_s3 as s3
+
+from infra.naming import STACKS
+from tests.infra.synthesis import ENVIRONMENTS, Synthesis, run_app, synthesize
+
+Assembled = Callable[[str], Synthesis]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_d54_every_environment_synthesizes_without_credentials(assembled: Assembled, environment: str) -> None:
+    """All seven stacks come out, named after the environment, with nothing in the process's environment to help."""
+    assert set(STACKS) == set(assembled(environment).templates)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_no_synthesis_needs_a_look_up(assembled: Assembled, environment: str) -> None:
+    """The manifest asks for no value of the account: a look-up would need credentials and a network."""
+    manifest = json.loads((assembled(environment).folder / "manifest.json").read_text())
+    assert "missing" not in manifest
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_d60_no_unacknowledged_finding(assembled: Assembled, environment: str) -> None:
+    """The validators ran over the templates and found nothing that is not acknowledged."""
+    report = json.loads((assembled(environment).folder / "validation-report.json").read_text())
+    assert ["CloudFormation Validate"] == [plugin["pluginName"] for plugin in report["pluginReports"]]
+    assert [] == [violation for plugin in report["pluginReports"] for violation in plugin["violations"]]
+
+
+def test_d60_an_unacknowledged_finding_stops_the_synthesis(tmp_path: Path) -> None:
+    """The security checks are wired to the app: a bucket without any protection is refused, with the rules' names."""
+    with pytest.raises(RuntimeError, match="ValidationFailed"):
+        synthesize(folder=tmp_path, extra=lambda stacks: s3.CfnBucket(stacks["data"], "Unprotected"))
+    report = json.loads((tmp_path / "validation-report.json").read_text())
+    rules = {violation["ruleName"] for plugin in report["pluginReports"] for violation in plugin["violations"]}
+    assert {"AwsSolutions-S1", "AwsSolutions-S10"} <= rules
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_cfn_lint_is_clean(assembled: Assembled, environment: str) -> None:
+    """cfn-lint, whose specification knows every Personalize type, has neither errors nor warnings."""
+    templates = sorted(str(path) for path in assembled(environment).folder.glob("*.template.json"))
+    linter = shutil.which("cfn-lint", path=str(Path(sys.executable).parent))
+    assert linter is not None
+    done = subprocess.run([linter, *templates], capture_output=True, text=True, timeout=240, check=False)
+    assert ("", 0) == (done.stdout, done.returncode)
+
+
+def test_account_region_and_folder_come_from_the_environment(tmp_path: Path) -> None:
+    """ACCOUNT_ID and CDK_DEPLOY_REGION override the config, CDK_OUTDIR says where to write, and dev is the default."""
+    done = run_app(
+        tmp_path, ACCOUNT_ID="210987654321", CDK_DEPLOY_REGION="eu-west-1", CDK_OUTDIR=str(tmp_path / "elsewhere")
+    )
+    assert 0 == done.returncode, done.stderr
+    manifest = json.loads((tmp_path / "elsewhere" / "manifest.json").read_text())
+    stacks = {
+        name: each["environment"]
+        for name, each in manifest["artifacts"].items()
+        if each["type"] == "aws:cloudformation:stack"
+    }
+    assert {f"dev-pets-{stack}": "aws://210987654321/eu-west-1" for stack in STACKS} == stacks
+
+
+def test_an_unknown_environment_is_one_clear_line(tmp_path: Path) -> None:
+    """No traceback: the message says what was asked for and what there is."""
+    done = run_app(tmp_path, CDK_ENVIRONMENT="nonsense")
+    assert 1 == done.returncode
+    assert (
+        "no environment 'nonsense': config/nonsense.yaml does not exist (there are: dev, local, prod, staging)\n"
+        == done.stderr
+    )
