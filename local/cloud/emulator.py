@@ -9,7 +9,6 @@ serves. SIGTERM saves the state and ends.
 
 import argparse
 import asyncio
-import importlib.util
 import logging
 import os
 import signal
@@ -54,13 +53,12 @@ def configure(*, port: int, personalize: str, state: Path, wait_scale: float) ->
 
 def install(*, personalize: str, state: Path) -> None:
     """Puts our services, resource types and corrections into MiniStack."""
-    from local.cloud import emulator_functions, emulator_personalize, emulator_stacks
+    from local.cloud import emulator_functions, emulator_personalize, emulator_stacks, strict_asl
 
     emulator_personalize.install(personalize)
     emulator_functions.install()
     emulator_stacks.install(personalize=personalize, state=state)
-    if importlib.util.find_spec("local.cloud.strict_asl"):
-        importlib.import_module("local.cloud.strict_asl").install()
+    strict_asl.install()
 
 
 async def serve(port: int) -> None:

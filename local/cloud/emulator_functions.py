@@ -103,7 +103,7 @@ def embedded_metrics(log_text: str) -> Iterator[tuple[str, list[dict[str, Any]]]
     or refers to members that it does not have, is left out, as CloudWatch does.
     Source: CloudWatch User Guide, "Specification: Embedded metric format".
     """
-    for line in log_text.splitlines():
+    for line in log_text.split("\n"):
         if '"_aws"' not in line:
             continue
         try:

@@ -89,7 +89,7 @@ RESOURCE_TYPES = {
         api="Solution",
         create_only=(
             *("Name", "DatasetGroupArn", "RecipeArn", "EventType"),
-            *("PerformAutoML", "PerformHPO", "SolutionConfig"),
+            *("PerformAutoML", "PerformHPO", "SolutionConfig", "Tags"),
         ),
         attributes={"SolutionArn": "solutionArn"},
     ),
@@ -128,6 +128,8 @@ class Provisioner:
         arn = str(self._call(self.type.call("create"), self._create_input(client, named))[self.type.arn])
         try:
             self._wait_active(arn)
+            if "tags" not in self._input_shape(client).members:
+                self._update_tags(arn, {}, tags_of(properties))
             if self.type.api == "Dataset" and properties.get("DatasetImportJob"):
                 self._import(arn, properties["DatasetImportJob"])
         except ResourceError:
@@ -167,10 +169,14 @@ class Provisioner:
 
     def _create_input(self, client: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
         given = {k: v for k, v in properties.items() if k not in self.type.not_in_create and k != "Tags"}
-        shape = client.meta.service_model.operation_model(f"Create{self.type.api}").input_shape
-        tags = tags_of(properties)
-        api_tags = {"tags": [{"tagKey": k, "tagValue": v} for k, v in tags.items()]} if tags else {}
-        return {**to_api(given, shape), **api_tags}
+        shape = self._input_shape(client)
+        if tags := tags_of(properties) if "tags" in shape.members else {}:
+            given["tags"] = [{"tagKey": key, "tagValue": value} for key, value in tags.items()]
+        request: dict[str, Any] = to_api(given, shape)
+        return request
+
+    def _input_shape(self, client: Any) -> Any:
+        return client.meta.service_model.operation_model(f"Create{self.type.api}").input_shape
 
     def _import(self, dataset: str, job: Mapping[str, Any]) -> None:
         given = {k: v for k, v in job.items() if k not in {"DatasetArn", "DatasetImportJobArn"}}

@@ -15,7 +15,7 @@ from local.cloud.emulator_records import (
     DeliveryStreams,
     EventSourceMappings,
 )
-from local.cloud.emulator_resources import RESOURCE_TYPES, Provisioner
+from local.cloud.emulator_resources import RESOURCE_TYPES, Provisioner, ResourceError
 from local.cloud.state import StateFolder
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -23,7 +23,7 @@ ACCOUNT, REGION = "000000000000", "us-east-1"
 
 def install(*, personalize: str, state: Path) -> None:
     """Registers our resource types with MiniStack's stack engine."""
-    from ministack.services import budgets, cloudwatch
+    from ministack.services import budgets, cloudwatch, s3
     from ministack.services.cloudformation import provisioners, stacks
 
     # Patient enough for a Personalize that the supervisor is just starting again.
@@ -58,6 +58,7 @@ def install(*, personalize: str, state: Path) -> None:
         emulator_alarms.CREATE_ONLY,
     )
     emulator_alarms.install()
+    _refuse_to_delete_full_buckets(provisioners, s3)
     _run_off_the_loop(stacks)
 
 
@@ -68,6 +69,17 @@ def _register(provisioners: Any, name: str, handler: Any, create_only: tuple[str
         "delete": handler.delete,
     }
     provisioners._REPLACING_PROPERTIES[name] = create_only
+
+
+def _refuse_to_delete_full_buckets(provisioners: Any, s3: Any) -> None:
+    """Deletes buckets as the S3 API does: one that holds objects or versions stays, and so does its stack."""
+
+    def delete(physical_id: str, _properties: Any) -> None:
+        status, _headers, body = s3._delete_bucket(physical_id)
+        if status >= 400 and b"NoSuchBucket" not in body:
+            raise ResourceError(f"The bucket {physical_id} you tried to delete is not empty", "GeneralServiceException")
+
+    provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]["delete"] = delete
 
 
 def _run_off_the_loop(stacks: Any) -> None:

@@ -17,7 +17,7 @@ ROLE = "arn:aws:iam::000000000000:role/any"
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory) -> Iterator[LocalCloud]:
-    with LocalCloud(state=tmp_path_factory.mktemp("cloud"), services=("emulator",)) as cloud:
+    with LocalCloud(state=tmp_path_factory.mktemp("cloud"), services=("emulator", "personalize")) as cloud:
         yield cloud
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.emulator.conftest import delete, deploy, eventually, failures, make_function, stack_status
+from tests.conformance.emulator.conftest import delete, deploy, eventually, make_function
 
 BUCKET = "arn:aws:s3:::somewhere"
 
@@ -171,23 +171,4 @@ def test_a_parameter_from_ssm_is_read_at_every_deploy_and_conditions_follow(clou
         deploy(cloud, name, resources, sections=sections)
         seen.append(serves())
     assert [None, "one", "two", None] == seen
-    delete(cloud, name)
-
-
-def test_a_failed_create_is_rolled_back_with_the_reason(cloud, name):
-    """What was made before the failure is gone again, and the stack's events say why."""
-    resources = {
-        "Topic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": name}},
-        "Group": {
-            "Type": "AWS::Personalize::DatasetGroup",
-            "DependsOn": "Topic",
-            "Properties": {"Name": "no spaces allowed"},
-        },
-    }
-    with pytest.raises(AssertionError):
-        deploy(cloud, name, resources)
-    assert "ROLLBACK_COMPLETE" == stack_status(cloud, name)
-    assert any(reason.startswith("Group: Resource handler returned message") for reason in failures(cloud, name))
-    topics = [topic["TopicArn"] for topic in cloud.client("sns").list_topics()["Topics"]]
-    assert [] == [arn for arn in topics if arn.endswith(name)]
     delete(cloud, name)

@@ -1,0 +1,92 @@
+"""A child on the leash ends when its parent ends."""
+
+import os
+import signal
+import subprocess
+import sys
+
+from local.cloud import leash
+from local.cloud.state import REPOSITORY
+
+CHILD = """
+import signal, sys, time
+if sys.argv[1] == "stubborn":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    from local.cloud import leash
+    leash.hold(int(sys.argv[2]), grace=0.1)
+print("ready", flush=True)
+time.sleep(60)
+"""
+
+
+def _start(tmp_path, kind: str, *, on_leash: bool) -> tuple[subprocess.Popen[str], int]:
+    (tmp_path / "child_module.py").write_text(CHILD)
+    reading, writing = os.pipe()
+    run = ["-m", "local.cloud.leash", str(reading), "child_module"] if on_leash else ["-m", "child_module"]
+    process = subprocess.Popen(
+        [sys.executable, *run, kind, str(reading)],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        pass_fds=(reading,),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    os.close(reading)
+    assert process.stdout is not None
+    with process.stdout:
+        assert "ready\n" == process.stdout.readline()
+    return process, writing
+
+
+def test_the_child_gets_sigterm_when_the_pipe_closes(tmp_path):
+    """Closing the writing end is what the kernel does when the parent is killed."""
+    process, writing = _start(tmp_path, "plain", on_leash=True)
+    assert process.poll() is None
+    os.close(writing)
+    assert -signal.SIGTERM == process.wait(20)
+
+
+def test_a_child_that_ignores_sigterm_is_ended_all_the_same(tmp_path):
+    """After the grace time the process ends for good."""
+    process, writing = _start(tmp_path, "stubborn", on_leash=False)
+    os.close(writing)
+    assert 1 == process.wait(20)
+
+
+def test_the_module_runs_as_main_with_its_own_arguments(tmp_path, monkeypatch, capsys):
+    """`sys.argv` and `__name__` are those of a direct run."""
+    (tmp_path / "said_module.py").write_text("import sys\nprint(__name__, sys.argv[1:])\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    reading, writing = os.pipe()
+    held: list[int] = []
+    monkeypatch.setattr(leash, "hold", held.append)
+    monkeypatch.setattr(sys, "argv", ["leash", str(reading), "said_module", "a", "b"])
+    leash.main()
+    assert "__main__ ['a', 'b']\n" == capsys.readouterr().out
+    assert [reading] == held
+    for descriptor in (reading, writing):
+        os.close(descriptor)
+
+
+def test_the_watch_sends_sigterm_to_its_own_process(monkeypatch):
+    """In this very process: the pipe closes, SIGTERM comes."""
+    got: list[int] = []
+    monkeypatch.setattr(os, "_exit", lambda code: got.append(code))
+    before = signal.signal(signal.SIGTERM, lambda number, _: got.append(number))
+    try:
+        reading, writing = os.pipe()
+        thread = leash.hold(reading, grace=0.01)
+        os.write(writing, b"x")
+        os.close(writing)
+        thread.join(20)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        os.close(reading)
+    assert {int(signal.SIGTERM), 1} == set(got)
+
+
+def test_nothing_but_the_standard_library():
+    """The emulator's environment runs this file too."""
+    source = (REPOSITORY / "local" / "cloud" / "leash.py").read_text()
+    imported = {line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))}
+    assert imported <= set(sys.stdlib_module_names)
