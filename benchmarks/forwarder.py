@@ -23,23 +23,11 @@ from typing import Any
 
 import boto3
 
-from benchmarks.putevents_endpoint import putevents_endpoint
+from benchmarks.lambda_environment import Context, handler_environment
+from benchmarks.personalize_endpoint import personalize_endpoint
 
 ARRIVAL = 1_700_000_000.0
 BREEDS = ("Beagle", "Saint_Bernard", "domestic short hair", "Russian_Blue")
-
-
-class Context:
-    """A Lambda context with time to spare."""
-
-    function_name = "benchmark"
-    memory_limit_in_mb = 1024
-    invoked_function_arn = "arn:aws:lambda:us-east-1:000000000000:function:benchmark"
-    aws_request_id = "benchmark"
-
-    @staticmethod
-    def get_remaining_time_in_millis() -> int:
-        return 300_000
 
 
 def invocations(events: int, sessions: int, batch: int) -> list[dict[str, Any]]:
@@ -120,8 +108,8 @@ def _statistics(url: str) -> dict[str, Any]:
 def measure(events: int, sessions: int, batch: int, latency_seconds: float) -> dict[str, Any]:
     """Run both ways; the figures by name, milliseconds and microseconds as the names say."""
     batches = invocations(events, sessions, batch)
-    with putevents_endpoint(latency_seconds) as url:
-        os.environ.update(_environment(url))
+    with personalize_endpoint(latency_seconds) as url:
+        os.environ.update(handler_environment("forward_events", url))
         from lambdas.forward_events.handler import lambda_handler  # reads the environment when imported
 
         client = boto3.client("personalize-events")
@@ -165,22 +153,6 @@ def measure(events: int, sessions: int, batch: int, latency_seconds: float) -> d
         "sessions": sessions,
         "batch": batch,
         "latency_ms": latency_seconds * 1000,
-    }
-
-
-def _environment(url: str) -> dict[str, str]:
-    return {
-        "AWS_ACCESS_KEY_ID": "benchmark",
-        "AWS_SECRET_ACCESS_KEY": "benchmark",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ENDPOINT_URL_PERSONALIZE_EVENTS": url,
-        "ENVIRONMENT": "benchmark",
-        "LOG_LEVEL": "WARNING",
-        "POWERTOOLS_SERVICE_NAME": "forward_events",
-        "POWERTOOLS_METRICS_NAMESPACE": "AnimalRecommender",
-        "TRACKING_IDS": "tracker",
-        "QUARANTINE_BUCKET": "quarantine",
-        "QUARANTINE_QUEUE_URL": "http://127.0.0.1:9/000000000000/quarantine",
     }
 
 

@@ -1,6 +1,7 @@
-"""A PutEvents endpoint in a process of its own: answers each call after a while and remembers what it was sent.
+"""An endpoint for Amazon Personalize's events and runtime in a process of its own: answers after a while.
 
-It keeps, per session, the order in which events came and whether two of its calls were ever under way at once.
+Of PutEvents it keeps, per session, the order in which events came and whether two calls were ever under way at once.
+Recommendations and rankings are always the same.
 """
 
 import asyncio
@@ -12,7 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+ITEMS = [{"itemId": f"2-Breed {n}-3-2", "score": 0.04} for n in range(25)]
+ANSWERS = {
+    b"/recommendations": json.dumps({"itemList": ITEMS, "recommendationId": "RID-1"}).encode(),
+    b"/personalize-ranking": json.dumps({"personalizedRanking": ITEMS, "recommendationId": "RID-1"}).encode(),
+}
 
 
 class Statistics:
@@ -38,12 +43,16 @@ async def _serve(port: "multiprocessing.connection.Connection[Any, Any]", latenc
             while head := await reader.readuntil(b"\r\n\r\n"):
                 path = head.split(b" ", 2)[1]
                 if path == b"/statistics":
-                    body = json.dumps(statistics.as_json()).encode()
+                    writer.write(_response(json.dumps(statistics.as_json()).encode()))
                     statistics = Statistics()
-                    writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
                     continue
                 length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0])
-                request = json.loads(await reader.readexactly(length))
+                content = await reader.readexactly(length)
+                if path in ANSWERS:
+                    await asyncio.sleep(latency_seconds)
+                    writer.write(_response(ANSWERS[path]))
+                    continue
+                request = json.loads(content)
                 session = request["sessionId"]
                 statistics.calls += 1
                 statistics.order[session].extend(event["eventId"] for event in request["eventList"])
@@ -52,7 +61,7 @@ async def _serve(port: "multiprocessing.connection.Connection[Any, Any]", latenc
                 statistics.under_way[session] += 1
                 await asyncio.sleep(latency_seconds)
                 statistics.under_way[session] -= 1
-                writer.write(ANSWER)
+                writer.write(_response(b""))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
@@ -62,12 +71,16 @@ async def _serve(port: "multiprocessing.connection.Connection[Any, Any]", latenc
         await server.serve_forever()
 
 
+def _response(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
 def _run(port: "multiprocessing.connection.Connection[Any, Any]", latency_seconds: float) -> None:
     asyncio.run(_serve(port, latency_seconds))
 
 
 @contextmanager
-def putevents_endpoint(latency_seconds: float) -> Iterator[str]:
+def personalize_endpoint(latency_seconds: float) -> Iterator[str]:
     """The URL of an endpoint that lives as long as the block; `GET /statistics` tells and resets what it saw."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_run, args=(theirs, latency_seconds), daemon=True)
