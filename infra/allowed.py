@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+SECTION = "a section with keys of its own"
 _TYPES = {"integer": "a whole number", "number": "a number", "string": "text", "boolean": "`true` or `false`"}
 
 
@@ -52,7 +53,7 @@ def _words(node: Mapping[str, Any]) -> str:
     if "enum" in node:
         return "one of " + ", ".join(f"`{value}`" for value in node["enum"])
     if "properties" in node:
-        return "a section with keys of its own"
+        return SECTION
     if node.get("type") == "array":
         return f"a list{_count(node, 'minItems', 'maxItems')}"
     if node.get("type") == "object":

@@ -189,8 +189,8 @@ def _destination(
 def _table(scope: Construct, names: Names) -> None:
     """The table `events`: one row a record, both forms of a record, partitions computed and never crawled.
 
-    A flat event fills the columns of the event; one in the documented envelope fills `data`. `docs/operations.md` has
-    the query of a user's history over both. What is no JSON reads as a row of nulls: the archive holds every record.
+    A flat event fills the columns of the event; one in the documented envelope fills `data`. `docs/archive.md` has
+    the query of a visitor's history over both. What is no JSON reads as a row of nulls: the archive holds every record.
     """
     database = glue.CfnDatabase(
         scope,

@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 
-from infra.allowed import allowed_values
+from infra.allowed import SECTION, allowed_values
 from infra.naming import Names, Role
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "config"
@@ -73,13 +73,9 @@ _EVENT_TYPE = Annotated[str, _words("text of 1 to 256 characters", min_length=1,
 _WEIGHT = Annotated[float, Field(ge=0, le=1)]
 _FILTER = Annotated[
     str,
-    _words(
-        "1 to 20 lower-case letters, digits and hyphens, first a letter", pattern=r"^[a-z][a-z0-9-]{0,19}$"
-    ),
+    _words("1 to 20 lower-case letters, digits and hyphens, first a letter", pattern=r"^[a-z][a-z0-9-]{0,19}$"),
 ]
-_EXPRESSION = Annotated[
-    str, _words("a filter expression of 1 to 2500 characters without placeholders", min_length=1, max_length=2500)
-]
+_EXPRESSION = Annotated[str, _words("a filter expression of 1 to 2500 characters", min_length=1, max_length=2500)]
 
 
 class _Section(BaseModel):
@@ -135,7 +131,7 @@ class Alarms(_Section):
 
 
 class Vpc(_Section):
-    """An existing VPC for the functions; `docs/configuration.md` lists the endpoints that its subnets need."""
+    """An existing VPC for the functions, whose subnets need the endpoints listed below."""
 
     vpc_id: str = _key("The VPC.", pattern=r"^vpc-[0-9a-f]+$", allowed="a VPC id")
     subnet_ids: tuple[_SUBNET, ...] = _key("Private subnets for the functions.", min_length=1, strict=False)
@@ -322,7 +318,8 @@ def _problem(problem: Any, words: Mapping[str, str]) -> str:
             return f"{key}: missing; it must be {_allowed(location, words)}"
         case "extra_forbidden":
             return f"{key}: unknown key (value {value!r}); docs/configuration.md lists the keys"
-        case "value_error" if not _allowed(location, words):
+        # What is wrong between the keys of a section or of the whole file says itself what must be.
+        case "value_error" if _allowed(location, words) in ("", SECTION):
             text = problem["msg"].removeprefix("Value error, ")
             return f"{key}: {text}" if key else text
         case _:
