@@ -1,55 +1,73 @@
-"""One local cloud for all executed state machines; every test uses names of its own."""
+"""One local cloud with one shelter for all executed state machines."""
 
 import json
-import time
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from local.cloud.lifecycle import LocalCloud
-
-ROLE = "arn:aws:iam::000000000000:role/any"
+from tests.statemachines.world import ROLE, Environment, ended, make_shelter, new_name
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory) -> Iterator[LocalCloud]:
-    """The emulator alone, which is what the language itself needs."""
-    with LocalCloud(state=tmp_path_factory.mktemp("emulator"), services=("emulator",)) as cloud:
+def cloud(tmp_path_factory) -> Iterator[LocalCloud]:
+    """Emulator and embedded Personalize; a minute of waiting in a state machine takes a few milliseconds."""
+    folder = tmp_path_factory.mktemp("cloud")
+    with LocalCloud(state=folder, services=("emulator", "personalize"), wait_scale=0.0005, pace=0.0) as cloud:
         yield cloud
 
 
+@pytest.fixture(scope="session")
+def shelter(cloud) -> LocalCloud:
+    make_shelter(cloud)
+    return cloud
+
+
+@pytest.fixture(scope="session")
+def served(shelter) -> Iterator[Environment]:
+    """An environment whose campaigns serve. Tests that share it begin with what they find."""
+    environment = Environment(shelter, new_name())
+    environment.promoted_once()
+    yield environment
+    environment.remove()
+
+
+@pytest.fixture(autouse=True)
+def _no_faults_left(request) -> Iterator[None]:
+    yield
+    if "served" in request.fixturenames:
+        environment = request.getfixturevalue("served")
+        environment.forget_faults()
+        environment.mend()
+        environment.messages()
+
+
 @pytest.fixture
-def name() -> str:
-    """A name that no other test uses."""
-    return f"t{uuid.uuid4().hex[:12]}"
+def new(shelter) -> Iterator[Callable[..., Environment]]:
+    """Makes environments that have never been trained."""
+    made: list[Environment] = []
+
+    def make(**options: Any) -> Environment:
+        made.append(Environment(shelter, new_name(), **options))
+        return made[-1]
+
+    yield make
+    for environment in made:
+        environment.forget_faults()
+        environment.remove()
 
 
-def ended(cloud: LocalCloud, execution: str, seconds: float = 60.0) -> dict[str, Any]:
-    """The description of the execution once it has ended."""
-    client, deadline = cloud.client("stepfunctions"), time.monotonic() + seconds
-    while True:
-        described: dict[str, Any] = client.describe_execution(executionArn=execution)
-        if described["status"] != "RUNNING":
-            return described
-        assert time.monotonic() < deadline, f"{execution} still runs after {seconds} s"
-        time.sleep(0.02)
+@pytest.fixture
+def execute(cloud) -> Callable[..., dict[str, Any]]:
+    """Runs a definition to its end and describes the execution."""
 
+    def run(definition: dict[str, Any], given: object = None) -> dict[str, Any]:
+        client = cloud.client("stepfunctions")
+        machine = client.create_state_machine(name=new_name(), definition=json.dumps(definition), roleArn=ROLE)
+        started = client.start_execution(
+            stateMachineArn=machine["stateMachineArn"], input=json.dumps({} if given is None else given)
+        )
+        return ended(cloud, started["executionArn"])
 
-def make_machine(cloud: LocalCloud, name: str, definition: dict[str, Any]) -> str:
-    """The ARN of a new state machine."""
-    client = cloud.client("stepfunctions")
-    made: str = client.create_state_machine(name=name, definition=json.dumps(definition), roleArn=ROLE)[
-        "stateMachineArn"
-    ]
-    return made
-
-
-def run(cloud: LocalCloud, name: str, definition: dict[str, Any], given: object = None) -> dict[str, Any]:
-    """The description of an execution of this definition, ended."""
-    machine = make_machine(cloud, name, definition)
-    started = cloud.client("stepfunctions").start_execution(
-        stateMachineArn=machine, input=json.dumps({} if given is None else given)
-    )
-    return ended(cloud, started["executionArn"])
+    return run

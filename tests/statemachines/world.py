@@ -1,0 +1,476 @@
+"""What the training state machine works on: solutions with data, ledgers, a topic that is listened to, and the gate.
+
+One shelter with visitors who look at cats and visitors who look at dogs; every environment has solutions, parameters
+and names of its own, so that tests do not meet.
+"""
+
+import io
+import itertools
+import json
+import time
+import uuid
+import zipfile
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from local.cloud.lifecycle import LocalCloud
+from local.cloud.states_definition import states
+
+ROLE = "arn:aws:iam::000000000000:role/any"
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEFINITION = ROOT / "statemachines" / "train.asl.json"
+BUCKET = "seed-of-the-state-machines"
+GROUP = "arn:aws:personalize:us-east-1:000000000000:dataset-group/shelter"
+RECIPES = {
+    "recommendation": "aws-user-personalization-v2",
+    "reranking": "aws-personalized-ranking-v2",
+    "baseline": "aws-popularity-count",
+}
+NDCG = "normalized_discounted_cumulative_gain_at_5"
+GOOD = {NDCG: 0.2, "coverage": 0.5}
+ROLES = ("recommendation", "reranking")
+_improvements = itertools.count(1)
+
+
+def new_name() -> str:
+    """A name that nothing else has."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+def wait_until(look: Any, seconds: float = 60.0) -> Any:
+    """What `look` gives as soon as it is true; fails when that does not happen in time."""
+    deadline = time.monotonic() + seconds
+    while not (seen := look()):
+        assert time.monotonic() < deadline, f"not within {seconds} s"
+        time.sleep(0.02)
+    return seen
+
+
+def ended(cloud: LocalCloud, execution: str, seconds: float = 60.0) -> dict[str, Any]:
+    """The description of the execution once it has ended."""
+    client = cloud.client("stepfunctions")
+
+    def look() -> Any:
+        described = client.describe_execution(executionArn=execution)
+        return described if described["status"] != "RUNNING" else None
+
+    found: dict[str, Any] = wait_until(look, seconds)
+    return found
+
+
+def personalize_arn(resource: str) -> str:
+    return f"arn:aws:personalize:us-east-1:000000000000:{resource}"
+
+
+def make_shelter(cloud: LocalCloud) -> None:
+    """The dataset group with its interactions, the bucket, and gates: the usual, a lax one and two without patience."""
+    cloud.client("s3").create_bucket(Bucket=BUCKET)
+    cloud.client("s3").put_object(Bucket=BUCKET, Key="interactions/all.csv", Body=_interactions().encode())
+    personalize = cloud.client("personalize")
+    schema = (ROOT / "seed_data" / "schemas" / "interactions.avsc.json").read_text(encoding="utf-8")
+    schema_arn = personalize.create_schema(name="shelter", schema=schema)["schemaArn"]
+    personalize.create_dataset_group(name="shelter")
+    wait_until(lambda: personalize.describe_dataset_group(datasetGroupArn=GROUP)["datasetGroup"]["status"] == "ACTIVE")
+    dataset = personalize.create_dataset(
+        name="shelter", schemaArn=schema_arn, datasetGroupArn=GROUP, datasetType="Interactions"
+    )["datasetArn"]
+    wait_until(lambda: personalize.describe_dataset(datasetArn=dataset)["dataset"]["status"] == "ACTIVE")
+    job = personalize.create_dataset_import_job(
+        jobName="shelter",
+        datasetArn=dataset,
+        dataSource={"dataLocation": f"s3://{BUCKET}/interactions/"},
+        roleArn=ROLE,
+    )["datasetImportJobArn"]
+    wait_until(
+        lambda: (
+            personalize.describe_dataset_import_job(datasetImportJobArn=job)["datasetImportJob"]["status"] == "ACTIVE"
+        )
+    )
+    make_gate(cloud, "gate")
+    make_gate(cloud, "lax-gate", PROMOTION_THRESHOLD="0.001")
+    make_gate(cloud, "impatient-gate", LONGEST_TRAINING_SECONDS="-1")
+    make_gate(cloud, "hasty-gate", LONGEST_UPDATE_SECONDS="-1")
+
+
+def _interactions() -> str:
+    rows = ["USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE"]
+    for user in range(60):
+        species = 1 + user % 2
+        for step in range(20):
+            breed = (user * 7 + step * (1 + user % 3)) % 12
+            rows.append(f"u{user},{species}-Breed_{breed}-2-{1 + breed % 5},{1_700_000_000 + 3600 * step},DetailView")
+    return "\n".join(rows)
+
+
+def make_gate(cloud: LocalCloud, name: str, **environment: str) -> None:
+    """The function evaluate_version, packaged with its layer."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as package:
+        for folder, pattern in ((ROOT, "lambdas/evaluate_version/*.py"), (ROOT, "lambdas/__init__.py")):
+            for file in folder.glob(pattern):
+                package.write(file, file.relative_to(folder))
+        layer = ROOT / "build" / "layer" / "python"
+        for file in layer.rglob("*"):
+            if file.is_file() and "__pycache__" not in file.parts:
+                package.write(file, file.relative_to(layer))
+    cloud.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=ROLE,
+        Handler="lambdas.evaluate_version.handler.lambda_handler",
+        Code={"ZipFile": buffer.getvalue()},
+        Timeout=30,
+        Environment={
+            "Variables": {
+                "ENVIRONMENT": "test",
+                "POWERTOOLS_SERVICE_NAME": "evaluate_version",
+                "PROMOTION_THRESHOLD": "0.01",
+                "REGRESSION_TOLERANCE": "0.1",
+                "COVERAGE_FLOOR": "0.01",
+                "MIN_NEW_EVENTS": "1000",
+                **environment,
+            }
+        },
+    )
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment of the shelter, as the stacks and deploy.sh would leave it before its first training."""
+
+    cloud: LocalCloud
+    name: str
+    gate: str = "gate"
+    baseline: bool = False
+    reranking: bool = True
+
+    def __post_init__(self) -> None:
+        roles = [*ROLES[: 1 + self.reranking], *(["baseline"] if self.baseline else [])]
+        for role in roles:
+            self.personalize.create_solution(
+                name=self.solution_name(role),
+                datasetGroupArn=GROUP,
+                recipeArn=f"arn:aws:personalize:::recipe/{RECIPES[role]}",
+                performAutoTraining=False,
+            )
+        for role in roles:
+            wait_until(lambda role=role: self.solution(role)["status"] == "ACTIVE")
+        for role in ROLES:
+            self.ssm.put_parameter(Name=self.ledger(role), Value="none", Type="String")
+        queue = self.cloud.client("sqs").create_queue(QueueName=self.name)["QueueUrl"]
+        self.cloud.client("sns").create_topic(Name=self.name)
+        self.cloud.client("sns").subscribe(
+            TopicArn=self.topic,
+            Protocol="sqs",
+            Endpoint=f"arn:aws:sqs:us-east-1:000000000000:{self.name}",
+            Attributes={"RawMessageDelivery": "false"},
+        )
+        assert queue.endswith(self.name)
+        self.cloud.client("stepfunctions").create_state_machine(
+            name=self.name, definition=self.definition(), roleArn=ROLE
+        )
+
+    # --- names
+
+    def solution_name(self, role: str) -> str:
+        return f"{self.name}-{role}"
+
+    def solution_arn(self, role: str) -> str:
+        return personalize_arn(f"solution/{self.solution_name(role)}")
+
+    def campaign(self, role: str) -> str:
+        return personalize_arn(f"campaign/{self.name}-{role}")
+
+    def ledger(self, role: str) -> str:
+        return f"/{self.name}/{role}/version"
+
+    @property
+    def lock(self) -> str:
+        return f"/{self.name}/lock"
+
+    @property
+    def topic(self) -> str:
+        return f"arn:aws:sns:us-east-1:000000000000:{self.name}"
+
+    @property
+    def machine(self) -> str:
+        return f"arn:aws:states:us-east-1:000000000000:stateMachine:{self.name}"
+
+    def execution(self, name: str) -> str:
+        return f"arn:aws:states:us-east-1:000000000000:execution:{self.name}:{name}"
+
+    def definition(self, **other: str) -> str:
+        """The definition with its placeholders filled, as CloudFormation does it."""
+        values = {
+            "Environment": self.name,
+            "MetricNamespace": self.name,
+            "EvaluateFunctionArn": f"arn:aws:lambda:us-east-1:000000000000:function:{self.gate}",
+            "TopicArn": self.topic,
+            "LockParameter": self.lock,
+            "TakeoverParameter": f"{self.lock}-takeover",
+            "SeedBucket": BUCKET,
+            "PopularKey": f"popular/{self.name}.json",
+            "RerankingEnabled": str(self.reranking).lower(),
+            "BaselineEnabled": str(self.baseline).lower(),
+            "BaselineSolutionArn": self.solution_arn("baseline"),
+        }
+        for role in ROLES:
+            values[f"{role.capitalize()}SolutionArn"] = self.solution_arn(role)
+            values[f"{role.capitalize()}CampaignArn"] = self.campaign(role)
+            values[f"{role.capitalize()}Ledger"] = self.ledger(role)
+        text = DEFINITION.read_text(encoding="utf-8")
+        for key, value in {**values, **other}.items():
+            text = text.replace(f"${{{key}}}", value)
+        assert "${" not in text
+        return text
+
+    # --- what there is
+
+    @cached_property
+    def personalize(self) -> Any:
+        return self.cloud.client("personalize")
+
+    @cached_property
+    def ssm(self) -> Any:
+        return self.cloud.client("ssm")
+
+    @cached_property
+    def functions(self) -> Any:
+        """Step Functions."""
+        return self.cloud.client("stepfunctions")
+
+    def solution(self, role: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.personalize.describe_solution(solutionArn=self.solution_arn(role))["solution"]
+        return found
+
+    def versions(self, role: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.personalize.list_solution_versions(solutionArn=self.solution_arn(role))[
+            "solutionVersions"
+        ]
+        return found
+
+    def says_ledger(self, role: str) -> str:
+        return str(self.ssm.get_parameter(Name=self.ledger(role))["Parameter"]["Value"])
+
+    def holder(self) -> str | None:
+        """Who holds the lock."""
+        try:
+            return str(self.ssm.get_parameter(Name=self.lock)["Parameter"]["Value"])
+        except self.ssm.exceptions.ParameterNotFound:
+            return None
+
+    def served(self, role: str) -> str:
+        """The version that the campaign serves."""
+        found = self.personalize.describe_campaign(campaignArn=self.campaign(role))["campaign"]
+        return str(found["solutionVersionArn"])
+
+    def free_lock(self) -> None:
+        if self.holder() is not None:
+            self.ssm.delete_parameter(Name=self.lock)
+
+    def make_campaign(self, role: str, version: str | None = None) -> None:
+        """The campaign as the campaigns stack makes it: from the ledger."""
+        self.personalize.create_campaign(
+            name=f"{self.name}-{role}", solutionVersionArn=version or self.says_ledger(role), minProvisionedTPS=1
+        )
+        wait_until(
+            lambda: (
+                self.personalize.describe_campaign(campaignArn=self.campaign(role))["campaign"]["status"] == "ACTIVE"
+            )
+        )
+
+    def accept_events(self, count: int) -> None:
+        """What the forwarder counts."""
+        self.cloud.client("cloudwatch").put_metric_data(
+            Namespace=self.name,
+            MetricData=[
+                {
+                    "MetricName": "EventsAccepted",
+                    "Value": count,
+                    "Unit": "Count",
+                    "Dimensions": [
+                        {"Name": "service", "Value": "forward_events"},
+                        {"Name": "environment", "Value": self.name},
+                    ],
+                }
+            ],
+        )
+
+    def metric(self, name: str, **dimensions: str) -> float | None:
+        """The only value of the metric, or None."""
+        points = self.cloud.client("cloudwatch").get_metric_statistics(
+            Namespace=self.name,
+            MetricName=name,
+            Dimensions=[{"Name": k, "Value": v} for k, v in dimensions.items()],
+            StartTime=time.time() - 86_400,
+            EndTime=time.time() + 60,
+            Period=86_400 * 2,
+            Statistics=["Sum"],
+        )["Datapoints"]
+        return float(points[0]["Sum"]) if points else None
+
+    def messages(self) -> list[dict[str, str]]:
+        """Subject and message of everything told to the topic, oldest first."""
+        client = self.cloud.client("sqs")
+        url = client.get_queue_url(QueueName=self.name)["QueueUrl"]
+        told: list[dict[str, str]] = []
+        while received := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in received:
+                body = json.loads(message["Body"])
+                told.append({"subject": body["Subject"], "message": body["Message"]})
+                client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return told
+
+    # --- what one does
+
+    def start(self, given: object = None, name: str | None = None) -> str:
+        started = self.functions.start_execution(
+            stateMachineArn=self.machine, input=json.dumps({} if given is None else given), name=name or new_name()
+        )
+        return str(started["executionArn"])
+
+    def run(self, given: object = None, name: str | None = None) -> "Run":
+        """An execution, ended."""
+        return self.after(self.start(given, name))
+
+    def after(self, execution: str) -> "Run":
+        """What came of an execution: its end, its record where it left one, and what it told the topic."""
+        described = ended(self.cloud, execution)
+        day = described["startDate"].astimezone(UTC).strftime("%Y-%m-%d")
+        return Run(
+            arn=execution,
+            name=described["name"],
+            status=described["status"],
+            error=described.get("error", ""),
+            cause=described.get("cause", ""),
+            output=json.loads(described.get("output") or "{}"),
+            record=self._object(f"runs/dt={day}/{described['name']}.json") or {},
+            messages=self.messages(),
+        )
+
+    def _object(self, key: str) -> dict[str, Any] | None:
+        client = self.cloud.client("s3")
+        try:
+            content = client.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+        except client.exceptions.NoSuchKey:
+            return None
+        return dict(json.loads(content))
+
+    def popular_list(self) -> dict[str, Any] | None:
+        return self._object(f"popular/{self.name}.json")
+
+    def history(self, run: "Run") -> list[str]:
+        return self.history_of(run.arn)
+
+    def history_of(self, execution: str) -> list[str]:
+        """The states that the execution has entered so far, in order."""
+        pages = self.functions.get_paginator("get_execution_history").paginate(executionArn=execution)
+        events = [event for page in pages for event in page["events"]]
+        return [e["stateEnteredEventDetails"]["name"] for e in events if "stateEnteredEventDetails" in e]
+
+    def use_gate(self, gate: str) -> None:
+        """Decide by another gate from now on."""
+        arn = f"arn:aws:lambda:us-east-1:000000000000:function:{gate}"
+        self._redefine(json.loads(self.definition(EvaluateFunctionArn=arn)))
+
+    def break_state(self, state: str, **parameters: Any) -> None:
+        """Other parameters for one state, with which its call fails; without any, a call that can only fail."""
+        definition = json.loads(self.definition())
+        found = dict(states(definition))[state]
+        if not parameters:
+            found["Resource"] = "arn:aws:states:::aws-sdk:sns:publish"
+            found["Parameters"] = {"TopicArn": f"{self.topic}-gone", "Message": "to nobody"}
+        for key, value in parameters.items():
+            found["Parameters"].pop(f"{key}.$", None)
+            found["Parameters"][key] = value
+        self._redefine(definition)
+
+    def mend(self) -> None:
+        """The definition as it is."""
+        self._redefine(json.loads(self.definition()))
+
+    def _redefine(self, definition: Mapping[str, Any]) -> None:
+        self.functions.update_state_machine(stateMachineArn=self.machine, definition=json.dumps(definition))
+
+    def fault(self, operation: str, outcome: Mapping[str, Any], *, role: str, times: int = 1) -> None:
+        """The next calls of the operation that name this role's solution or campaign have this outcome."""
+        fault = {"operation": operation, "match": f"{self.name}-{role}", "times": times, "outcome": outcome}
+        httpx.post(f"{self.cloud.personalize}/_local/faults", json=fault).raise_for_status()
+
+    def forget_faults(self) -> None:
+        httpx.delete(f"{self.cloud.personalize}/_local/faults").raise_for_status()
+
+    def measure(self, metrics: Mapping[str, float], *roles: str) -> None:
+        """The metrics that the next version of each role is recorded with."""
+        for role in roles or ROLES:
+            self.fault("CreateSolutionVersion", {"metrics": metrics}, role=role)
+
+    def improve(self, *roles: str) -> None:
+        """The next version of each role is better than every one before, whichever test asked for it."""
+        self.measure({NDCG: GOOD[NDCG] + 0.001 * next(_improvements), "coverage": 0.5}, *roles)
+
+    def hang(self, role: str = "recommendation") -> None:
+        """The role's next training never ends."""
+        self.fault("CreateSolutionVersion", {"status": "CREATE IN_PROGRESS"}, role=role)
+
+    def promoted_once(self) -> None:
+        """The environment after its first training and the deploy of the campaigns."""
+        self.measure(GOOD, *ROLES[: 1 + self.reranking])
+        first = self.run({"force": True})
+        assert first.status == "SUCCEEDED", first
+        for role in ROLES[: 1 + self.reranking]:
+            self.make_campaign(role)
+
+    def remove(self) -> None:
+        """Frees the quotas of the account; what hangs in an update or a training has to stay."""
+        campaigns = {c["campaignArn"] for c in self.personalize.list_campaigns(maxResults=100)["campaigns"]}
+        for role in (*ROLES, "baseline"):
+            if self.campaign(role) in campaigns:
+                with suppress(self.personalize.exceptions.ResourceInUseException):
+                    self.personalize.delete_campaign(campaignArn=self.campaign(role))
+                    wait_until(lambda role=role: not self._exists("campaign", role))
+            if self._exists("solution", role):
+                with suppress(self.personalize.exceptions.ResourceInUseException):
+                    self.personalize.delete_solution(solutionArn=self.solution_arn(role))
+
+    def _exists(self, kind: str, role: str) -> bool:
+        describe = getattr(self.personalize, f"describe_{kind}")
+        arn = self.campaign(role) if kind == "campaign" else self.solution_arn(role)
+        try:
+            describe(**{f"{kind}Arn": arn})
+        except self.personalize.exceptions.ResourceNotFoundException:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Run:
+    """An execution that has ended."""
+
+    arn: str
+    name: str
+    status: str
+    error: str
+    cause: str
+    output: Mapping[str, Any]
+    record: Mapping[str, Any]
+    messages: Sequence[Mapping[str, str]]
+
+    def of(self, role: str) -> Mapping[str, Any]:
+        """What came of one solution, from the record, which failed runs leave too."""
+        return {solution["role"]: solution for solution in self.record["solutions"]}[role]
+
+    def decisions(self) -> dict[str, str]:
+        return {solution["role"]: solution["decision"] for solution in self.record["solutions"]}
+
+    def failed_rules(self, role: str) -> list[str]:
+        """The rules of the gate that the role's version did not pass."""
+        return [reason["rule"] for reason in self.of(role)["reasons"] if not reason["passed"]]
