@@ -4,19 +4,13 @@ Codes and HTTP statuses are those of botocore's service models: control-plane er
 runtime APIs use 404 for a resource that is not there and 409 for one in use.
 """
 
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
 class ServiceError(Exception):
     """An error of the API: what boto3 raises as `ClientError` with this code and message."""
 
-    code: str
-    message: str
-    status: int = 400
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.message}"
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message, self.status = code, message, status
 
 
 def invalid_input(message: str) -> ServiceError:

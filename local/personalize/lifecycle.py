@@ -189,7 +189,9 @@ class Lifecycle:
                 plan.end(changes, resource, future.result())
                 changes.delete(job.arn)
             else:
-                result = {**future.result(), **{k: v for k, v in job.outcome.items() if k == "metrics"}}
+                result = future.result()
+                if "metrics" in job.outcome:
+                    result = {**result, "metrics": {**result.get("metrics", {}), **job.outcome["metrics"]}}
                 ended = plan.end(changes, resource, result)
                 changes.put(_showing(plan, ended, now, ACTIVE, None))
         with self._changed:

@@ -71,7 +71,7 @@ class LocalPersonalize:
             region_name=self.account.region,
             aws_access_key_id="test",
             aws_secret_access_key="test",  # noqa: S106 - any will do
-            config=Config(parameter_validation=validate, retries={"max_attempts": 1, "mode": "standard"}),
+            config=Config(parameter_validation=validate, retries={"total_max_attempts": 1, "mode": "standard"}),
         )
 
     def __enter__(self) -> Self:
