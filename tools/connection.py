@@ -117,6 +117,8 @@ class Connection:
                 "AWS_ENDPOINT_URL": str(self._record["endpoint"]),
                 "AWS_ACCESS_KEY_ID": _DUMMY,
                 "AWS_SECRET_ACCESS_KEY": _DUMMY,
+                "AWS_CONFIG_FILE": os.devnull,
+                "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
                 "AWS_EC2_METADATA_DISABLED": "true",
             }
         return variables

@@ -76,15 +76,12 @@ def main() -> int:
     # A terminated deploy cleans up as an interrupted one does: it ends the CDK and releases the lock.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        app(standalone_mode=False)
+        # Typer returns the exit code of `--help` and of an interrupt, instead of raising.
+        code = app(standalone_mode=False) or 0
     except DeployError as error:
         return _fail(str(error), error.exit_code)
     except (SettingsError, NotConnectedError) as error:
         return _fail(str(error), UsageError.exit_code)
-    except typer.Exit as error:
-        return error.exit_code
-    except (typer.Abort, KeyboardInterrupt):
-        return _fail("interrupted; start it again to go on from here", INTERRUPTED)
     except (ClientError, BotoCoreError) as error:
         return _fail(f"AWS refused or could not be reached: {error}", 1)
     except Exception as error:
@@ -92,7 +89,9 @@ def main() -> int:
         if type(error).__module__.startswith(("click.", "typer.")) and hasattr(error, "format_message"):
             return _fail(str(error.format_message()), UsageError.exit_code)
         raise
-    return 0
+    if code == INTERRUPTED:
+        return _fail("interrupted; start it again to go on from here", INTERRUPTED)
+    return int(code)
 
 
 def _reach(connection: Connection, display: Display, *, start: bool) -> bool:

@@ -1,0 +1,145 @@
+"""`./deploy.sh local`, really: interrupted at its stages, held back by the gate, promoted, and taken away."""
+
+import json
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from infra.naming import EMPTY_LEDGER, STACKS
+from local.cloud.lifecycle import LocalCloud
+from tests.e2e.deploy_checkout import Checkout, personalize_names, until
+from tools.connection import Connection
+from tools.deploy.observe import observe
+from tools.deploy.training import running_training
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("deploy")]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    folder = tmp_path_factory.mktemp("deploy")
+    with LocalCloud(state=folder / "state") as cloud:
+        yield Checkout(folder / "checkout", cloud.state.root)
+
+
+@pytest.fixture
+def connection(checkout: Checkout) -> Connection:
+    return checkout.connection
+
+
+def is_in_progress(connection: Connection, stack: str) -> bool:
+    return observe(connection).stacks.get(stack, "").endswith("_IN_PROGRESS")
+
+
+def lock_is_held(connection: Connection) -> bool:
+    name = connection.settings.names.lock
+    return bool(connection.client("ssm").get_parameters(Names=[name])["Parameters"])
+
+
+def recommended(connection: Connection) -> list[str]:
+    names = connection.settings.names
+    answer = connection.client("lambda").invoke(
+        FunctionName=f"{names.function('recommend')}:live", Payload=json.dumps({"userId": "1"})
+    )
+    assert "FunctionError" not in answer
+    return [entry["id"] for entry in json.loads(answer["Payload"].read())]
+
+
+class TestTheLifeOfAnEnvironment:
+    """One story, in order: each part begins where the one before it ended."""
+
+    def test_interrupted_at_every_stage_it_goes_on_where_it_was(
+        self, checkout: Checkout, connection: Connection
+    ) -> None:
+        """D53: Ctrl-C during templates, data, Personalize, and the training; each time it ends with 130."""
+        checkout.configure(promotionThreshold=0.99)
+        for what, when in (
+            ("the templates", lambda: "app.py" in checkout.log),
+            ("the data stack", lambda: is_in_progress(connection, "data") or "data" in observe(connection).stacks),
+            ("the Personalize stack", lambda: is_in_progress(connection, "personalize")),
+        ):
+            code, output = checkout.interrupt(when, what=what)
+            assert (code, output.count("interrupted")) == (130, 1), output
+        process = checkout.start()
+        until(lambda: "training" in observe(connection).stacks, what="the training stack")
+        until(lambda: running_training(connection), what="the training")
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+        assert process.returncode == 130, output
+
+    def test_the_gate_holds_back_and_everything_else_stands(self, checkout: Checkout, connection: Connection) -> None:
+        """Exit code 3, the metric and by how much; visitors get the packaged popular list meanwhile."""
+        code, output = checkout.deploy()
+        assert code == 3, output
+        assert "recommendation: promotion threshold: NDCG@5" in output
+        assert "falls short by 0." in output
+        assert {EMPTY_LEDGER} == set(observe(connection).ledgers.values())
+        assert set(STACKS) - {"campaigns"} == set(observe(connection).stacks)
+        assert len(recommended(connection)) == 10
+
+    def test_a_lower_threshold_promotes_what_was_trained(self, checkout: Checkout, connection: Connection) -> None:
+        """The version that was held back is judged anew; nothing is trained twice. kill -9 holds nothing up."""
+        checkout.configure(promotionThreshold=0.001)
+        before = sum("list_solution_versions" in name for name in personalize_names(connection))
+        code, output = checkout.interrupt(
+            lambda: is_in_progress(connection, "campaigns"), what="the campaigns stack", by=signal.SIGKILL
+        )
+        assert code == -signal.SIGKILL, output
+        assert lock_is_held(connection)
+        code, output = checkout.deploy()
+        assert code == 0, output
+        assert before == sum("list_solution_versions" in name for name in personalize_names(connection))
+        assert EMPTY_LEDGER not in observe(connection).ledgers.values()
+        assert not lock_is_held(connection)
+        assert len(recommended(connection)) == 10
+
+    def test_a_second_deploy_changes_nothing(self, checkout: Checkout, connection: Connection) -> None:
+        """Every step finds its work done."""
+        before, names = observe(connection), sorted(personalize_names(connection))
+        code, output = checkout.deploy()
+        assert code == 0, output
+        assert output.count("there already") == 3
+        assert "as they should be" in output
+        assert before.ledgers == observe(connection).ledgers
+        assert names == sorted(personalize_names(connection))
+
+    def test_a_dry_run_says_so(self, checkout: Checkout, connection: Connection) -> None:
+        """It names the steps, shows the bill first, and the differences: none."""
+        code, output = checkout.deploy("--dry-run")
+        assert code == 0, output
+        assert "2 idle campaigns" in output
+        assert output.count("There were no differences") == len(STACKS)
+
+    def test_interrupted_or_not_the_end_is_what_the_templates_say(
+        self, checkout: Checkout, connection: Connection
+    ) -> None:
+        """Nothing is missing, nothing is there twice, and there is one version of each solution."""
+        resources = [
+            resource
+            for stack in ("personalize", "campaigns")
+            for resource in checkout.template(stack)["Resources"].values()
+            if resource["Type"].startswith("AWS::Personalize::")
+        ]
+        expected = [resource["Properties"]["Name"] for resource in resources]
+        expected += [r["Properties"]["Name"] for r in resources if r["Type"].endswith("::Solution")]
+        there = [name.partition(" ")[2].rpartition("/")[2] for name in personalize_names(connection)]
+        assert sorted(expected) == sorted(there)
+
+    def test_destroyed_nothing_is_left(self, checkout: Checkout, connection: Connection) -> None:
+        """D62: no stack, no Personalize resource, no bucket, no function, no parameter stays."""
+        code, output = checkout.deploy("--destroy")
+        assert code == 0, output
+        assert [] == list(personalize_names(connection))
+        left = connection.client("cloudformation").list_stacks()["StackSummaries"]
+        assert [] == [stack["StackName"] for stack in left if stack["StackStatus"] != "DELETE_COMPLETE"]
+        assert [] == connection.client("s3").list_buckets()["Buckets"]
+        assert [] == connection.client("ssm").describe_parameters()["Parameters"]
+        assert [] == connection.client("lambda").list_functions()["Functions"]
+        assert [] == connection.client("kinesis").list_streams()["StreamNames"]
+
+    def test_destroyed_again_it_finds_nothing(self, checkout: Checkout) -> None:
+        """An interrupted removal is started again like a deploy."""
+        code, output = checkout.deploy("--destroy")
+        assert code == 0, output
+        assert "no stack, no Personalize resource" in output
