@@ -13,6 +13,9 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PYTHONDONTWRITEBYTECODE :=
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 
+# Runs a command of the project where its environment exists; without one there is nothing to stop.
+with_python = if [ -x $(BIN)/python ]; then $(BIN)/python $(1); else echo "Nothing was set up yet."; fi
+
 .PHONY: help setup run up down status logs clean test lint types lock
 
 help:  ## List the commands
@@ -44,6 +47,37 @@ build/layer/.done: lambdas/requirements.txt $(VENV)/.done
 		--platform any --only-binary=:all: --implementation py --target build/layer/python -r lambdas/requirements.txt
 	@rm -rf build/layer/python/bin
 	@touch $@
+
+run: setup  ## See the whole product work on this computer: deploy, stream, train, recommend, report
+	@$(BIN)/python -m tools.demo
+
+up: setup  ## Start the local cloud, with what it knew when it was stopped
+	@$(BIN)/python -m local.cloud up
+
+down:  ## Stop the local cloud; its state stays
+	@$(call with_python,-m local.cloud down)
+
+status:  ## Say what runs and where
+	@$(call with_python,-m local.cloud status)
+
+logs:  ## Show the local cloud's logs
+	@$(call with_python,-m local.cloud logs)
+
+clean:  ## Stop the local cloud and forget all that it knew; remove what was made, but for the environments
+	@$(call with_python,-m local.cloud clean)
+	@rm -rf .local out cdk.out .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+test: setup lint types  ## Lint, types and every test, with branch coverage
+	@mkdir -p .cache
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-branch --cov-report term:skip-covered \
+		--cov-fail-under 90
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet . || { echo "ruff format would change files: run it"; exit 1; }
+
+types: setup
+	@$(BIN)/mypy app.py infra lambdas local seed_data tools benchmarks tests
 
 lock:  ## Resolve the pinned requirements again (needs uv)
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate requirements.in -o requirements.txt
