@@ -1,0 +1,109 @@
+"""The main job, whole, with fewer events than `make run`: from an empty state to its figures and report."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.cloud import lifecycle
+from local.cloud.state import REPOSITORY, StateFolder
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+EVENTS, MALFORMED = 1000, 5
+
+
+class Demo:
+    """One run of the job in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.out = folder / "out"
+        self.state = folder / "state"
+        command = [sys.executable, "-m", "tools.demo", "--events", str(EVENTS), "--rate", "500", "--out", str(self.out)]
+        environment = os.environ | {"LOCAL_CLOUD_STATE": str(self.state), "COLUMNS": "200"}
+        self.ended = subprocess.run(
+            command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=500
+        )
+
+    @property
+    def figures(self) -> Any:
+        return json.loads((self.out / "run.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    folder = tmp_path_factory.mktemp("demo")
+    try:
+        yield Demo(folder)
+    finally:
+        lifecycle.stop(StateFolder(folder / "state"))
+
+
+def test_job_ends_well_and_says_what_to_do_next(demo: Demo) -> None:
+    """Exit code 0, and the closing lines name how to keep it running, try it and stop it."""
+    assert (0, "") == (demo.ended.returncode, demo.ended.stderr)
+    for command in ("make up", "tools.invoke", "make down"):
+        assert command in demo.ended.stdout.split("Done")[-1]
+
+
+def test_every_event_is_accounted_for(demo: Demo) -> None:
+    """sent = accepted + quarantined = archived, nothing lost, nothing twice; the clicks count too."""
+    clicks = 21 * 5
+    assert {
+        "sent": EVENTS + clicks,
+        "accepted": EVENTS + clicks - MALFORMED,
+        "quarantined": MALFORMED,
+        "lost": 0,
+        "duplicated": 0,
+        "archived": EVENTS + clicks,
+    } == demo.figures["events"]
+
+
+def test_first_training_promotes_both_models_and_the_second_is_judged(demo: Demo) -> None:
+    """Two executions, both told by role, decision, reasons and metrics."""
+    first, second = demo.figures["executions"]
+    assert ("SUCCEEDED", "SUCCEEDED") == (first["status"], second["status"])
+    assert [("recommendation", "promoted"), ("reranking", "promoted")] == [
+        (solution["role"], solution["decision"]) for solution in first["solutions"]
+    ]
+    assert {"promoted", "held back"} >= {solution["decision"] for solution in second["solutions"]}
+    for solution in (*first["solutions"], *second["solutions"]):
+        assert solution["reasons"]
+        assert 0 < solution["metrics"]["normalized_discounted_cumulative_gain_at_5"] <= 1
+
+
+def test_recommendations_follow_the_clicks(demo: Demo) -> None:
+    """For at least 18 of 20 visitors; lists are full, and a stranger gets one too."""
+    found = demo.figures["recommendation"]
+    risen = [after > before for before, after in zip(found["share_before"], found["share_after"], strict=True)]
+    assert 20 == len(risen)
+    assert sum(risen) >= 18
+    assert {25} == {len(found[name]) for name in ("before", "after", "anonymous")}
+    assert found["before"] != found["after"]
+
+
+def test_ranking_is_a_new_order_of_the_same_animals(demo: Demo) -> None:
+    """Nothing is added or lost by re-ranking, and the order is the visitor's."""
+    found = demo.figures["reranking"]
+    assert sorted(found["given"]) == sorted(found["ranking"])
+    assert found["given"] != found["ranking"]
+    assert "personalize" == found["source"]
+
+
+def test_report_stands_by_itself(demo: Demo) -> None:
+    """Three pictures inline, nothing fetched."""
+    page = (demo.out / "report.html").read_text()
+    assert 3 == page.count("<svg")
+    assert [] == re.findall(r"<(?:script|link|img)\b", page)
+
+
+def test_nothing_runs_afterwards_and_the_state_is_kept(demo: Demo) -> None:
+    """`make up` finds everything as it was."""
+    assert lifecycle.running(StateFolder(demo.state)) is None
+    assert (demo.state / "delivery" / "checkpoints.sqlite").exists()
