@@ -61,11 +61,6 @@ def held(
         _release(ssm, name, mine)
 
 
-def claim_parameter(lock: str) -> str:
-    """The parameter in which somebody says that it is stealing the lock."""
-    return f"{lock}-takeover"
-
-
 def _take(connection: Connection, mine: str, progress: Callable[[str], None]) -> None:
     ssm, name = connection.client("ssm"), connection.settings.names.lock
 
@@ -95,8 +90,7 @@ def _take(connection: Connection, mine: str, progress: Callable[[str], None]) ->
 
 def _steal(connection: Connection, mine: str, dead: str) -> bool:
     """Takes the lock over from a dead holder; False when somebody else is at it."""
-    ssm, name = connection.client("ssm"), connection.settings.names.lock
-    claim = claim_parameter(name)
+    ssm, name, claim = connection.client("ssm"), connection.settings.names.lock, connection.settings.names.takeover
     if not _put_new(ssm, claim, mine):
         claimant = _holder(ssm, claim)
         if claimant is not None and not _lives(connection, claim, claimant):

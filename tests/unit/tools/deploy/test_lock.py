@@ -137,7 +137,7 @@ def test_two_never_steal_at_once(connection: Connection) -> None:
     """While a run that lives claims the take-over, nobody else takes it."""
     names = connection.settings.names
     put(connection, f"{EXECUTION}-dead")
-    put(connection, EXECUTION, lock.claim_parameter(names.lock))
+    put(connection, EXECUTION, names.takeover)
     connection._clients["stepfunctions"] = OneDead()
     assert not lock._steal(connection, "deploy:me:1:a", f"{EXECUTION}-dead")
     assert f"{EXECUTION}-dead" == holder(connection)
@@ -147,7 +147,7 @@ def test_a_claim_whose_claimant_died_is_cleared(connection: Connection, executio
     """A run that was stopped in the middle of a take-over blocks nobody."""
     names = connection.settings.names
     put(connection, f"{EXECUTION}-dead")
-    put(connection, f"{EXECUTION}-claimant", lock.claim_parameter(names.lock))
+    put(connection, f"{EXECUTION}-claimant", names.takeover)
     executions("ABORTED")
     assert not lock._steal(connection, "deploy:me:1:a", f"{EXECUTION}-dead")
     assert lock._steal(connection, "deploy:me:1:a", f"{EXECUTION}-dead")

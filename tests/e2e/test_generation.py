@@ -1,0 +1,179 @@
+"""A generation change on the local cloud: another schema and other recipes, with visitors and events all the while."""
+
+import csv
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.naming import EMPTY_LEDGER, Names
+from local.cloud.lifecycle import LocalCloud
+from tests.e2e.deploy_checkout import Checkout, personalize_names, until
+from tools.connection import Connection
+from tools.deploy.observe import observe
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("generation")]
+GROUP = {"animal_species_id": "1", "animal_primary_breed_id": "Russian Blue", "animal_size_id": "1"}
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+    folder = tmp_path_factory.mktemp("generation")
+    with LocalCloud(state=folder / "state") as cloud:
+        checkout = Checkout(folder / "checkout", cloud.state.root)
+        code, output = checkout.deploy()
+        assert code == 0, output
+        yield checkout
+
+
+@pytest.fixture
+def connection(checkout: Checkout) -> Connection:
+    return checkout.connection
+
+
+def send(connection: Connection, visitor: str, count: int) -> None:
+    """So many events of one visitor, a second apart, as the site sends them."""
+    now = int(time.time())
+    records = [
+        {
+            "PartitionKey": visitor,
+            "Data": json.dumps(
+                {
+                    "userId": visitor,
+                    "sessionId": f"{visitor}-session",
+                    "eventType": "DetailView",
+                    "timestamp": now - number,
+                    "animalMetadata": GROUP | {"animal_age_id": str(1 + number % 5)},
+                }
+            ),
+        }
+        for number in range(count)
+    ]
+    answer = connection.client("kinesis").put_records(StreamName=connection.settings.names.stream, Records=records)
+    assert answer["FailedRecordCount"] == 0
+
+
+def interactions(connection: Connection, generation: int, mode: str = "ALL") -> list[dict[str, str]]:
+    """What the generation's interactions dataset holds, by the API's own export."""
+    personalize, names = connection.client("personalize"), connection.settings.names
+    prefix = f"{Names.EXPORT_PREFIX}test/{uuid.uuid4().hex}/"
+    arn = personalize.create_dataset_export_job(
+        jobName=f"test-{uuid.uuid4().hex[:12]}",
+        datasetArn=names.dataset_arn("interactions", generation),
+        ingestionMode=mode,
+        roleArn=names.role_arn("personalize"),
+        jobOutput={"s3DataDestination": {"path": f"s3://{names.bucket('seed')}/{prefix}"}},
+    )["datasetExportJobArn"]
+
+    def job() -> dict[str, Any]:
+        answer: dict[str, Any] = personalize.describe_dataset_export_job(datasetExportJobArn=arn)
+        return answer["datasetExportJob"]  # type: ignore[no-any-return]
+
+    until(lambda: job()["status"] == "ACTIVE", what="the export")
+    s3 = connection.client("s3")
+    rows: list[dict[str, str]] = []
+    for entry in s3.list_objects_v2(Bucket=names.bucket("seed"), Prefix=prefix).get("Contents", []):
+        body = s3.get_object(Bucket=names.bucket("seed"), Key=entry["Key"])["Body"].read().decode()
+        rows += csv.DictReader(body.splitlines())
+    return rows
+
+
+def events_of(connection: Connection, visitor: str, generation: int) -> int:
+    return sum(row["USER_ID"] == visitor for row in interactions(connection, generation, "PUT"))
+
+
+def next_generation(checkout: Checkout, **changes: Any) -> None:
+    """Generation 2: a nullable column more in the interactions, and the v1 recipes."""
+    path = checkout.folder / "seed_data" / "schemas" / "interactions.avsc.json"
+    schema = json.loads(path.read_text())
+    if schema["fields"][-1]["name"] != "DEVICE":
+        schema["fields"].append({"name": "DEVICE", "type": ["null", "string"], "categorical": True})
+        path.write_text(json.dumps(schema))
+        seed = checkout.folder / "seed_data" / "interactions" / "interactions.csv"
+        header, *rows = seed.read_text().splitlines()
+        seed.write_text("\n".join([f"{header},DEVICE", *(f"{row}," for row in rows)]) + "\n")
+    checkout.configure(
+        generation=2,
+        recipes={"recommendation": "aws-user-personalization", "reranking": "aws-personalized-ranking"},
+        explorationWeight=0.1,
+        explorationItemAgeCutOff=30,
+        **changes,
+    )
+
+
+class TestANewGeneration:
+    """One story, in order: each part begins where the one before it ended."""
+
+    def test_what_cannot_be_changed_needs_a_new_generation(self, checkout: Checkout) -> None:
+        """Another recipe under the same generation is refused before anything is touched, with the way to do it."""
+        checkout.configure(
+            recipes={"recommendation": "aws-user-personalization-v2", "reranking": "aws-personalized-ranking"}
+        )
+        code, output = checkout.deploy()
+        assert code == 1
+        assert "raise `generation` to 2" in output
+
+    def test_held_back_the_old_generation_keeps_serving(self, checkout: Checkout, connection: Connection) -> None:
+        """Exit code 3; both stand, both get every event, the old one answers."""
+        send(connection, "early", 20)
+        until(lambda: events_of(connection, "early", 1) == 20, what="the events before the change")
+        next_generation(checkout, promotionThreshold=0.99)
+        code, output = checkout.deploy()
+        assert code == 3, output
+        assert "Generation 1 keeps serving; generation 2 stands beside it." in output
+        observed = observe(connection)
+        assert (observed.serving, observed.generations) == (1, frozenset({1, 2}))
+        assert EMPTY_LEDGER not in (observed.ledgers["recommendation", 1], observed.ledgers["reranking", 1])
+        assert observed.ledgers["recommendation", 2] == observed.ledgers["reranking", 2] == EMPTY_LEDGER
+        send(connection, "between", 20)
+        for generation in (1, 2):
+            until(
+                lambda generation=generation: events_of(connection, "between", generation) == 20,  # type: ignore[misc]
+                what=f"the events in generation {generation}",
+            )
+
+    def test_the_new_schema_holds_the_old_interactions_once(self, connection: Connection) -> None:
+        """As multisets: what generation 1 has, generation 2 has, in its own columns; nothing twice."""
+        columns = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE")
+        old, new = interactions(connection, 1), interactions(connection, 2)
+        assert "DEVICE" in new[0]
+        assert "DEVICE" not in old[0]
+        assert Counter(tuple(row[c] for c in columns) for row in old) == Counter(
+            tuple(row[c] for c in columns) for row in new
+        )
+
+    def test_promoted_it_takes_over_and_the_old_one_is_gone(self, checkout: Checkout, connection: Connection) -> None:
+        """What was held back is judged anew, serves, and nothing of generation 1 is left to be billed."""
+        next_generation(checkout, promotionThreshold=0.001)
+        code, output = checkout.deploy()
+        assert code == 0, output
+        observed = observe(connection)
+        assert (observed.serving, observed.generations) == (2, frozenset({2}))
+        names = list(personalize_names(connection))
+        assert all("-g2-" in name for name in names), names
+        assert sum(name.startswith("list_campaigns") for name in names) == 2
+
+    def test_visitors_and_events_go_on(self, checkout: Checkout, connection: Connection) -> None:
+        """The functions answer from the new campaigns; the forwarder sends to the new tracker alone."""
+        names = connection.settings.names
+        answer = connection.client("lambda").invoke(
+            FunctionName=f"{names.function('recommend')}:live",
+            Payload=json.dumps({"userId": "early", "detail": True}),
+        )
+        told = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, told
+        assert {"personalize"} == {entry["source"] for entry in told}
+        send(connection, "late", 20)
+        until(lambda: events_of(connection, "late", 2) == 20, what="the events after the change")
+
+    def test_a_later_deploy_finds_nothing_to_do(self, checkout: Checkout, connection: Connection) -> None:
+        """The generation change is over."""
+        before = sorted(personalize_names(connection))
+        code, output = checkout.deploy()
+        assert code == 0, output
+        assert "generation 1" not in output
+        assert before == sorted(personalize_names(connection))
