@@ -33,8 +33,8 @@ CREATE TABLE IF NOT EXISTS record (
 ) WITHOUT ROWID;
 """
 _INSERT = (
-    "INSERT OR IGNORE INTO event (dataset, user, session, item, type, at, value, event_id, extra)"
-    " VALUES (?,?,?,?,?,?,?,?,?)"
+    "INSERT INTO event (dataset, user, session, item, type, at, value, event_id, extra)"
+    " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
 )
 _CHUNK = 5_000
 _CHECKPOINT_PAGES = 2_000

@@ -12,12 +12,13 @@ from typing import Any
 from local.personalize.errors import ServiceError, invalid_input
 from local.personalize.validation import Json
 
-_OUTCOMES = {
-    "error": frozenset({"code", "message", "status"}),
-    "status": frozenset({"failureReason"}),
-    "metrics": frozenset(),
-    "delaySeconds": frozenset(),
+_OUTCOMES: dict[str, type | tuple[type, ...]] = {
+    "error": dict,
+    "status": str,
+    "metrics": dict,
+    "delaySeconds": (int, float),
 }
+"""What can be ordered, and the JSON type of its value."""
 
 
 @dataclass(slots=True)
@@ -59,7 +60,10 @@ class Faults:
             raise invalid_input("match must be a string and times a positive number.")
         if not isinstance(outcome, dict) or not any(name in outcome for name in _OUTCOMES):
             raise invalid_input(f"outcome must have one of {', '.join(_OUTCOMES)}.")
-        if "error" in outcome and not (isinstance(outcome["error"], dict) and "code" in outcome["error"]):
+        for name, kind in _OUTCOMES.items():
+            if name in outcome and not isinstance(outcome[name], kind):
+                raise invalid_input(f"outcome.{name} has the wrong type.")
+        if "error" in outcome and not isinstance(outcome["error"].get("code"), str):
             raise invalid_input("outcome.error must be an object with code, message and status.")
         with self._lock:
             self._faults.append(Fault(operation, match, times, outcome))

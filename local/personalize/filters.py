@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 from lark import Lark, Token, Transformer
-from lark.exceptions import UnexpectedInput, VisitError
+from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
 
 from local.personalize.errors import ServiceError, invalid_input
 from local.personalize.schemas import NUMBERS, Field, Schema
@@ -213,9 +213,10 @@ def parse_filter(text: str, schemas: Mapping[str, Schema]) -> Filter:
 
 
 def _syntax(text: str, error: UnexpectedInput) -> str:
-    column = error.column if error.column > 0 else len(text) + 1
-    rest = text[column - 1 : column + 19]
-    return f"Invalid filter expression at column {column}: unexpected {f'{rest!r}' if rest.strip() else 'end of text'}"
+    at_end = isinstance(error, UnexpectedToken) and error.token.type == "$END"
+    column = len(text) + 1 if at_end else error.column
+    found = "end of text" if at_end else repr(text[error.pos_in_stream or 0 :][:20])
+    return f"Invalid filter expression at column {column}: unexpected {found}"
 
 
 def _limited(parsed: Filter) -> Filter:

@@ -75,7 +75,7 @@ def _healthy(endpoint: str) -> bool:
 
 def _client(api: str, endpoint: str) -> Any:
     return boto3.client(
-        api,  # type: ignore[call-overload]
+        api,
         endpoint_url=endpoint,
         region_name="us-east-1",
         aws_access_key_id="test",

@@ -1,0 +1,77 @@
+"""Faults on order: whom they meet, how often, and what is wrong with an order."""
+
+from typing import Any
+
+import pytest
+
+from local.personalize.errors import ServiceError
+from local.personalize.faults import Faults
+
+KNOWN = dict.fromkeys(("PutEvents", "CreateSolutionVersion", "GetSolutionMetrics"))
+ERROR = {"error": {"code": "ThrottlingException", "message": "Slow down", "status": 429}}
+
+
+def _faults(*orders: dict[str, Any]) -> Faults:
+    faults = Faults()
+    for order in orders:
+        faults.add(order, KNOWN)
+    return faults
+
+
+def test_a_fault_meets_its_calls_so_often() -> None:
+    """Only the operation, only requests that hold the text, only that many times."""
+    faults = _faults({"operation": "PutEvents", "match": "tracker-a", "times": 2, "outcome": ERROR})
+    requests = [{"trackingId": name} for name in ("tracker-a", "tracker-b", "tracker-a", "tracker-a")]
+    assert faults.take("GetSolutionMetrics", requests[0]).error is None
+    errors = [faults.take("PutEvents", request).error for request in requests]
+    assert [True, False, True, False] == [error is not None for error in errors]
+    assert errors[0] is not None
+    assert ("ThrottlingException", "Slow down", 429) == (errors[0].code, errors[0].message, errors[0].status)
+    assert not faults
+
+
+def test_faults_of_one_call_add_up() -> None:
+    """Delays add, the first error counts, job outcomes join; clearing forgets what is left."""
+    faults = _faults(
+        {"operation": "CreateSolutionVersion", "outcome": {"delaySeconds": 1.5}},
+        {"operation": "CreateSolutionVersion", "outcome": {"delaySeconds": 0.5}},
+        {"operation": "CreateSolutionVersion", "outcome": {"status": "CREATE FAILED", "failureReason": "No."}},
+        {"operation": "GetSolutionMetrics", "outcome": {"metrics": {"coverage": 0.1}}},
+        {"operation": "PutEvents", "outcome": ERROR},
+    )
+    effects = faults.take("CreateSolutionVersion", {})
+    assert 2.0 == effects.delay
+    assert {"status": "CREATE FAILED", "failureReason": "No.", "metrics": {"coverage": 0.1}} == effects.job
+    assert effects.error is None
+    faults.clear()
+    assert faults.take("PutEvents", {}).error is None
+
+
+def test_metrics_wait_for_the_next_version() -> None:
+    """Metrics on order are for a version that is made, not for a call that asks for metrics."""
+    faults = _faults({"operation": "GetSolutionMetrics", "outcome": {"metrics": {"coverage": 0.1}}})
+    assert {} == faults.take("GetSolutionMetrics", {}).job
+    assert {"metrics": {"coverage": 0.1}} == faults.take("CreateSolutionVersion", {}).job
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        [],
+        {},
+        {"operation": "Guess", "outcome": ERROR},
+        {"operation": "PutEvents"},
+        {"operation": "PutEvents", "outcome": {}},
+        {"operation": "PutEvents", "outcome": {"error": {}}},
+        {"operation": "PutEvents", "outcome": {"delaySeconds": "long"}},
+        {"operation": "PutEvents", "outcome": {"metrics": 7}},
+        {"operation": "PutEvents", "outcome": {"status": 7}},
+        {"operation": "PutEvents", "outcome": ERROR, "times": 0},
+        {"operation": "PutEvents", "outcome": ERROR, "times": True},
+        {"operation": "PutEvents", "outcome": ERROR, "match": 7},
+    ],
+)
+def test_wrong_orders_are_refused(order: Any) -> None:
+    """An order that could never be carried out is refused at once."""
+    with pytest.raises(ServiceError):
+        _faults(order)

@@ -1,0 +1,139 @@
+"""Filters applied to a handful of items whose right answers are plain."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from local.personalize.errors import ServiceError
+from local.personalize.filtering import FilterRequest, Interacted, ItemColumns
+from local.personalize.filters import parse_filter
+from local.personalize.schemas import Field, Schema
+from local.personalize.tables import Numbers, Table, Text
+
+ITEMS = ("boot", "shoe", "hat", "absent")
+SCHEMAS = {
+    "ITEMS": Schema(
+        "Items",
+        (
+            Field("ITEM_ID", "string", False, False, False),
+            Field("KIND", "string", True, True, False),
+            Field("PRICE", "float", True, False, False),
+        ),
+    ),
+    "INTERACTIONS": Schema("Interactions", (Field("EVENT_TYPE", "string", True, False, False),)),
+    "USERS": Schema("Users", (Field("AGE", "int", True, False, False), Field("CITY", "string", True, True, False))),
+}
+TABLE = Table(
+    {
+        "ITEM_ID": Text(np.array([1, 0, 2], np.int32), ("shoe", "boot", "hat")),  # boot, shoe, hat
+        "KIND": Text(np.array([0, 1, -1], np.int32), ("foot|winter", "foot")),
+        "PRICE": Numbers(np.array([90.0, 50.0, np.nan]), whole=False),
+    }
+)
+
+
+def _allowed(
+    text: str,
+    values: dict[str, str] | None = None,
+    *,
+    interacted: Interacted | None = None,
+    user: dict[str, Any] | None = None,
+    table: Table | None = TABLE,
+) -> set[str]:
+    mask = FilterRequest(
+        parse_filter(text, SCHEMAS),
+        values or {},
+        columns=lambda: ItemColumns(table, ITEMS),
+        interacted=lambda: interacted or Interacted((), ()),
+        user=lambda: user or {},
+        n_items=len(ITEMS),
+    ).mask()
+    return {name for name, allowed in zip(ITEMS, mask, strict=True) if allowed}
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ('INCLUDE ItemID WHERE Items.KIND IN ("foot")', {"boot", "shoe"}),
+        ('INCLUDE ItemID WHERE Items.KIND IN ("winter", "summer")', {"boot"}),
+        ('INCLUDE ItemID WHERE Items.KIND IN ("foot|winter")', set()),
+        ('INCLUDE ItemID WHERE Items.KIND IN ("FOOT")', set()),
+        ('INCLUDE ItemID WHERE Items.KIND NOT IN ("winter")', {"shoe"}),
+        ('EXCLUDE ItemID WHERE Items.KIND IN ("winter")', {"shoe", "hat", "absent"}),
+        ("INCLUDE ItemID WHERE Items.PRICE < 90", {"shoe"}),
+        ("INCLUDE ItemID WHERE Items.PRICE <= 90", {"boot", "shoe"}),
+        ("INCLUDE ItemID WHERE Items.PRICE > 50", {"boot"}),
+        ("INCLUDE ItemID WHERE Items.PRICE >= 50", {"boot", "shoe"}),
+        ("INCLUDE ItemID WHERE Items.PRICE = 50", {"shoe"}),
+        ("INCLUDE ItemID WHERE Items.PRICE != 50", {"boot"}),
+        ("INCLUDE ItemID WHERE Items.PRICE IN (50, 90)", {"boot", "shoe"}),
+        ("INCLUDE ItemID WHERE Items.PRICE NOT IN (50)", {"boot"}),
+        ('INCLUDE ItemID WHERE Items.PRICE > 60 OR Items.PRICE < 55 AND Items.KIND IN ("foot")', {"boot", "shoe"}),
+        ('INCLUDE ItemID WHERE Items.PRICE > 60 AND Items.KIND IN ("summer")', set()),
+    ],
+)
+def test_conditions_on_items(text: str, allowed: set[str]) -> None:
+    """Multi-valued cells match by value, strings by case, numbers by order; null and absent items fulfil nothing."""
+    assert allowed == _allowed(text)
+
+
+def test_includes_and_excludes_unite() -> None:
+    """(Union of the includes) minus (union of the excludes), in either order."""
+    one, two = "INCLUDE ItemID WHERE Items.PRICE = 50", "INCLUDE ItemID WHERE Items.PRICE = 90"
+    out = 'EXCLUDE ItemID WHERE Items.KIND IN ("winter")'
+    assert {"boot", "shoe"} == _allowed(f"{one} | {two}")
+    assert {"shoe"} == _allowed(f"{one} | {two} | {out}") == _allowed(f"{out} | {two} | {one}")
+
+
+def test_interactions_match_without_case() -> None:
+    """Event types match whatever their case, `*` stands for all, and items that the model lacks are passed over."""
+    done = Interacted((0, 1, -1), ("click", "buy", "buy"))
+    assert {"shoe", "hat", "absent"} == _allowed(
+        'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("Click")', interacted=done
+    )
+    assert {"hat", "absent"} == _allowed('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")', interacted=done)
+    assert {"shoe"} == _allowed('INCLUDE ItemID WHERE Interactions.EVENT_TYPE NOT IN ("click")', interacted=done)
+
+
+@pytest.mark.parametrize(
+    ("condition", "user", "in_force"),
+    [
+        ("CurrentUser.AGE > 18", {"AGE": 19.0}, True),
+        ("CurrentUser.AGE > 18", {"AGE": 18.0}, False),
+        ("CurrentUser.AGE > 18", {}, False),
+        ('CurrentUser.CITY IN ("Rome")', {"CITY": "Rome"}, True),
+        ('CurrentUser.CITY NOT IN ("Rome")', {"CITY": "Rome"}, False),
+        ('CurrentUser.CITY NOT IN ("Rome")', {"CITY": "Oslo"}, True),
+        ('CurrentUser.AGE > 18 AND CurrentUser.CITY IN ("Rome")', {"AGE": 20.0, "CITY": "Oslo"}, False),
+    ],
+)
+def test_conditions_on_the_user(condition: str, user: dict[str, Any], in_force: bool) -> None:
+    """An expression counts only for users who fulfil all its conditions."""
+    text = f'EXCLUDE ItemID WHERE Items.KIND IN ("foot") IF {condition}'
+    assert ({"hat", "absent"} if in_force else set(ITEMS)) == _allowed(text, user=user)
+
+
+def test_parameters() -> None:
+    """An include needs its values, an exclude without them is switched off, unknown names are refused."""
+    include = "INCLUDE ItemID WHERE Items.KIND IN ($KIND)"
+    assert {"boot"} == _allowed(include, {"KIND": '"winter"'})
+    assert {"boot", "shoe"} == _allowed(include, {"KIND": '"winter","foot"'})
+    assert {"shoe"} == _allowed("INCLUDE ItemID WHERE Items.PRICE < $P", {"P": "60"})
+    exclude = 'EXCLUDE ItemID WHERE Items.KIND IN ($KIND, "x")'
+    assert set(ITEMS) == _allowed(exclude)
+    assert {"hat", "absent"} == _allowed(exclude, {"KIND": '"foot"'})
+    for text, values, problem in (
+        (include, {}, "needs a value for the parameter KIND"),
+        (include, {"KIND": '"a"', "kind": '"a"'}, "no parameter kind"),
+        ("INCLUDE ItemID WHERE Items.PRICE < $P", {"P": "1,2"}, "takes one value"),
+        ("INCLUDE ItemID WHERE Items.PRICE < $P", {"P": '"cheap"'}, "which is none"),
+    ):
+        with pytest.raises(ServiceError, match=problem):
+            _allowed(text, values)
+
+
+def test_without_items_dataset_nothing_is_fulfilled() -> None:
+    """A group without Items rows includes nothing and excludes nothing."""
+    assert set() == _allowed('INCLUDE ItemID WHERE Items.KIND IN ("foot")', table=None)
+    assert set(ITEMS) == _allowed('EXCLUDE ItemID WHERE Items.KIND IN ("foot")', table=None)

@@ -1,0 +1,102 @@
+"""CSV files by the rules of the guide, and the reasons of those that fail."""
+
+from pathlib import Path
+
+import pytest
+
+from local.personalize.imports import MINIMUM_INTERACTIONS, ImportJobError, import_csv
+from local.personalize.objects import FolderObjects
+from local.personalize.schemas import Field, Schema
+from local.personalize.tables import Table
+
+ITEMS = Schema(
+    "Items",
+    (
+        Field("ITEM_ID", "string", False, False, False),
+        Field("KIND", "string", True, True, False),
+        Field("SIZE", "int", True, False, False),
+    ),
+)
+INTERACTIONS = Schema(
+    "Interactions",
+    (
+        Field("USER_ID", "string", False, False, False),
+        Field("ITEM_ID", "string", False, False, False),
+        Field("TIMESTAMP", "long", False, False, False),
+    ),
+)
+
+
+def _import(tmp_path: Path, *files: str, schema: Schema = ITEMS, kind: str = "ITEMS") -> list[tuple[str, ...]]:
+    folder = tmp_path / "s3" / "bucket" / "data"
+    folder.mkdir(parents=True)
+    for number, content in enumerate(files):
+        (folder / f"{number}.csv").write_bytes(content.encode() if isinstance(content, str) else content)
+    (folder / "below").mkdir()
+    (folder / "below" / "not-read.csv").write_text("no such columns\n")
+    import_csv(FolderObjects(tmp_path / "s3"), "s3://bucket/data/", schema, kind, tmp_path / "table")
+    table = Table.load(tmp_path / "table")
+    return list(zip(*(column.cells() for column in table.columns.values()), strict=True))
+
+
+def test_all_files_of_the_first_level_are_read(tmp_path: Path) -> None:
+    """Files in order, columns by name, quotes and blank lines as CSV has them, a byte order mark passed over."""
+    rows = _import(
+        tmp_path,
+        '\ufeffITEM_ID,KIND,SIZE,MORE\na,"x, ""y""",1,-\n\nb,,,-\n',
+        "SIZE,ITEM_ID,KIND\r\n2.0,c,ü\r\n",
+    )
+    assert [("a", 'x, "y"', "1"), ("b", "", ""), ("c", "ü", "2")] == rows
+
+
+def test_the_last_of_an_item_counts(tmp_path: Path) -> None:
+    """An item that comes twice has the columns of its last row."""
+    assert [("b", "y", "2"), ("a", "z", "3")] == _import(tmp_path, "ITEM_ID,KIND,SIZE\na,x,1\nb,y,2\na,z,3\n")
+
+
+def test_equal_interactions_collapse(tmp_path: Path) -> None:
+    """A thousand different rows are enough, and a repeated one is one."""
+    lines = [f"u,i,{time}" for time in range(MINIMUM_INTERACTIONS)]
+    rows = _import(
+        tmp_path, "\n".join(["USER_ID,ITEM_ID,TIMESTAMP", *lines, lines[3]]), schema=INTERACTIONS, kind="INTERACTIONS"
+    )
+    assert MINIMUM_INTERACTIONS == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("", "missing the following columns:[ITEM_ID, KIND, SIZE]"),
+        ("ITEM_ID,SIZE\na,1\n", "Input CSV is missing the following columns:[KIND]."),
+        ("ITEM_ID,KIND,SIZE\na,x\n", "0.csv, line 2: 2 cells under 3 columns"),
+        ("ITEM_ID,KIND,SIZE\n,x,1\n", "line 2: ITEM_ID is empty"),
+        ("ITEM_ID,KIND,SIZE\na,x,1.5\n", "line 2: SIZE must be a whole number, not '1.5'"),
+        ("ITEM_ID,KIND,SIZE\na,x,nan\n", "SIZE must be a whole number"),
+        (f"ITEM_ID,KIND,SIZE\n{'a' * 257},x,1\n", "Length cannot be more than 256 characters for ITEM_ID."),
+        (f"ITEM_ID,KIND,SIZE\na,{'x' * 1001},1\n", "Length cannot be more than 1000 characters for KIND."),
+        ('ITEM_ID,KIND,SIZE\na,"x,1\n', "line"),
+        (b"ITEM_ID,KIND,SIZE\n\xff,x,1\n", "not UTF-8"),
+    ],
+)
+def test_bad_files_fail_with_the_place(tmp_path: Path, content: str, reason: str) -> None:
+    """The reason names the file, the line and the column."""
+    with pytest.raises(ImportJobError) as caught:
+        _import(tmp_path, content)
+    assert reason in str(caught.value)
+    assert not (tmp_path / "table").exists()
+
+
+@pytest.mark.parametrize(
+    "location", ["s3://bucket/nothing/", "s3://bucket/nothing.csv", "s3://bucket/../x", "http://a/b"]
+)
+def test_locations_without_objects_fail(tmp_path: Path, location: str) -> None:
+    """The service's text when there is nothing to read."""
+    with pytest.raises(ImportJobError, match=r"Invalid Data location\."):
+        import_csv(FolderObjects(tmp_path), location, ITEMS, "ITEMS", tmp_path / "table")
+
+
+def test_an_import_that_ran_already_stays(tmp_path: Path) -> None:
+    """An import that is run again after an interruption keeps the table that it had finished."""
+    first = _import(tmp_path, "ITEM_ID,KIND,SIZE\na,x,1\n")
+    import_csv(FolderObjects(tmp_path / "s3"), "s3://bucket/data/", ITEMS, "ITEMS", tmp_path / "table")
+    assert [("a", "x", "1")] == first

@@ -1,0 +1,158 @@
+"""What a training learns from: constructed interactions with known answers."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from local.personalize.events import EventRow
+from local.personalize.schemas import Field, Schema
+from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
+from local.personalize.tables import Table, TableBuilder
+from local.personalize.training import TrainingData, TrainingError, train
+
+EVERYTHING = EventRule(None, None, None)
+ITEM_SCHEMA = Schema(
+    "Items",
+    (
+        Field("ITEM_ID", "string", False, False, False),
+        Field("KIND", "string", True, True, False),
+        Field("SECRET", "string", True, True, False),
+        Field("CREATION_TIMESTAMP", "long", True, False, False),
+    ),
+)
+
+
+def _put(visitors: int = 60, events: int = 20, event_type: str = "View") -> list[EventRow]:
+    return [
+        EventRow(
+            1,
+            f"u{user}",
+            f"s{user}",
+            f"i{(7 * user + 3 * step) % 40}",
+            event_type,
+            100.0 * step + user,
+            None,
+            None,
+            None,
+        )
+        for step in range(events)
+        for user in range(visitors)
+    ]
+
+
+def _data(put: list[EventRow], items: Table | None = None) -> TrainingData:
+    return TrainingData([], put, len(put), items, ITEM_SCHEMA if items is not None else None)
+
+
+def _train(tmp_path: Path, data: TrainingData, rule: EventRule = EVERYTHING, **excluded: list[str]) -> Snapshot:
+    train(data, rule, model="popularity", excluded=excluded, folder=tmp_path / "1")
+    return Snapshot.load(tmp_path / "1")
+
+
+def test_a_snapshot_knows_items_visitors_and_histories(tmp_path: Path) -> None:
+    """All items and visitors are numbered, and a visitor's history has their events, oldest first."""
+    snapshot = _train(tmp_path, _data(_put()))
+    assert {f"i{number}" for number in range(40)} == set(snapshot.items)
+    assert {f"u{number}" for number in range(60)} == set(snapshot.visitors)
+    history = snapshot.history("u3")
+    assert [f"i{(21 + 3 * step) % 40}" for step in range(20)] == [snapshot.items[item] for item in history.item]
+    assert [100.0 * step + 3 for step in range(20)] == history.time.tolist()
+    assert 1200 == snapshot.last_event
+    assert 0 == len(snapshot.history("stranger"))
+
+
+def test_histories_keep_the_newest_events(tmp_path: Path) -> None:
+    """Of a long history the last hundred events are served."""
+    snapshot = _train(tmp_path, _data(_put(30, HISTORY_LENGTH + 20)))
+    assert [100.0 * step + 2 for step in range(20, HISTORY_LENGTH + 20)] == snapshot.history("u2").time.tolist()
+
+
+def test_sessions_belong_to_the_user_whom_they_name(tmp_path: Path) -> None:
+    """Anonymous events count for the user of another event of the session, and for nobody without one."""
+    anonymous = [EventRow(1, None, session, "i1", "View", 5.5, None, None, None) for session in ("s1", "nobody's")]
+    snapshot = _train(tmp_path, _data([*_put(), *anonymous]))
+    assert 5.5 in snapshot.history("u1").time
+    assert 21 == len(snapshot.history("u1"))
+    assert "nobody's" not in snapshot.visitors
+
+
+def test_events_without_an_item_are_passed_over(tmp_path: Path) -> None:
+    """An event may have no item; it teaches nothing."""
+    put = [*_put(), EventRow(1, "u1", "s1", None, "Login", 1.0, None, None, None)]
+    assert 20 == len(_train(tmp_path, _data(put)).history("u1"))
+
+
+def test_equal_events_count_once(tmp_path: Path) -> None:
+    """Interactions equal in user, item, type and time are one."""
+    assert 20 == len(_train(tmp_path, _data(_put() + _put())).history("u1"))
+
+
+@pytest.mark.parametrize(
+    ("put", "reason"),
+    [
+        (_put(49, 20), "at least 1000 different interactions after event filtering; there are 980"),
+        (_put(24, 50), "at least 25 users with two interactions each; there are 24"),
+        (
+            _put(30, 40)
+            + [EventRow(1, f"once{n}", "s", "i1", "View", float(n), None, None, None) for n in range(3000)],
+            "at least 1 percent of the users; 30 of 3030",
+        ),
+    ],
+)
+def test_too_little_data_is_refused(tmp_path: Path, put: list[EventRow], reason: str) -> None:
+    """A thousand interactions, 25 users with two, one percent of all users with two."""
+    with pytest.raises(TrainingError) as caught:
+        _train(tmp_path, _data(put))
+    assert reason in str(caught.value)
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_events_that_do_not_count_are_filtered_first(tmp_path: Path) -> None:
+    """The minimum is asked of the events that are left."""
+    rule = EventRule("Favorite", None, None)
+    with pytest.raises(TrainingError, match="there are 0"):
+        _train(tmp_path, _data(_put()), rule)
+    assert 20 == len(_train(tmp_path, _data(_put() + _put(event_type="favorite")), rule).history("u1"))
+
+
+def test_items_of_the_dataset_are_part_of_the_catalogue(tmp_path: Path) -> None:
+    """An item that nobody met is numbered too, and nobody's popularity is zero."""
+    builder = TableBuilder(ITEM_SCHEMA)
+    builder.add({"ITEM_ID": "new", "KIND": "cat|dog|cat", "SECRET": "x", "CREATION_TIMESTAMP": 5.0})
+    builder.add({"ITEM_ID": "i1", "KIND": None, "SECRET": None, "CREATION_TIMESTAMP": None})
+    snapshot = _train(tmp_path, _data(_put(), builder.table()), Items=["SECRET"])
+    assert 41 == len(snapshot.items)
+    assert 0 == snapshot.popularity[snapshot.places["new"]]
+    assert snapshot.items[snapshot.popular[-1]] == "new"
+    assert np.bincount([int(event.item[1:]) for event in _put() if event.item], minlength=40).sum() == 1200
+
+
+@pytest.mark.parametrize(
+    ("rule", "event_type", "value", "weight"),
+    [
+        (EVERYTHING, "x", None, 1.0),
+        (EventRule("View", None, None), "vIEW", None, 1.0),
+        (EventRule("View", None, None), "Buy", None, 0.0),
+        (EventRule(None, 0.5, None), "x", 0.5, 1.0),
+        (EventRule(None, 0.5, None), "x", 0.4, 0.0),
+        (EventRule(None, 0.5, None), "x", None, 0.0),
+        (EventRule(None, None, {"view": (0.2, None)}), "View", None, 0.2),
+        (EventRule(None, None, {"view": (0.2, None)}), "Buy", None, 0.0),
+        (EventRule(None, None, {"view": (0.2, 3.0)}), "View", 2.0, 0.0),
+        (EventRule(None, None, {"view": (0.2, 3.0)}), "View", 3.0, 0.2),
+    ],
+)
+def test_event_rules(rule: EventRule, event_type: str, value: float | None, weight: float) -> None:
+    """One type, a threshold, or a weight a type: types without regard to case, unlisted ones count nothing."""
+    assert weight == rule.weight(event_type, value)
+
+
+def test_event_rules_come_from_the_solution() -> None:
+    """`eventsConfig`, `eventValueThreshold` and `eventType` make the rule."""
+    config = {
+        "eventValueThreshold": "0.5",
+        "eventsConfig": {"eventParametersList": [{"eventType": "AIF", "weight": 0.7, "eventValueThreshold": 2.0}]},
+    }
+    assert EventRule("AIF", 0.5, {"aif": (0.7, 2.0)}) == EventRule.of_solution(config, "AIF")
+    assert EVERYTHING == EventRule.of_solution({}, "")

@@ -1,0 +1,134 @@
+"""Tasks in processes of their own: results, failures, stops, and no orphan."""
+
+import io
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from local.personalize import work
+from local.personalize.objects import ObjectError, S3Objects, split
+from local.personalize.work import InProcess, Subprocess, Worker, WorkError, WorkStoppedError
+
+ROOT = Path(__file__).parents[4]
+SCHEMA = json.dumps(
+    {"type": "record", "name": "Items", "fields": [{"name": "ITEM_ID", "type": "string"}, {"name": "K", "type": "int"}]}
+)
+
+
+def _task(tmp_path: Path, content: str) -> dict[str, Any]:
+    (tmp_path / "bucket").mkdir()
+    (tmp_path / "bucket" / "items.csv").write_text(content)
+    return {
+        "location": "s3://bucket/items.csv",
+        "s3Root": str(tmp_path),
+        "schema": SCHEMA,
+        "datasetType": "ITEMS",
+        "folder": str(tmp_path / "table"),
+    }
+
+
+@pytest.mark.parametrize("worker", [InProcess(), Subprocess()])
+def test_results_come_back(tmp_path: Path, worker: Worker) -> None:
+    """Both ways of working give the task's result."""
+    assert {"rows": 2} == worker.run("import", _task(tmp_path, "ITEM_ID,K\na,1\nb,2\n"), threading.Event())
+
+
+@pytest.mark.parametrize("worker", [InProcess(), Subprocess()])
+def test_failures_come_back_as_reasons(tmp_path: Path, worker: Worker) -> None:
+    """What the task refuses is the failure's text."""
+    with pytest.raises(WorkError, match=r"missing the following columns:\[K\]"):
+        worker.run("import", _task(tmp_path, "ITEM_ID\na\n"), threading.Event())
+
+
+@pytest.mark.parametrize("worker", [InProcess(), Subprocess()])
+def test_a_stopped_task_has_no_result(tmp_path: Path, worker: Worker) -> None:
+    """A stop that came before the end is told as such."""
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(WorkStoppedError):
+        worker.run("import", _task(tmp_path, "ITEM_ID,K\na,1\n"), stop)
+
+
+def test_a_process_that_breaks_is_a_failure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A defect in the process is a failure that points at the log, where its trace stands."""
+    with pytest.raises(WorkError, match="exit code 1"):
+        Subprocess().run("import", {"location": "s3://bucket/x"}, threading.Event())
+    assert "KeyError" in capfd.readouterr().err
+
+
+def test_a_process_ends_with_its_server() -> None:
+    """When the pipe that the server holds is closed, the process ends by itself, its task undone."""
+    script = "import time; from local.personalize import work; work.TASKS['wait'] = lambda _: time.sleep(60) or {}; work.main('wait')"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT, text=True
+    )
+    assert process.stdin is not None
+    process.stdin.write("{}\n")
+    process.stdin.close()
+    assert 1 == process.wait(timeout=30)
+    assert process.stdout is not None
+    assert "" == process.stdout.read()
+    process.stdout.close()
+
+
+def test_discarding_nothing_is_no_error(tmp_path: Path) -> None:
+    """What an interrupted task left is removed, whether there is something or not."""
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    work.discard(str(tmp_path / "a"))
+    work.discard(str(tmp_path / "a"))
+    assert not (tmp_path / "a").exists()
+
+
+def _s3() -> tuple[S3Objects, Stubber]:
+    objects = S3Objects.__new__(S3Objects)
+    client = boto3.client("s3", region_name="us-east-1", aws_access_key_id="a", aws_secret_access_key="b")
+    objects._client = client
+    return objects, Stubber(client)
+
+
+def test_s3_reads_the_first_level_of_a_folder() -> None:
+    """A folder is listed with a delimiter; its marker object and what lies deeper are not read."""
+    objects, stub = _s3()
+    listing = {"Contents": [{"Key": "in/"}, {"Key": "in/a.csv"}], "CommonPrefixes": [{"Prefix": "in/deep/"}]}
+    with stub:
+        stub.add_response("list_objects_v2", listing, {"Bucket": "b", "Prefix": "in/", "Delimiter": "/"})
+        body = {"Body": io.BytesIO(b"content")}
+        stub.add_response("get_object", body, {"Bucket": "b", "Key": "in/a.csv"})
+        assert [("in/a.csv", b"content")] == list(objects.read("s3://b/in/"))
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("NoSuchKey", "Invalid Data location."),
+        ("AccessDenied", "Insufficient privileges for accessing data in Amazon S3."),
+        ("NoSuchBucket", "Insufficient privileges for accessing data in Amazon S3."),
+    ],
+)
+def test_s3_errors_have_the_services_text(code: str, reason: str) -> None:
+    """A missing object is a wrong location; what may not be read is a lack of rights."""
+    objects, stub = _s3()
+    with stub:
+        stub.add_client_error("get_object", code)
+        with pytest.raises(ObjectError, match=reason):
+            list(objects.read("s3://b/a.csv"))
+        stub.add_client_error("put_object", code)
+        with pytest.raises(ObjectError, match="Insufficient privileges"):
+            objects.write("s3://b/a.csv", b"")
+
+
+def test_s3_folders_without_objects_are_wrong_locations() -> None:
+    """An empty listing is refused."""
+    objects, stub = _s3()
+    with stub:
+        stub.add_response("list_objects_v2", {})
+        with pytest.raises(ObjectError, match=r"Invalid Data location\."):
+            list(objects.read("s3://b/in/"))
+    assert ("b", "") == split("s3://b")
