@@ -55,7 +55,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         "AWS_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
-    with mock_aws():
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):  # the session keeps the parsed service models
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="quarantine")
         s3.create_bucket(Bucket="seed")

@@ -47,6 +47,7 @@ class PersonalizeServer:
     """The service on a free port of 127.0.0.1, and what it was sent.
 
     `judge(operation, request)` may return a Fault. `catalogue` are the groups that campaigns know, best first.
+    `beyond_limits` says what was refused for an upper limit of the model.
     """
 
     def __init__(self) -> None:
@@ -54,6 +55,7 @@ class PersonalizeServer:
         self.events: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
         self.order: list[tuple[str | None, str, str]] = []
         self.overlapping: set[str] = set()
+        self.beyond_limits: list[str] = []
         self.catalogue = ["2-Beagle-3-3", "1-Siamese-2-2", "2-Pug-1-4", "1-Russian_Blue-1-2"]
         self.judge: Judge = lambda operation, request: None
         self._busy: set[str] = set()
@@ -156,7 +158,10 @@ class PersonalizeServer:
     def _limits(self, service: str, operation: str, request: dict[str, Any]) -> Fault | None:
         shape = self._models[service].operation_model(operation).input_shape
         problem = _beyond(shape, request, "request")
-        return Fault("InvalidInputException", problem) if problem else None
+        if problem is None:
+            return None
+        self.beyond_limits.append(problem)
+        return Fault("InvalidInputException", problem)
 
 
 def _beyond(shape: Any, value: Any, place: str) -> str | None:

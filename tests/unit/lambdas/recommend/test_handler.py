@@ -1,6 +1,7 @@
 """recommend as Lambda runs it: over HTTP to a fake Personalize, S3 of moto."""
 
 import json
+from threading import Event
 from typing import Any
 
 import boto3
@@ -193,6 +194,22 @@ def test_d13_no_log_line_holds_a_visitor(load_handler, personalize, capsys):
     assert [] == [line for line in (output.out + output.err).splitlines() if "secret" in line]
 
 
+@pytest.mark.parametrize("milliseconds", ["100", "250"])
+def test_the_deadline_holds_while_personalize_stalls(load_handler, personalize, milliseconds):
+    """The visitor has an answer before Personalize gives one."""
+    answered = Event()
+    personalize.judge = lambda operation, request: answered.wait(60) and None
+    handler = load_handler("recommend", DEADLINE_MILLISECONDS=milliseconds)
+
+    try:
+        answer = handler.lambda_handler({"userId": "u1", "limit": 1, "detail": True}, Context())
+        assert not answered.is_set()
+    finally:
+        answered.set()
+
+    assert "popular" == answer[0]["source"]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=300),
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=8), children, max_size=4),
@@ -214,3 +231,4 @@ def test_whatever_is_asked_is_answered(recommend, personalize, event):
     assert status in (200, 400)
     assert len(personalize.requests) == (status == 200)
     json.dumps(answer, allow_nan=False)
+    assert [] == personalize.beyond_limits

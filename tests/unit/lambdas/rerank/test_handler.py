@@ -1,6 +1,7 @@
 """rerank as Lambda runs it: over HTTP to a fake Personalize, S3 of moto."""
 
 import json
+from threading import Event
 from typing import Any
 
 import boto3
@@ -192,6 +193,22 @@ def test_d13_no_log_line_holds_a_visitor(load_handler, personalize, capsys):
     assert [] == [line for line in (output.out + output.err).splitlines() if "secret" in line]
 
 
+@pytest.mark.parametrize("milliseconds", ["100", "250"])
+def test_the_deadline_holds_while_personalize_stalls(load_handler, personalize, milliseconds):
+    """The visitor has an answer before Personalize gives one."""
+    answered = Event()
+    personalize.judge = lambda operation, request: answered.wait(60) and None
+    handler = load_handler("rerank", DEADLINE_MILLISECONDS=milliseconds)
+
+    try:
+        answer = handler.lambda_handler(request(("a", PUG)), Context())
+        assert not answered.is_set()
+    finally:
+        answered.set()
+
+    assert "popular" == answer["source"]
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=300),
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=8), children, max_size=4),
@@ -225,3 +242,4 @@ def test_whatever_is_asked_is_answered(rerank, personalize, event):
         assert "personalize" == answer["source"]
     else:
         assert answer["statusCode"] in (200, 400)
+    assert [] == personalize.beyond_limits
