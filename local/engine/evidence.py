@@ -21,7 +21,7 @@ from local.engine.ridge import NextItemRidge
 SHORT, LONG = 2.0, 50.0
 """Memories of the two readings of a history, in events: the mood of the moment and the taste."""
 REACH = 100
-_PSEUDO_EVENTS = 3.0
+_PSEUDO_EVENTS = 1.0
 """Events' worth of the average visitor that a profile starts from."""
 _PRIOR_EVENTS = 5.0
 """Events' worth of its kind's popularity that an item starts from."""
