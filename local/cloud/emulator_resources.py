@@ -8,12 +8,15 @@ names in capitals only; the service model's shapes say how to spell and type eac
 Source: the CloudFormation registry schemas of the types, and the Personalize API reference.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
+
+logger = logging.getLogger("emulator")
 
 STABLE_SECONDS = 900.0
 """How long a resource may take to become ACTIVE or to go away, e.g. an import of the seed."""
@@ -132,8 +135,8 @@ class Provisioner:
                 self._update_tags(arn, {}, tags_of(properties))
             if self.type.api == "Dataset" and properties.get("DatasetImportJob"):
                 self._import(arn, properties["DatasetImportJob"])
-        except ResourceError:
-            self.delete(arn, properties)
+        except ResourceError as failure:
+            self._take_back(arn, failure)
             raise
         return arn, self._attributes(arn)
 
@@ -166,6 +169,13 @@ class Provisioner:
                 raise
 
     # --- single steps
+
+    def _take_back(self, arn: str, failure: ResourceError) -> None:
+        """Deletes what a failed creation made: the stack engine, never told of it, could not."""
+        try:
+            self.delete(arn, {})
+        except ResourceError as rest:
+            logger.warning("%s is left behind after %s: %s", arn, failure, rest)
 
     def _create_input(self, client: Any, properties: Mapping[str, Any]) -> dict[str, Any]:
         given = {k: v for k, v in properties.items() if k not in self.type.not_in_create and k != "Tags"}
