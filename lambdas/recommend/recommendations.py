@@ -37,6 +37,7 @@ class Recommender:
 
     def recommend(self, payload: dict[str, Any]) -> Recommendations:
         """The groups for the visitor of `payload` (docs/payloads.md), best first. Raises PayloadError."""
+        answer_by = self.campaign.answer_by()
         given = payload.get("limit")
         limit = DEFAULT_LIMIT if given is None else whole_number(given, "limit", 1, HIGHEST_LIMIT)
         detail = flag(payload, "detail")
@@ -48,18 +49,18 @@ class Recommender:
             **({"context": context} if context else {}),
         }
         try:
-            answer = self.campaign.ask("get_recommendations", parameters)
+            answer = self.campaign.ask("get_recommendations", parameters, answer_by=answer_by)
         except UnavailableError as error:
-            return self._popular(limit, detail, error.code)
+            return self._popular(limit, detail, error.code, answer_by)
         except InvalidRequestError as error:
             blame_caller(error, payload, "filters", "context")
-            return self._popular(limit, detail, error.code)
+            return self._popular(limit, detail, error.code, answer_by)
         return Recommendations(
             [_item(item, detail, answer.get("recommendationId")) for item in answer.get("itemList", ())]
         )
 
-    def _popular(self, limit: int, detail: bool, failure: str) -> Recommendations:
-        items = [{"itemId": item_id} for item_id in self.campaign.popular_groups()[:limit]]
+    def _popular(self, limit: int, detail: bool, failure: str, answer_by: float) -> Recommendations:
+        items = [{"itemId": item_id} for item_id in self.campaign.popular_groups(answer_by=answer_by)[:limit]]
         return Recommendations([_item(item, detail, None, source="popular") for item in items], failure)
 
 

@@ -40,6 +40,7 @@ class Reranker:
 
         Animals of one group keep their order; groups that Personalize does not score go last, in the order given.
         """
+        answer_by = self.campaign.answer_by()
         animals = _animals_by_group(payload.get("itemMetadataList"))
         context = request_context(payload)
         parameters = {
@@ -50,16 +51,16 @@ class Reranker:
         if not animals:
             return Ranking(_body(animals, [], None))
         try:
-            answer = self.campaign.ask("get_personalized_ranking", parameters)
+            answer = self.campaign.ask("get_personalized_ranking", parameters, answer_by=answer_by)
         except UnavailableError as error:
-            return self._by_popularity(animals, error.code)
+            return self._by_popularity(animals, error.code, answer_by)
         except InvalidRequestError as error:
             blame_caller(error, payload, "context")
-            return self._by_popularity(animals, error.code)
+            return self._by_popularity(animals, error.code, answer_by)
         return Ranking(_body(animals, answer.get("personalizedRanking", []), answer.get("recommendationId")))
 
-    def _by_popularity(self, animals: dict[str, list[object]], failure: str) -> Ranking:
-        places = {item_id: place for place, item_id in enumerate(self.campaign.popular_groups())}
+    def _by_popularity(self, animals: dict[str, list[object]], failure: str, answer_by: float) -> Ranking:
+        places = {item_id: place for place, item_id in enumerate(self.campaign.popular_groups(answer_by=answer_by))}
         order = sorted(animals, key=lambda item_id: places.get(item_id, len(places)))  # stable: ties keep their order
         return Ranking(_body(animals, [{"itemId": item_id} for item_id in order], None, source="popular"), failure)
 

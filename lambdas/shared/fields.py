@@ -19,6 +19,10 @@ LARGEST_FLOAT = 3.4028234663852886e38
 EARLIEST_TIME = 946_684_800.0
 """2000-01-01T00:00:00Z: an event before it is a wrong unit or a clock that was never set."""
 
+DEEPEST_NESTING = 16
+"""Containers within containers; how deep an interpreter would follow depends on its version."""
+
+_TOO_DEEP = f"must not be nested deeper than {DEEPEST_NESTING} levels"
 _LARGEST_INTEGER = 2**63 - 1
 _EARLIEST_MILLISECONDS = EARLIEST_TIME * 1000
 _NUMERIC = re.compile(r"[0-9]{1,13}(\.[0-9]{1,9})?", re.ASCII)
@@ -100,17 +104,39 @@ def elements(value: object, field: str, *, most: int) -> list[Any]:
 
 
 def parse_json(data: str | bytes | bytearray, field: str, *, longest: int) -> object:
-    """The JSON value in `data` (UTF-8). Refuses what readers of JSON disagree about: NaN, Infinity, repeated keys."""
+    """The JSON value in `data` (UTF-8).
+
+    Refuses what readers of JSON disagree about: NaN, Infinity, repeated keys, deep nesting.
+    """
     if len(data) > longest:
         raise PayloadError(field, data, f"must have at most {longest} bytes, has {len(data)}")
     try:
-        return _DECODER.decode(data if isinstance(data, str) else data.decode("utf-8"))
+        content = data if isinstance(data, str) else data.decode("utf-8")
+        value: object = _DECODER.decode(content)
     except UnicodeDecodeError as error:
         raise PayloadError(field, data, "must be UTF-8") from error
     except RecursionError as error:
-        raise PayloadError(field, data, "must be JSON that is not nested this deep") from error
+        raise PayloadError(field, data, _TOO_DEEP) from error
     except ValueError as error:
         raise PayloadError(field, data, _json_problem(error)) from error
+    if content.count("[") + content.count("{") > DEEPEST_NESTING and _is_deeper(value, DEEPEST_NESTING):
+        raise PayloadError(field, data, _TOO_DEEP)
+    return value
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Whether containers lie in containers more than `levels` deep."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [
+            child
+            for parent in layer
+            if isinstance(parent, dict | list)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+        if not layer:
+            return False
+    return any(isinstance(child, dict | list) for child in layer)
 
 
 def _seconds(value: object, field: str) -> float:

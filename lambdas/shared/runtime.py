@@ -16,6 +16,9 @@ PARALLEL_CALLS = 8
 PERSONALIZE_SHARE = 0.9
 """Of the deadline; the rest is for the answer without Personalize."""
 
+ANSWER_SHARE = 0.03
+"""Of the deadline, kept for making the answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
@@ -46,25 +49,29 @@ class Campaign:
             deadline_seconds=deadline,
         )
 
-    def ask(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    def answer_by(self) -> float:
+        """When a visitor who asks now has an answer at the latest, in seconds of the clock."""
+        return self.clock() + self.deadline_seconds
+
+    def ask(self, operation: str, parameters: dict[str, Any], *, answer_by: float) -> dict[str, Any]:
         """The campaign's answer to `get_recommendations` or `get_personalized_ranking`.
 
         The call runs in a thread of its own: socket time-outs do not bound a slow name server nor an answer that
         drips. Raises UnavailableError in time for another answer, or InvalidRequestError.
         """
         self.popular.refresh()
-        stop_at = self.clock() + self.deadline_seconds * PERSONALIZE_SHARE
+        stop_at = answer_by - self.deadline_seconds * (1 - PERSONALIZE_SHARE)
         request = {"campaignArn": self.arn, **parameters}
         call = self.threads.submit(
             self.attempts.call, lambda: getattr(self.client, operation)(**request), stop_at=stop_at
         )
         try:
-            answer: dict[str, Any] = call.result(timeout=self.deadline_seconds * PERSONALIZE_SHARE)
+            answer: dict[str, Any] = call.result(timeout=max(0.0, stop_at - self.clock()))
         except TimeoutError as error:
             call.cancel()
             raise UnavailableError("DeadlineExceeded") from error
         return answer
 
-    def popular_groups(self) -> tuple[str, ...]:
+    def popular_groups(self, *, answer_by: float) -> tuple[str, ...]:
         """The popular item ids, best first, for when `ask` found no answer."""
-        return self.popular.groups(wait_seconds=self.deadline_seconds * (1 - PERSONALIZE_SHARE) / 2)
+        return self.popular.groups(wait_seconds=answer_by - self.clock() - self.deadline_seconds * ANSWER_SHARE)

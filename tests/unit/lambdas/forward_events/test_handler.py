@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.lambdas.conftest import Context
 from tests.unit.lambdas.forward_events.stream import ARRIVAL, kinesis_event, sequence_number, site_event
 from tests.unit.lambdas.personalize_server import BROKEN, INVALID, THROTTLED, Fault
+from tools.malformed import KINDS
 
 FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 
@@ -269,6 +270,17 @@ def test_a_mebibyte_of_rubbish_is_kept_whole(load_handler, personalize, context)
     [stored] = quarantined()
     assert batch["Records"][0]["kinesis"]["data"] == stored["payload"]
     assert "record: must have at most 65536 bytes, has about 1048578" == f"record: {stored['reason']['message']}"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_malformed_traffic_is_quarantined(load_handler, personalize, context, kind):
+    """What the traffic tool spoils is recognised, and its neighbours are accepted."""
+    handler = load_handler("forward_events")
+    good = site_event(userId="u", timestamp=ARRIVAL)
+
+    answer = handler.lambda_handler(kinesis_event(good, KINDS[kind](good)), context)
+
+    assert ([], 1, 1) == (identifiers(answer), len(personalize.stored()), len(quarantined()))
 
 
 JSON = st.recursive(

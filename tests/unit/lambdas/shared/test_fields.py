@@ -149,6 +149,17 @@ def test_doubtful_json_is_refused(data, problem):
         parse_json(data, "record", longest=65_536)
 
 
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
+def test_nesting_has_a_limit_that_no_interpreter_sets(opening, closing):
+    """Sixteen levels pass, seventeen are refused; brackets in texts are no levels."""
+    texts = '["' + "[{" * 100 + '"]'
+
+    assert parse_json(opening * 16 + "1" + closing * 16, "record", longest=65_536)
+    assert ["[{" * 100] == parse_json(texts, "record", longest=65_536)
+    with pytest.raises(PayloadError, match="must not be nested deeper than 16 levels"):
+        parse_json(opening * 17 + "1" + closing * 17, "record", longest=65_536)
+
+
 @given(st.binary(max_size=200))
 def test_any_bytes_are_json_or_refused(data):
     """Bytes never cause another error than PayloadError."""

@@ -33,7 +33,7 @@ def campaign(aws, personalize, threads):
 
 def test_the_campaign_answers(campaign, personalize):
     """The request carries the campaign's ARN, the answer is Personalize's."""
-    answer = campaign.ask("get_recommendations", {"userId": "u", "numResults": 1})
+    answer = campaign.ask("get_recommendations", {"userId": "u", "numResults": 1}, answer_by=campaign.answer_by())
 
     assert (["2-Beagle-3-3"], CAMPAIGN_ARN) == (
         [item["itemId"] for item in answer["itemList"]],
@@ -47,7 +47,9 @@ def test_a_passing_failure_is_tried_again(campaign, personalize, fault):
     faults = iter([fault, fault])
     personalize.judge = lambda operation, request: next(faults, None)
 
-    assert campaign.ask("get_recommendations", {"userId": "u", "numResults": 1})["itemList"]
+    assert campaign.ask("get_recommendations", {"userId": "u", "numResults": 1}, answer_by=campaign.answer_by())[
+        "itemList"
+    ]
 
 
 def test_a_campaign_that_is_not_there_is_said_at_once(campaign, personalize):
@@ -55,7 +57,7 @@ def test_a_campaign_that_is_not_there_is_said_at_once(campaign, personalize):
     personalize.judge = lambda operation, request: NOT_THERE
 
     with pytest.raises(UnavailableError, match="ResourceNotFoundException"):
-        campaign.ask("get_recommendations", {"userId": "u", "numResults": 1})
+        campaign.ask("get_recommendations", {"userId": "u", "numResults": 1}, answer_by=campaign.answer_by())
 
     assert 1 == len(personalize.requests)
 
@@ -73,7 +75,7 @@ def test_the_deadline_holds_when_the_call_does_not_end(campaign, personalize, th
     hanging = Campaign(CAMPAIGN_ARN, Hanging(), campaign.popular, threads, campaign.attempts, deadline_seconds=0.05)
     try:
         with pytest.raises(UnavailableError, match="DeadlineExceeded"):
-            hanging.ask("get_recommendations", {})
+            hanging.ask("get_recommendations", {}, answer_by=hanging.answer_by())
         assert not release.is_set()
     finally:
         release.set()
