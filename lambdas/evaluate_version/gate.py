@@ -58,7 +58,9 @@ def _production(candidate: Mapping[str, Any], production: Mapping[str, Any], lim
     if served is None:
         text = f"{production['version']} serves but has no NDCG@5: nothing to compare with"
         return [_reason("version in production", NDCG, _number(candidate, NDCG), None, text, passed=True)]
-    return [_at_least("version in production", NDCG, candidate, served * (1 - limits.regression_tolerance))]
+    # Rounded: 0.2 less a tenth must not be a hair more than 0.18.
+    least = round(served * (1 - limits.regression_tolerance), 9)
+    return [_at_least("version in production", NDCG, candidate, least)]
 
 
 def _above(rule: str, metric: str, metrics: Mapping[str, Any], limit: float) -> dict[str, Any]:

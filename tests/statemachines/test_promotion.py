@@ -105,7 +105,7 @@ def test_d42_held_back_for_want_of_coverage(served):
 
 def test_d43_a_missing_metric_holds_back(served):
     """A metric that the service does not give is a reason, not a crash."""
-    served.measure({"precision_at_5": 0.5})
+    served.give_metrics({"precision_at_5": 0.5})
     run = served.run({"force": True})
     assert run.status == "SUCCEEDED"
     assert run.failed_rules("reranking") == ["promotion threshold", "version in production", "coverage floor"]

@@ -393,6 +393,12 @@ class Environment:
             found["Parameters"][key] = value
         self._redefine(definition)
 
+    def give_metrics(self, metrics: Mapping[str, float]) -> None:
+        """GetSolutionMetrics seems to answer with nothing but these."""
+        definition = json.loads(self.definition())
+        dict(states(definition))["ReadMetrics"]["ResultSelector"] = {"values": metrics}
+        self._redefine(definition)
+
     def mend(self) -> None:
         """The definition as it is."""
         self._redefine(json.loads(self.definition()))

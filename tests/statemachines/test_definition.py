@@ -1,0 +1,167 @@
+"""The definition itself: valid, complete, bounded, and true to the services that it calls."""
+
+import itertools
+import json
+import subprocess
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from botocore.session import get_session
+
+from lambdas.evaluate_version.limits import LONGEST_TRAINING_SECONDS, LONGEST_UPDATE_SECONDS
+from local.cloud.states_definition import problems, states
+from local.cloud.states_integrations import PREFIX, integration
+from tests.statemachines.world import DEFINITION, ROOT
+
+TEXT = DEFINITION.read_text(encoding="utf-8")
+MACHINE = json.loads(TEXT)
+STATES: Mapping[str, Mapping[str, Any]] = dict(states(MACHINE))
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+CALLS = {name: state for name, state in TASKS.items() if state["Resource"].startswith(PREFIX)}
+OUTSIDE_THE_SDK = {
+    "States.ALL",
+    "States.Timeout",
+    "Lambda.ServiceException",
+    "Lambda.AWSLambdaException",
+    "Lambda.SdkClientException",
+    "Lambda.TooManyRequestsException",
+}
+HISTORY_LIMIT = 25_000
+"""https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html"""
+EVENTS_OF_A_TASK = 5
+EVENTS_OF_ANOTHER_STATE = 2
+
+
+def test_the_validator_finds_nothing():
+    """asl-validator knows the language's schema, unreachable states and wrong paths."""
+    validator = ROOT / "node_modules" / ".bin" / "asl-validator"
+    found = subprocess.run([validator, "--json-path", DEFINITION], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_step_functions_would_take_it():
+    """No dangling target, no name twice, no unknown service, action or parameter, nothing required missing."""
+    assert problems(MACHINE) == []
+
+
+@pytest.mark.parametrize("name", sorted(CALLS))
+def test_every_integration_is_in_the_services_model(name):
+    """Service, action and the case of each parameter, against botocore's models."""
+    state = CALLS[name]
+    found = integration(state["Resource"])
+    model = get_session().get_service_model(found.service)
+    members = model.operation_model(found.operation).input_shape.members
+    given = {key.removesuffix(".$") for key in state["Parameters"]}
+    assert given <= {member[:1].upper() + member[1:] for member in members}
+
+
+def test_no_parameter_has_a_name_whose_case_is_uncertain():
+    """Runs of capitals (minProvisionedTPS) are spelt by rules that no page of the guide gives: none is used."""
+    names = {key for state in CALLS.values() for key in _keys(state["Parameters"])}
+    assert [n for n in names if any(a.isupper() and b.isupper() for a, b in itertools.pairwise(n))] == []
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_error_names_are_those_of_aws(name):
+    """What Retry and Catch name exists: `Ssm.ParameterNotFoundException`, not `Ssm.ParameterNotFound`."""
+    state = TASKS[name]
+    known = integration(state["Resource"]).error_names() if name in CALLS else set()
+    named = {error for key in ("Retry", "Catch") for rule in state.get(key, []) for error in rule["ErrorEquals"]}
+    assert named <= known | OUTSIDE_THE_SDK
+
+
+@pytest.mark.parametrize("name", sorted(TASKS))
+def test_every_task_has_an_end_and_a_way_out(name):
+    """A time-out of its own, a retry for what passes, and a catch of everything else (D47)."""
+    state = TASKS[name]
+    assert 0 < state["TimeoutSeconds"] <= 60
+    assert "States.Timeout" in state["Retry"][0]["ErrorEquals"]
+    assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+
+
+@pytest.mark.parametrize("name", sorted(n for n, s in STATES.items() if s["Type"] == "Choice"))
+def test_d46_every_choice_has_a_default(name):
+    """No payload ends a run with a bare runtime error for want of a matching rule."""
+    assert "Default" in STATES[name]
+
+
+@pytest.mark.parametrize("name", sorted(n for n, s in STATES.items() if s["Type"] == "Choice"))
+def test_optional_members_are_asked_for_before_they_are_read(name):
+    """A Choice that reads a member the service may leave out asks IsPresent first: a missing path ends the run."""
+    for rule in STATES[name]["Choices"]:
+        _assert_guarded(rule, frozenset(), name)
+
+
+def _assert_guarded(rule: Mapping[str, Any], present: frozenset[str], name: str) -> None:
+    if "And" in rule:
+        for part in rule["And"]:
+            _assert_guarded(part, present, name)
+            present |= {part["Variable"]} if part.get("IsPresent") is True else frozenset()
+        return
+    for part in rule.get("Or", [rule["Not"]] if "Not" in rule else []):
+        _assert_guarded(part, present, name)
+    if "Variable" in rule and "IsPresent" not in rule and _is_optional(rule["Variable"]):
+        assert rule["Variable"] in present, f"{name} reads {rule['Variable']} without asking for it"
+
+
+def _is_optional(path: str) -> bool:
+    """Status is what the service always gives of solutions, versions and campaigns; every other member may be missing."""
+    answers = ("$.look.solution.", "$.look.campaign.", "$.state.version.", "$.canary.")
+    return path.startswith(answers) and path not in ("$.look.campaign.Status", "$.state.version.Status")
+
+
+def test_d51_statuses_are_compared_by_equality():
+    """No pattern, no substring: only StringEquals touches a status."""
+    rules = [rule for state in STATES.values() for rule in _rules(state.get("Choices", []))]
+    about_status = [rule for rule in rules if rule.get("Variable", "").lower().endswith("status")]
+    assert about_status
+    assert {key for rule in about_status for key in rule} <= {"Variable", "StringEquals", "IsPresent", "Next"}
+
+
+def test_d39_the_slowest_run_ends_before_the_machine_does_and_fits_the_history():
+    """Every wait at its longest, one after the other, stays under the machine's time-out and its number of events."""
+    lock = 12 * STATES["WaitForLock"]["Seconds"]
+    assert lock + LONGEST_TRAINING_SECONDS + 2 * LONGEST_UPDATE_SECONDS + 3600 < MACHINE["TimeoutSeconds"]
+    poll = EVENTS_OF_A_TASK + 2 * EVENTS_OF_ANOTHER_STATE
+    trainings = 3 * poll * LONGEST_TRAINING_SECONDS // STATES["WaitForTraining"]["Seconds"]
+    updates = 2 * 2 * poll * LONGEST_UPDATE_SECONDS // STATES["WaitForCampaign"]["Seconds"]
+    locks = 12 * (2 * EVENTS_OF_A_TASK + 5 * EVENTS_OF_ANOTHER_STATE)
+    everything_once = 3 * EVENTS_OF_A_TASK * len(STATES)
+    assert trainings + updates + locks + everything_once < HISTORY_LIMIT
+
+
+def test_failures_carry_the_marker():
+    """The error of every Fail state begins with the word that the rule for silent ends leaves out."""
+    fails = {name: state for name, state in STATES.items() if state["Type"] == "Fail"}
+    assert set(fails) == {"NotificationFailed", "Failed"}
+    assert fails["NotificationFailed"]["Error"].startswith("AnimalRecommender.")
+    errors = {s["Parameters"]["error"] for s in STATES.values() if "error" in s.get("Parameters", {})}
+    assert {error.split(".")[0] for error in errors} == {"AnimalRecommender"}
+
+
+def test_it_is_jsonpath_without_variables():
+    """The local cloud knows no variables; the language of the definition must not change by a slip."""
+    assert "QueryLanguage" not in TEXT
+    assert '"Assign"' not in TEXT
+
+
+def test_d44_nothing_is_announced_before_the_work():
+    """The only publications are the one message at the end; no state of the Maps sends anything."""
+    publishing = [name for name, state in CALLS.items() if state["Resource"].endswith("sns:publish")]
+    assert publishing == ["Notify"]
+    assert "Notify" in MACHINE["States"]
+
+
+def _keys(template: Any) -> list[str]:
+    if isinstance(template, dict):
+        return [k for key, value in template.items() for k in (key.removesuffix(".$"), *_keys(value))]
+    return [k for item in template for k in _keys(item)] if isinstance(template, list) else []
+
+
+def _rules(rules: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    found = []
+    for rule in rules:
+        inner = [*rule.get("And", []), *rule.get("Or", []), *([rule["Not"]] if "Not" in rule else [])]
+        found += [rule, *_rules(inner)]
+    return found
