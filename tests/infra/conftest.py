@@ -1,10 +1,8 @@
 """Every environment and variant is synthesized once a session."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -26,27 +24,27 @@ def assembled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Synth
 
 
 @pytest.fixture(scope="session")
-def dev() -> Iterator[Synthesis]:
+def dev() -> Synthesis:
     """The development environment."""
-    yield from _variant()
+    return synthesize()
 
 
 @pytest.fixture(scope="session")
-def prod() -> Iterator[Synthesis]:
+def prod() -> Synthesis:
     """The protected environment."""
-    yield from _variant("prod")
+    return synthesize("prod")
 
 
 @pytest.fixture(scope="session")
-def without_reranking() -> Iterator[Synthesis]:
+def without_reranking() -> Synthesis:
     """`rerankingEnabled: false`."""
-    yield from _variant(rerankingEnabled=False)
+    return synthesize(rerankingEnabled=False)
 
 
 @pytest.fixture(scope="session")
-def with_first_recipes() -> Iterator[Synthesis]:
+def with_first_recipes() -> Synthesis:
     """The older recipes, which alone have exploration settings, with a popularity baseline."""
-    yield from _variant(
+    return synthesize(
         recipes={"recommendation": "aws-user-personalization", "reranking": "aws-personalized-ranking"},
         explorationWeight=0.1,
         explorationItemAgeCutOff=65500,
@@ -56,9 +54,9 @@ def with_first_recipes() -> Iterator[Synthesis]:
 
 
 @pytest.fixture(scope="session")
-def in_vpc() -> Iterator[Synthesis]:
+def in_vpc() -> Synthesis:
     """Functions in an existing VPC."""
-    yield from _variant(
+    return synthesize(
         vpc={
             "vpcId": "vpc-0a1b2c3d",
             "subnetIds": ["subnet-0a1b2c3d", "subnet-1a1b2c3d"],
@@ -66,9 +64,3 @@ def in_vpc() -> Iterator[Synthesis]:
             "securityGroupIds": ["sg-0a1b2c3d"],
         }
     )
-
-
-def _variant(environment: str = "dev", **changes: Any) -> Iterator[Synthesis]:
-    synthesis = synthesize(environment, **changes)
-    yield synthesis
-    shutil.rmtree(synthesis.folder)

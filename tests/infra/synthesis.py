@@ -1,7 +1,9 @@
 """Synthesizing the app for tests: in this process for variants, by `app.py` itself for the four environments."""
 
+import atexit
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,6 +20,10 @@ DIGESTS = {"interactions_digest": "0123456789", "items_digest": "abcdef0123"}
 # the environments are, by app.py and by cfn-lint.
 os.environ.setdefault("JSII_NODE", str(Path(sys.executable).with_name("node")))
 os.environ.setdefault("CDK_VALIDATION", "false")
+
+
+_SCRATCH = tempfile.mkdtemp(prefix="synthesis-")
+atexit.register(shutil.rmtree, _SCRATCH, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +79,7 @@ def synthesize(
     raw = yaml.safe_load((CONFIG_FOLDER / f"{environment}.yaml").read_text())
     settings = Settings.model_validate(raw | {"environment": environment} | changes)
     feature_flags = json.loads((ROOT / "cdk.json").read_text())["context"]
-    folder = folder or Path(tempfile.mkdtemp(prefix="synthesis-"))
+    folder = folder or Path(tempfile.mkdtemp(dir=_SCRATCH))
     app = cdk.App(context=feature_flags, outdir=str(folder))
     stacks = build_stacks(app, settings=settings, deployment=read_deployment(settings, DIGESTS | dict(context or {})))
     if extra is not None:
@@ -86,7 +92,10 @@ def run_app(folder: Path, **environment: str) -> subprocess.CompletedProcess[str
     """`python app.py`, with no credentials and nothing else of this process's environment."""
     clean = {
         "PATH": os.environ["PATH"],
-        "HOME": str(folder),
+        # The home folder holds jsii's cache; the AWS files that could lie there are pointed away from.
+        "HOME": os.environ["HOME"],
+        "AWS_CONFIG_FILE": str(folder / "no-config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(folder / "no-credentials"),
         "CDK_OUTDIR": str(folder / "cdk.out"),
         "CDK_CONTEXT_JSON": json.dumps(DIGESTS),
         "AWS_EC2_METADATA_DISABLED": "true",

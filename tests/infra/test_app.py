@@ -46,10 +46,10 @@ def test_d60_an_unacknowledged_finding_stops_the_synthesis(tmp_path: Path) -> No
     assert {"AwsSolutions-S1", "AwsSolutions-S10"} <= rules
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_cfn_lint_is_clean(assembled: Assembled, environment: str) -> None:
-    """cfn-lint, whose specification knows every Personalize type, has neither errors nor warnings."""
-    templates = sorted(str(path) for path in assembled(environment).folder.glob("*.template.json"))
+def test_cfn_lint_is_clean(assembled: Assembled) -> None:
+    """cfn-lint, whose specification knows every Personalize type, has neither errors nor warnings on any template."""
+    templates = [str(path) for env in ENVIRONMENTS for path in sorted(assembled(env).folder.glob("*.template.json"))]
+    assert len(ENVIRONMENTS) * len(STACKS) == len(templates)
     linter = shutil.which("cfn-lint", path=str(Path(sys.executable).parent))
     assert linter is not None
     done = subprocess.run([linter, *templates], capture_output=True, text=True, timeout=240, check=False)
