@@ -15,8 +15,13 @@ class Context:
 
 
 def handler_environment(function: str, url: str) -> dict[str, str]:
-    """The variables of a handler whose Personalize is at `url`; nothing listens for the other services."""
+    """The variables of a handler whose Personalize is at `url`; nothing listens for the other services.
+
+    As in Lambda tracing is on and the request is sampled; segments go to the port of a daemon that is not there.
+    """
     return {
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1",
         "AWS_ACCESS_KEY_ID": "benchmark",
         "AWS_SECRET_ACCESS_KEY": "benchmark",
         "AWS_DEFAULT_REGION": "us-east-1",
