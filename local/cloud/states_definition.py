@@ -21,7 +21,7 @@ def problems(definition: Mapping[str, Any]) -> list[str]:
     return list(_machine_problems(definition, "", names))
 
 
-def states(definition: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def states(definition: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every state of the definition by name, those inside Map and Parallel too."""
     for name, state in definition.get("States", {}).items():
         yield name, state

@@ -19,7 +19,7 @@ def cloud(tmp_path_factory) -> Iterator[LocalCloud]:
 
 
 @pytest.fixture(scope="session")
-def shelter(cloud) -> LocalCloud:
+def shelter(cloud: LocalCloud) -> LocalCloud:
     make_shelter(cloud)
     return cloud
 

@@ -325,7 +325,7 @@ class Environment:
         while received := client.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
             for message in received:
                 body = json.loads(message["Body"])
-                told.append({"subject": body["Subject"], "message": body["Message"]})
+                told.append({"subject": body.get("Subject", ""), "message": body["Message"]})
                 client.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return told
 
@@ -470,7 +470,7 @@ class Run:
     record: Mapping[str, Any]
     messages: Sequence[Mapping[str, str]]
 
-    def of(self, role: str) -> Mapping[str, Any]:
+    def of(self, role: str) -> Any:
         """What came of one solution, from the record, which failed runs leave too."""
         return {solution["role"]: solution for solution in self.record["solutions"]}[role]
 
