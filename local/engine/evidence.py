@@ -70,17 +70,19 @@ class Evidence:
         """The makers of features, from events (in order) with a mean weight of about one."""
         attributes, fields = _columns(catalogue)
         counts = _counts(events)
-        share = _shares(counts, _exposure(events, catalogue), attributes)
+        exposure = _exposure(events, catalogue)
+        share = _shares(counts, exposure, _expected(counts, exposure, attributes))
         last, first = events.time.max(initial=0.0), events.time.min(initial=0.0)
-        recent = _counts(events.of(events.time >= last - _RECENT_SHARE * (last - first)))
-        recent += _PRIOR_EVENTS * len(share) * share
+        recent = events.of(events.time >= last - _RECENT_SHARE * (last - first))
+        of_recent = _counts(recent)
+        recent_share = _shares(of_recent, _exposure(recent, catalogue), share * max(of_recent.sum(), 1.0))
         usual = attributes.T @ share
         per_field = np.bincount(fields, weights=usual, minlength=int(fields.max(initial=-1)) + 1)
         return cls(
             attributes,
             fields,
             np.log(share).astype(np.float32),
-            np.log(recent / recent.sum()).astype(np.float32),
+            np.log(recent_share).astype(np.float32),
             np.log(usual / np.maximum(per_field, 1e-12)[fields]).astype(np.float32),
             (_PRIOR_EVENTS / (counts + _PRIOR_EVENTS)).astype(np.float32),
             NextItemRidge.fit(events, attributes, tau=SHORT, ridge=ridge, reach=REACH),
@@ -198,12 +200,8 @@ def _exposure(events: Events, catalogue: Catalogue) -> Float64:
     return 1 - np.searchsorted(np.sort(events.time), catalogue.created) / len(events)
 
 
-def _shares(counts: Float64, exposure: Float64, attributes: sparse.csr_matrix) -> Float64:
-    """The share of events that each item would have, listed throughout; they sum to one.
-
-    The mean of a Gamma-Poisson posterior: an item starts from what its attributes let expect and moves to its own
-    rate with the events that it had, or did not have while it was listed.
-    """
+def _expected(counts: Float64, exposure: Float64, attributes: sparse.csr_matrix) -> Float64:
+    """The events that each item's attributes let expect, were it listed throughout: a ridge on the log of the rates."""
     known = np.flatnonzero(exposure >= _MIN_EXPOSURE)
     level = np.log((counts[known] + 0.5) / exposure[known])
     centre = level.mean() if len(known) else 0.0
@@ -211,7 +209,16 @@ def _shares(counts: Float64, exposure: Float64, attributes: sparse.csr_matrix) -
     inner = (of_known.T @ of_known).toarray().astype(np.float64)
     inner[np.diag_indices_from(inner)] += _ATTRIBUTE_RIDGE
     slopes = np.linalg.solve(inner, of_known.T @ (level - centre))
-    expected = np.exp(attributes @ slopes + centre)
+    expected: Float64 = np.exp(attributes @ slopes + centre)
+    return expected
+
+
+def _shares(counts: Float64, exposure: Float64, expected: Float64) -> Float64:
+    """The share of events that each item would have, listed throughout; they sum to one.
+
+    The mean of a Gamma-Poisson posterior: an item starts from what is expected of it and moves to its own rate with the
+    events that it had, or did not have while it was listed.
+    """
     rate = (counts + _PRIOR_EVENTS) / (exposure + _PRIOR_EVENTS / expected)
     shares: Float64 = rate / rate.sum()
     return shares

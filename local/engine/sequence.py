@@ -14,8 +14,8 @@ from local.engine.models import Capabilities, refuse_unknown
 
 _JUDGING_SHARE = 0.2
 """Share of the users whose events set the blend's weights, unseen by the evidence."""
-_MAX_VALUES = 30_000_000
-"""Features held at once while the blend is fitted (120 MB)."""
+_MAX_VALUES = 20_000_000
+"""Features held at once while the blend is fitted (80 MB)."""
 _MAX_CHOICES = 4000
 _PRECISION = 5.0
 

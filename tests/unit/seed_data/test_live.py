@@ -53,6 +53,13 @@ def test_sessions_interleave_in_order(events: list[dict[str, Any]]) -> None:
     assert len({payload["sessionId"] for payload in events[1000:1100]}) > 20
 
 
+def test_a_rush_brings_more_visitors_not_faster_ones(world: World) -> None:
+    """A thousand events a second: still no visitor has two in one second."""
+    rush = list(world.live_events(N, START, np.random.default_rng(1), per_second=1000.0))
+    assert N == len({(payload.get("userId", payload["sessionId"]), payload["timestamp"]) for payload in rush})
+    assert START + 4 == rush[-1]["timestamp"]
+
+
 def test_visitors_are_known_new_and_anonymous(world: World, events: list[dict[str, Any]]) -> None:
     """Each kind has its share of the sessions."""
     known = {user_id(visitor) for visitor in range(world.parameters.visitors) if not world.is_anonymous(visitor)}

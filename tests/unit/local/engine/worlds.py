@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +25,8 @@ class Lovers:
 
 
 def events_of(
-    users: Sequence[int] | npt.NDArray[np.intp],
-    items: Sequence[int] | npt.NDArray[np.intp],
+    users: Sequence[int] | npt.NDArray[np.integer[Any]],
+    items: Sequence[int] | npt.NDArray[np.integer[Any]],
     *,
     n_users: int,
     n_items: int,
