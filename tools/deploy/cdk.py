@@ -162,16 +162,17 @@ class Cdk:
                 )
             except FileNotFoundError as error:
                 raise DeployError(f"{command[0]} is not installed; run `make setup`") from error
-            try:
-                for line in process.stdout or ():
-                    log.write(line)
-                    lines.append(_ANSI.sub("", line))
-                    if event := _EVENT.search(lines[-1]):
-                        self.progress(f"{event['stack']}: {event['type']} {event['status']}")
-                code = process.wait()
-            except BaseException:
-                _end(process)
-                raise
+            with process:
+                try:
+                    for line in process.stdout or ():
+                        log.write(line)
+                        lines.append(_ANSI.sub("", line))
+                        if event := _EVENT.search(lines[-1]):
+                            self.progress(f"{event['stack']}: {event['type']} {event['status']}")
+                    code = process.wait()
+                except BaseException:
+                    _end(process)
+                    raise
         output = "".join(lines)
         if code:
             tail = "\n".join(f"  {line}" for line in output.strip().splitlines()[-12:])

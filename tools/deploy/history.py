@@ -2,7 +2,7 @@
 
 The forwarder already sends every event to both generations when this starts, so nothing falls between them. What the
 new generation got by itself since then is taken out of the old one's export again (as multisets), so that no event
-counts twice. Import jobs cannot be deleted and their names are unique: they carry a digest of the data.
+counts twice. Import jobs cannot be deleted and their names are unique: they carry a digest.
 """
 
 import csv
@@ -22,6 +22,7 @@ from tools.deploy.waiting import poll
 _PATIENCE_SECONDS = 12 * 3600
 _INTERACTION = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE")
 _FILE = "history.csv"
+_DIGEST_LENGTH = 10
 
 
 def carry_history(
@@ -65,9 +66,7 @@ class _Carrier:
         with tempfile.TemporaryDirectory(prefix="history-") as folder:
             path = Path(folder) / _FILE
             rows = self._write(path)
-            if rows:
-                self._import(dataset, path)
-        return rows
+            return rows if rows and self._import(dataset, path) else 0
 
     def _write(self, path: Path) -> int:
         """The rows for the new generation, in its columns; returns how many there are."""
@@ -94,17 +93,20 @@ class _Carrier:
         schema = self._personalize.describe_schema(schemaArn=dataset["dataset"]["schemaArn"])["schema"]
         return Columns.of_schema(schema["schema"])
 
-    def _is_in(self, dataset: str) -> bool:
-        """Whether a history was imported; waits for an import that is under way."""
+    def _jobs(self, dataset: str) -> list[dict[str, Any]]:
+        """The import jobs of the dataset as it stands; those of an earlier one of the same name do not count."""
         created = self._personalize.describe_dataset(datasetArn=dataset)["dataset"]["creationDateTime"]
         pages = self._personalize.get_paginator("list_dataset_import_jobs").paginate(datasetArn=dataset)
-        for summary in (job for page in pages for job in page["datasetImportJobs"]):
-            job = self._import_job(summary["datasetImportJobArn"])
-            if job["creationDateTime"] < created or not job["dataSource"]["dataLocation"].endswith(_FILE):
-                continue
-            if job["status"] != "CREATE FAILED" and self._import_ends(job["datasetImportJobArn"]) == "ACTIVE":
-                return True
-        return False
+        jobs = [self._import_job(job["datasetImportJobArn"]) for page in pages for job in page["datasetImportJobs"]]
+        return [job for job in jobs if job["creationDateTime"] >= created]
+
+    def _is_in(self, dataset: str) -> bool:
+        """Whether a history was imported; waits for an import that is under way."""
+        return any(
+            self._import_ends(job["datasetImportJobArn"]) == "ACTIVE"
+            for job in self._jobs(dataset)
+            if job["dataSource"]["dataLocation"].endswith(_FILE)
+        )
 
     def _export(self, generation: int, mode: str, folder: Path) -> list[Path]:
         """The CSV files of a dataset export job (`ALL`, or `PUT`: what came through the API), fetched to `folder`."""
@@ -129,21 +131,28 @@ class _Carrier:
             self._s3.download_file(bucket, key, str(file))
         return files
 
-    def _import(self, dataset: str, path: Path) -> None:
-        self._progress(f"importing the {self._kind} into generation {self._target}")
+    def _import(self, dataset: str, path: Path) -> bool:
+        """Imports the file in place of what was imported before; False where that is the same data already."""
         with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()[:10]
-        bucket, key = self._names.bucket("seed"), self._names.seed_key(self._kind, digest, self._target) + _FILE
-        self._s3.upload_file(str(path), bucket, key)
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:_DIGEST_LENGTH]
+        bucket, folder = self._names.bucket("seed"), self._names.seed_key(self._kind, digest, self._target)
+        jobs = self._jobs(dataset)
+        if any(_has(job, f"s3://{bucket}/{folder}") for job in jobs):
+            return False
+        self._progress(f"importing the {self._kind} into generation {self._target}")
+        self._s3.upload_file(str(path), bucket, folder + _FILE)
+        # A job that failed keeps its name: the next one of the same data needs another.
+        attempt = hashlib.sha256(f"{digest} {len(jobs)}".encode()).hexdigest()[:_DIGEST_LENGTH]
         arn = self._personalize.create_dataset_import_job(
-            jobName=self._names.import_job(self._kind, digest, self._target),
+            jobName=self._names.import_job(self._kind, attempt, self._target),
             datasetArn=dataset,
-            dataSource={"dataLocation": f"s3://{bucket}/{key}"},
+            dataSource={"dataLocation": f"s3://{bucket}/{folder}{_FILE}"},
             roleArn=self._names.role_arn("personalize"),
             importMode="FULL",
         )["datasetImportJobArn"]
         if self._import_ends(arn) != "ACTIVE":
             raise DeployError(f"{arn} failed: {self._import_job(arn).get('failureReason', 'no reason given')}")
+        return True
 
     def _import_job(self, arn: str) -> dict[str, Any]:
         job: dict[str, Any] = self._personalize.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
@@ -168,6 +177,10 @@ class _Carrier:
             otherwise=f"{arn} has not ended after {_PATIENCE_SECONDS // 3600} hours",
         )
         return seen[0]
+
+
+def _has(job: dict[str, Any], location: str) -> bool:
+    return job["status"] == "ACTIVE" and str(job["dataSource"]["dataLocation"]).startswith(location)
 
 
 def _read(files: Iterable[Path]) -> Iterator[Row]:

@@ -90,8 +90,9 @@ def key_arn(connection: Connection) -> str | None:
 def delete_key(connection: Connection, arn: str) -> None:
     """Schedules the deletion of a key that its stack retained; what it encrypted cannot be read afterwards."""
     kms = connection.client("kms")
-    if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] != "PendingDeletion":
-        kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=_KEY_WINDOW_DAYS)
+    key = kms.describe_key(KeyId=arn)["KeyMetadata"]
+    if key["KeyState"] != "PendingDeletion":
+        kms.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=_KEY_WINDOW_DAYS)
 
 
 def check_removed(connection: Connection) -> None:
@@ -108,18 +109,22 @@ def empty_bucket(s3: Any, bucket: str) -> int:
     """Deletes every version of every object; returns how many. A bucket that is not there is empty."""
     deleted = 0
     try:
-        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-            entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-            objects = [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
-            if objects:  # a page holds 1,000 at most, which is what DeleteObjects takes
-                answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-                if errors := answer.get("Errors"):
-                    raise DeployError(f"{bucket}/{errors[0]['Key']} cannot be deleted: {errors[0].get('Message')}")
-                deleted += len(objects)
+        # Always the first page: what was on it is gone by the next look. A page is as long as DeleteObjects takes.
+        while objects := _first_versions(s3, bucket):
+            answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+            if errors := answer.get("Errors"):
+                raise DeployError(f"{bucket}/{errors[0]['Key']} cannot be deleted: {errors[0].get('Message')}")
+            deleted += len(objects)
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchBucket":
             raise
     return deleted
+
+
+def _first_versions(s3: Any, bucket: str) -> list[dict[str, str]]:
+    page = s3.list_object_versions(Bucket=bucket, MaxKeys=1000)
+    entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+    return [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
 
 
 def _emptied(keep_archive: bool) -> tuple[Bucket, ...]:

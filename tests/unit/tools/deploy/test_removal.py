@@ -1,0 +1,117 @@
+"""What a removal does by itself, beside CloudFormation."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tools.connection import Connection
+from tools.deploy import removal
+from tools.deploy.errors import DeployError
+
+
+@pytest.fixture
+def bucket(connection: Connection) -> str:
+    """A versioned bucket with three versions of one object, a deleted one, and more objects than a page holds."""
+    s3 = connection.client("s3")
+    s3.create_bucket(Bucket="full")
+    s3.put_bucket_versioning(Bucket="full", VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"1", b"2", b"3"):
+        s3.put_object(Bucket="full", Key="again", Body=body)
+    s3.put_object(Bucket="full", Key="gone", Body=b"")
+    s3.delete_object(Bucket="full", Key="gone")
+    for number in range(1_001):
+        s3.put_object(Bucket="full", Key=f"many/{number}", Body=b"")
+    return "full"
+
+
+def test_d21_every_version_goes(connection: Connection, bucket: str) -> None:
+    """Versions and delete markers too: what is left would keep the bucket, and be billed."""
+    s3 = connection.client("s3")
+    assert removal.empty_bucket(s3, bucket) == 3 + 2 + 1_001
+    s3.delete_bucket(Bucket=bucket)
+
+
+def test_a_bucket_that_is_not_there_is_empty(connection: Connection) -> None:
+    """An interrupted removal is started again."""
+    assert removal.empty_bucket(connection.client("s3"), "nowhere") == 0
+
+
+def test_an_object_that_cannot_be_deleted_is_named(connection: Connection, bucket: str) -> None:
+    """DeleteObjects answers 200 with the errors inside."""
+    s3 = connection.client("s3")
+    s3.delete_objects = lambda **_: {"Errors": [{"Key": "again", "Message": "Access Denied"}]}
+    with pytest.raises(DeployError, match="full/again cannot be deleted: Access Denied"):
+        removal.empty_bucket(s3, bucket)
+
+
+class Stacks:
+    """CloudFormation whose stacks are gone, or fail to go, once they are told to."""
+
+    def __init__(self, *, protected: bool = False, fails: bool = False) -> None:
+        self.stacks = {"dev-pets-data": {"StackStatus": "CREATE_COMPLETE", "EnableTerminationProtection": protected}}
+        self.fails = fails
+
+    def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803
+        if StackName not in self.stacks:
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": "does not exist"}}, "x")
+        return {"Stacks": [self.stacks[StackName]]}
+
+    def update_termination_protection(self, *, StackName: str, **_: bool) -> None:  # noqa: N803
+        self.stacks[StackName]["EnableTerminationProtection"] = False
+
+    def delete_stack(self, *, StackName: str) -> None:  # noqa: N803
+        assert not self.stacks[StackName]["EnableTerminationProtection"]
+        if self.fails:
+            self.stacks[StackName]["StackStatus"] = "DELETE_FAILED"
+        else:
+            del self.stacks[StackName]
+
+    def describe_stack_events(self, **_: str) -> dict[str, Any]:
+        return {
+            "StackEvents": [
+                {"LogicalResourceId": "Bucket", "ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": "not empty"}
+            ]
+        }
+
+
+def delete(connection: Connection, stacks: Stacks) -> None:
+    connection._clients["cloudformation"] = stacks
+    removal._delete_stacks(connection, ["dev-pets-data", "dev-pets-serving"], lambda _: None)
+
+
+def test_stacks_that_stand_are_deleted(connection: Connection) -> None:
+    """Those that do not are passed over."""
+    stacks = Stacks()
+    delete(connection, stacks)
+    assert {} == stacks.stacks
+
+
+def test_termination_protection_is_lifted_first(connection: Connection) -> None:
+    """The person has typed the environment's name by then."""
+    stacks = Stacks(protected=True)
+    delete(connection, stacks)
+    assert {} == stacks.stacks
+
+
+def test_a_deletion_that_fails_tells_why(connection: Connection) -> None:
+    """With CloudFormation's own reason."""
+    with pytest.raises(DeployError, match="could not delete dev-pets-data:\n  dev-pets-data: Bucket: not empty"):
+        delete(connection, Stacks(fails=True))
+
+
+def test_a_retained_key_is_deleted_once(connection: Connection) -> None:
+    """A purge schedules it; doing so again is no error."""
+    kms = connection.client("kms")
+    arn = kms.create_key()["KeyMetadata"]["Arn"]
+    removal.delete_key(connection, arn)
+    removal.delete_key(connection, arn)
+    assert kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion"
+
+
+def test_the_key_is_known_by_its_parameter(connection: Connection) -> None:
+    """None once the data stack is gone."""
+    assert removal.key_arn(connection) is None
+    name = connection.settings.names.key_parameter
+    connection.client("ssm").put_parameter(Name=name, Value="arn:aws:kms:x", Type="String")
+    assert removal.key_arn(connection) == "arn:aws:kms:x"
