@@ -53,7 +53,7 @@ def _extra(event: Json) -> str | None:
     if not extra:
         return None
     text = json.dumps(extra)
-    if len(text) > EVENT_BYTES // 2 and len(json.dumps(event).encode()) > EVENT_BYTES:
+    if len(text) > EVENT_BYTES // 2 and len(json.dumps(event, ensure_ascii=False).encode()) > EVENT_BYTES:
         raise invalid_input(f"An event can have {EVENT_BYTES} bytes.")
     return text
 

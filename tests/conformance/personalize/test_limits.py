@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conformance.personalize.conftest import Trained
-from tests.conformance.personalize.world import INTERACTIONS, ROLE, World, schema
+from tests.conformance.personalize.world import INTERACTIONS, ROLE, World, schema, share_of
 
 EVENT = {"eventType": "DetailView", "itemId": "cat1", "sentAt": 1_700_000_000}
 
@@ -33,6 +33,7 @@ def _refused(call: Any, code: str = "InvalidInputException", match: str | None =
         ({"eventList": [{**EVENT, "properties": "[1]"}]}, "Error parsing properties json"),
         ({"eventList": [{**EVENT, "properties": '{"UserId": "u"}'}]}, "must not hold UserId"),
         ({"eventList": [{**EVENT, "metricAttribution": {"eventAttributionSource": "ü"}}]}, "regular expression"),
+        ({"eventList": [{**EVENT, "impression": ["ü" * 250] * 25}]}, "10240 bytes"),
         ({"sessionId": "x" * 257}, "sessionId"),
         ({"trackingId": str(uuid.uuid4())}, "No active event tracker"),
     ],
@@ -204,6 +205,117 @@ def test_campaigns_need_a_version(trained: Trained) -> None:
         solutionVersionArn=trained.version,
         campaignConfig={"itemExplorationConfig": {"explorationWeight": "0.3"}},
     )
+
+
+def test_campaigns_are_updated_within_their_solution(trained: Trained) -> None:
+    """An update needs something to update, an active version, and one of the campaign's own solution."""
+    control, campaign = trained.world.control, trained.popularity
+    _refused(control.update_campaign, match="something to update", campaignArn=campaign)
+    _refused(
+        control.update_campaign, match="another solution", campaignArn=campaign, solutionVersionArn=trained.version
+    )
+    missing = f"{trained.version}0"
+    _refused(control.update_campaign, "ResourceNotFoundException", campaignArn=campaign, solutionVersionArn=missing)
+    for solution in (
+        trained.world.arn("solution/none"),
+        trained.world.solution(trained.group, "aws-popularity-count", "new"),
+    ):
+        _refused(
+            control.create_campaign, "ResourceNotFoundException", name="new", solutionVersionArn=f"{solution}/$LATEST"
+        )
+    control.delete_solution(solutionArn=trained.world.arn("solution/new"))
+
+
+def test_exploration_is_for_user_personalization(trained: Trained) -> None:
+    """The v1 recipe takes its two exploration settings, within their ranges; metadata must be switched on."""
+    world = trained.world
+    solution = world.solution(trained.group, "aws-user-personalization", "v1")
+    version = world.train(solution)["solutionVersionArn"]
+
+    def create(**exploration: str) -> dict[str, Any]:
+        return {
+            "name": "v1",
+            "solutionVersionArn": version,
+            "campaignConfig": {"itemExplorationConfig": exploration},
+        }
+
+    for exploration, problem in (
+        ({"explorationWeight": "1.1"}, "from 0 to 1"),
+        ({"explorationItemAgeCutOff": "0.5"}, "from 1 to inf"),
+        ({"explorationWeight": "much"}, "must be a number"),
+        ({"weight": "0.1"}, "not weight"),
+    ):
+        _refused(world.control.create_campaign, match=problem, **create(**exploration))
+    config = {"itemExplorationConfig": {"explorationWeight": "0.3", "explorationItemAgeCutOff": "30"}}
+    campaign = world.campaign(version, "v1", campaignConfig=config)
+    assert config == world.control.describe_campaign(campaignArn=campaign)["campaign"]["campaignConfig"]
+    asked = {"campaignArn": campaign, "userId": "u1", "metadataColumns": {"ITEMS": ["ANIMAL_TYPE"]}}
+    _refused(world.runtime.get_recommendations, match="enableMetadataWithRecommendations", **asked)
+
+
+def test_solutions_are_updated_with_something(trained: Trained) -> None:
+    """UpdateSolution refuses nothing at all, and what the recipe does not have."""
+    control = trained.world.control
+    _refused(control.update_solution, match="something to update", solutionArn=trained.world.arn("solution/for-you"))
+    weights = {"eventsConfig": {"eventParametersList": [{"eventType": "a", "weight": 0.0}]}}
+    _refused(
+        control.update_solution,
+        match="the weight 0",
+        solutionArn=trained.world.arn("solution/for-you"),
+        solutionUpdateConfig=weights,
+    )
+    _refused(
+        control.update_solution,
+        match="no eventsConfig",
+        solutionArn=trained.world.arn("solution/popular"),
+        solutionUpdateConfig=weights,
+    )
+    _refused(
+        control.create_solution_version,
+        match="UPDATE is not supported",
+        solutionArn=trained.world.arn("solution/for-you"),
+        trainingMode="UPDATE",
+    )
+
+
+def test_filters_come_and_go(trained: Trained) -> None:
+    """A deleted filter's name is free, and another expression under it is the one that counts."""
+    world, shares = trained.world, []
+    for kind in (1, 2):
+        expression = f'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("{kind}")'
+        arn = world.filter(trained.group, "kind", expression)
+        assert expression == world.control.describe_filter(filterArn=arn)["filter"]["filterExpression"]
+        shares.append(share_of("cat", world.recommended(trained.popularity, "u1", filterArn=arn)))
+        _refused(
+            world.control.create_filter,
+            "ResourceAlreadyExistsException",
+            name="kind",
+            datasetGroupArn=trained.group,
+            filterExpression=expression,
+        )
+        world.control.delete_filter(filterArn=arn)
+    assert [1.0, 0.0] == shares
+    _refused(world.control.delete_filter, "ResourceNotFoundException", filterArn=trained.world.arn("filter/kind"))
+    _refused(
+        world.control.create_filter,
+        match="column 9",
+        name="kind",
+        datasetGroupArn=trained.group,
+        filterExpression='INCLUDE UserID WHERE Items.ANIMAL_TYPE IN ("1")',
+    )
+
+
+def test_recipes_are_described(trained: Trained) -> None:
+    """All custom recipes are listed, with the ARNs that every account sees, and none of a domain."""
+    control = trained.world.control
+    names = [recipe["name"] for recipe in control.list_recipes()["recipes"]]
+    assert 12 == len(names)
+    for name in names:
+        recipe = control.describe_recipe(recipeArn=f"arn:aws:personalize:::recipe/{name}")["recipe"]
+        assert (name, "ACTIVE") == (recipe["name"], recipe["status"])
+        assert recipe["algorithmArn"].startswith("arn:aws:personalize:::algorithm/")
+    assert [] == control.list_recipes(domain="ECOMMERCE")["recipes"]
+    _refused(control.describe_recipe, "ResourceNotFoundException", recipeArn="arn:aws:personalize:::recipe/none")
 
 
 def test_lists_come_in_pages(world: World) -> None:
