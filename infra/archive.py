@@ -20,7 +20,7 @@ BUFFER_MEBIBYTES = 64
 LOG_STREAM = "delivery"
 
 _ANIMAL = "struct<animal_species_id:string,animal_primary_breed_id:string,animal_size_id:string,animal_age_id:string>"
-_EVENT_COLUMNS = (
+EVENT_COLUMNS = (
     ("userid", "string"),
     ("sessionid", "string"),
     ("eventtype", "string"),
@@ -201,8 +201,8 @@ def _table(scope: Construct, names: Names) -> None:
         ),
     )
     location = f"s3://{names.bucket('archive')}/{ARCHIVE_PREFIX}"
-    envelope = ",".join(f"{column}:{type_}" for column, type_ in _EVENT_COLUMNS)
-    columns = [*_EVENT_COLUMNS, ("partitionkey", "string"), ("data", f"struct<{envelope}>")]
+    envelope = ",".join(f"{column}:{type_}" for column, type_ in EVENT_COLUMNS)
+    columns = [*EVENT_COLUMNS, ("partitionkey", "string"), ("data", f"struct<{envelope}>")]
     properties = glue.CfnTable
     table = properties(
         scope,

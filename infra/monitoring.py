@@ -113,7 +113,8 @@ class MonitoringStack(cdk.Stack):
         self._alarm(
             "failure-destination",
             cloudwatch.MathExpression(
-                expression="FILL(delivered, 0) + FILL(dropped, 0)",
+                # SUM of an array passes over a metric that was never published; with a plus sign it would hide the other.
+                expression="SUM([delivered, dropped])",
                 using_metrics={
                     "delivered": metrics.mapping_metric(self._mapping_id, "OnFailureDestinationDeliveredEventCount"),
                     "dropped": metrics.mapping_metric(self._mapping_id, "DroppedEventCount"),
@@ -174,7 +175,7 @@ class MonitoringStack(cdk.Stack):
         self._alarm(
             "training-failed",
             cloudwatch.MathExpression(
-                expression="FILL(failed, 0) + FILL(aborted, 0) + FILL(expired, 0)",
+                expression="SUM([failed, aborted, expired])",
                 using_metrics={
                     "failed": metrics.execution_metric(names, "ExecutionsFailed"),
                     "aborted": metrics.execution_metric(names, "ExecutionsAborted"),

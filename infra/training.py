@@ -322,8 +322,11 @@ class TrainingStack(cdk.Stack):
                     **ended,
                     "$or": [
                         {"status": ["ABORTED", "TIMED_OUT"]},
-                        {"status": ["FAILED"], "error": [{"anything-but": {"prefix": MARKER}}]},
-                        {"status": ["FAILED"], "error": [{"exists": False}]},
+                        # A failure without an error name, should there be one, has told nothing either.
+                        {
+                            "status": ["FAILED"],
+                            "error": [None, {"exists": False}, {"anything-but": {"prefix": MARKER}}],
+                        },
                     ],
                 },
             },

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.infra.synthesis import ROOT, Synthesis
+from infra.settings import SettingsError
+from tests.infra.synthesis import ROOT, Synthesis, synthesize
 
 PACKAGES = ("forward_events", "recommend", "rerank", "evaluate_version")
 COMPILED = (".pyc", ".pyo", ".so", ".pyd", ".dll", ".dylib", ".c", ".o", ".a")
@@ -78,3 +79,10 @@ def test_functions_use_their_own_stacks_layer(dev: Synthesis) -> None:
         layers = set(dev.resources(stack, "AWS::Lambda::LayerVersion"))
         for function in dev.resources(stack, "AWS::Lambda::Function").values():
             assert [{"Ref": layer} for layer in layers] == function["Layers"], json.dumps(function["Layers"])
+
+
+def test_a_missing_layer_says_how_to_make_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Not an error of the library about a path."""
+    monkeypatch.setattr("infra.functions.LAYER_FOLDER", tmp_path)
+    with pytest.raises(SettingsError, match="build/layer/python does not exist: run `make setup`"):
+        synthesize()

@@ -1,12 +1,13 @@
 """The monitoring stack: every alarm of the design stands, watches what is really published, and reaches the topic."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.infra.synthesis import Synthesis, synthesize
+from tests.infra.synthesis import ROOT, Synthesis, synthesize
 
 ALARM = "AWS::CloudWatch::Alarm"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:dev-recommender-topic-sns"
@@ -112,6 +113,20 @@ def test_handler_metrics_have_the_handlers_dimensions(dev: Synthesis) -> None:
         ("Requests", (("environment", "dev"), ("service", "recommend"))),
         ("Requests", (("environment", "dev"), ("service", "rerank"))),
     } == seen
+
+
+def test_every_metric_of_ours_that_is_watched_is_published(dev: Synthesis) -> None:
+    """Each name stands in a handler or in the state machine: an alarm on another would sleep for ever."""
+    alarms = {
+        metric for alarm in _alarms(dev).values() for namespace, metric, _ in _metrics(alarm) if "Animal" in namespace
+    }
+    _, parts = dev.resource("monitoring", "AWS::CloudWatch::Dashboard")["DashboardBody"]["Fn::Join"]
+    body = "".join(part for part in parts if isinstance(part, str))
+    shown = set(re.findall(r'"AnimalRecommender","(\w+)"', body))
+    assert {"EventsAccepted", "Coverage", "BadRequests"} <= shown
+    sources = [*(ROOT / "lambdas").rglob("*.py"), ROOT / "statemachines" / "train.asl.json"]
+    text = "".join(path.read_text() for path in sources)
+    assert set() == {metric for metric in alarms | shown if f'"{metric}"' not in text}
 
 
 def test_given_up_events_are_watched_by_the_mappings_id(dev: Synthesis) -> None:
