@@ -68,6 +68,12 @@ class TestTheLifeOfAnEnvironment:
         output, _ = process.communicate(timeout=60)
         assert process.returncode == 130, output
 
+    def test_without_waiting_it_leaves_the_training_to_itself(self, checkout: Checkout, connection: Connection) -> None:
+        """The run that the interrupted deploy started goes on; it is not started a second time."""
+        code, output = checkout.deploy("--no-wait")
+        assert code == 0, output
+        assert "The training runs." in output
+
     def test_the_gate_holds_back_and_everything_else_stands(self, checkout: Checkout, connection: Connection) -> None:
         """Exit code 3, the metric and by how much; visitors get the packaged popular list meanwhile."""
         code, output = checkout.deploy()

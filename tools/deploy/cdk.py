@@ -71,17 +71,29 @@ class Cdk:
         template: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return template
 
-    def _deployed_personalize(self) -> Path | None:
-        """The template of the Personalize stack as it stands, in a file; None before it does."""
-        name = self.connection.settings.names.stack("personalize")
+    def is_deployed(self, stack: str) -> bool:
+        """Whether the stack stands with exactly the synthesized template."""
+        deployed = self._deployed_template(stack)
+        return deployed is not None and deployed == self.template(stack)
+
+    def _deployed_template(self, stack: str) -> Mapping[str, Any] | None:
+        name = self.connection.settings.names.stack(stack)
         cloudformation = self.connection.client("cloudformation")
         # A creation that was rolled back has a template too, but nothing of it stands.
         if stack_status(cloudformation, name) in (None, "ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"):
             return None
         body = cloudformation.get_template(StackName=name)["TemplateBody"]
+        template: Mapping[str, Any] = json.loads(body) if isinstance(body, str) else body
+        return template
+
+    def _deployed_personalize(self) -> Path | None:
+        """The template of the Personalize stack as it stands, in a file; None before it does."""
+        template = self._deployed_template("personalize")
+        if template is None:
+            return None
         path = self.log.with_name("deployed-personalize.json")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(body if isinstance(body, str) else json.dumps(body), encoding="utf-8")
+        path.write_text(json.dumps(template), encoding="utf-8")
         return path
 
     def is_bootstrapped(self) -> bool:

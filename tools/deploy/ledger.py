@@ -1,12 +1,12 @@
 """The ledgers: one SSM parameter for each campaign, naming the solution version that serves, or `none`."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
 from infra.naming import EMPTY_LEDGER, Role
 from tools.connection import Connection
-from tools.deploy.errors import DeployError
 from tools.deploy.observe import read_ledgers
 
 
@@ -44,27 +44,47 @@ def delete_parameters(connection: Connection, parameters: Iterable[str]) -> None
         ssm.delete_parameters(Names=left[start : start + 10])
 
 
-def check_campaigns(connection: Connection, generations: Iterable[int]) -> list[str]:
-    """Compares every promoted ledger with its campaign; returns a line for each that serves.
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What the campaigns serve, compared with what their ledgers say."""
 
-    Raises DeployError where a campaign serves another version than its ledger says, or does not serve.
-    """
-    names, personalize = connection.settings.names, connection.client("personalize")
-    ledgers = read_ledgers(connection.client("ssm"), names)
-    lines = []
-    for (role, generation), version in sorted(ledgers.items()):
-        if version == EMPTY_LEDGER or generation not in generations:
+    as_told: tuple[str, ...]
+    """A line for each campaign that serves what its ledger says."""
+    otherwise: tuple[str, ...]
+    """A line for each that does not."""
+
+
+def compare_campaigns(connection: Connection, generations: Iterable[int]) -> Serving:
+    """Compares every promoted ledger of the generations with its campaign."""
+    names = connection.settings.names
+    wanted = set(generations)
+    as_told, otherwise = [], []
+    for (role, generation), version in sorted(read_ledgers(connection.client("ssm"), names).items()):
+        if version == EMPTY_LEDGER or generation not in wanted:
             continue
+        problem = _problem(connection, role, generation, version)
+        if problem:
+            otherwise.append(problem)
+        else:
+            as_told.append(f"{role}: {version.partition(':solution/')[2]}")
+    return Serving(tuple(as_told), tuple(otherwise))
+
+
+def _problem(connection: Connection, role: Role, generation: int, version: str) -> str | None:
+    names, personalize = connection.settings.names, connection.client("personalize")
+    try:
         campaign = personalize.describe_campaign(campaignArn=names.campaign_arn(role, generation))["campaign"]
-        if campaign["status"] != "ACTIVE":
-            raise DeployError(
-                f"the {role} campaign is {campaign['status']}, not ACTIVE: {campaign.get('failureReason', 'no reason')}"
-            )
-        if campaign["solutionVersionArn"] != version:
-            raise DeployError(
-                f"the {role} campaign serves {campaign['solutionVersionArn']}, but its ledger"
-                f" {names.ledger(role, generation)} says {version}. Start the state machine or this deploy again; if it"
-                " stays so, look at the campaign's latestCampaignUpdate"
-            )
-        lines.append(f"{role}: {version.partition(':solution/')[2]}")
-    return lines
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ResourceNotFoundException":
+            return f"the {role} campaign does not exist"
+        raise
+    if campaign["status"] != "ACTIVE":
+        reason = campaign.get("failureReason", "no reason given")
+        return f"the {role} campaign is {campaign['status']}, not ACTIVE: {reason}"
+    if campaign["solutionVersionArn"] != version:
+        return (
+            f"the {role} campaign serves {campaign['solutionVersionArn']}, but its ledger"
+            f" {names.ledger(role, generation)} says {version}. Deploy again; if it stays so, look at the campaign's"
+            " latestCampaignUpdate"
+        )
+    return None

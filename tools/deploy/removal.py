@@ -22,6 +22,8 @@ _ORDER = (("campaigns", "training", "serving", "monitoring", "ingestion"), ("per
 """Stacks that go side by side, one group after the other."""
 _PATIENCE_SECONDS = 3 * 3600
 _KEY_WINDOW_DAYS = 7
+_PAGE = 1000
+"""The most that DeleteObjects takes and ListObjectVersions gives."""
 _TOOLKIT = "CDKToolkit"
 
 
@@ -109,7 +111,7 @@ def empty_bucket(s3: Any, bucket: str) -> int:
     """Deletes every version of every object; returns how many. A bucket that is not there is empty."""
     deleted = 0
     try:
-        # Always the first page: what was on it is gone by the next look. A page is as long as DeleteObjects takes.
+        # Always the first page: what was on it is gone by the next look.
         while objects := _first_versions(s3, bucket):
             answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
             if errors := answer.get("Errors"):
@@ -122,7 +124,7 @@ def empty_bucket(s3: Any, bucket: str) -> int:
 
 
 def _first_versions(s3: Any, bucket: str) -> list[dict[str, str]]:
-    page = s3.list_object_versions(Bucket=bucket, MaxKeys=1000)
+    page = s3.list_object_versions(Bucket=bucket, MaxKeys=_PAGE)
     entries = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
     return [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
 

@@ -134,8 +134,16 @@ class Deployment:
 
     def _deploy_campaigns(self) -> str:
         with lock.held(self.connection, self.display.progress):
-            self._cdk.deploy(["campaigns"])
-            return "; ".join(ledger.check_campaigns(self.connection, self._synthesized_generations()))
+            generations = self._synthesized_generations()
+            # The state machine moves campaigns by itself. Where all is as the ledgers say, CloudFormation, which knows
+            # the version of its own last update only, would update them to what they serve.
+            serving = ledger.compare_campaigns(self.connection, generations)
+            if serving.otherwise or not self._cdk.is_deployed("campaigns"):
+                self._cdk.deploy(["campaigns"])
+                serving = ledger.compare_campaigns(self.connection, generations)
+            if serving.otherwise:
+                raise DeployError("; ".join(serving.otherwise))
+            return "; ".join(serving.as_told)
 
     def _synthesized_generations(self) -> tuple[int, ...]:
         recorded = self._cdk.template("personalize")["Metadata"]["Generations"]

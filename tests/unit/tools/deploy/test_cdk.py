@@ -199,3 +199,14 @@ def test_a_creation_that_failed_left_no_generation(cdk: Cdk, connection: Connect
     """Its template is there, its resources are not."""
     connection._clients["cloudformation"] = Stacks(status=status, template={})
     assert cdk._deployed_personalize() is None
+
+
+def test_a_stack_is_deployed_when_its_template_is_the_synthesized_one(cdk: Cdk, connection: Connection) -> None:
+    """Compared as JSON: neither the order of keys nor whitespace is a difference."""
+    cdk.folder.mkdir()
+    (cdk.folder / "dev-pets-campaigns.template.json").write_text('{"Resources": {}, "Parameters": {"A": 1}}')
+    for template, same in (({"Parameters": {"A": 1}, "Resources": {}}, True), ({"Resources": {}}, False)):
+        connection._clients["cloudformation"] = Stacks(template=template)
+        assert same == cdk.is_deployed("campaigns")
+    connection._clients["cloudformation"] = Stacks(status="DELETE_COMPLETE")
+    assert not cdk.is_deployed("campaigns")
