@@ -42,7 +42,8 @@ def up(
     console.print("The local cloud is up already." if found else "The local cloud is up.")
     console.print(f"  AWS          {record.endpoint}")
     console.print(f"  Personalize  {record.personalize}")
-    console.print("  In a shell:  " + " ".join(f"{k}={v}" for k, v in _shell_variables(record.endpoint).items()))
+    variables = " ".join(f"{k}={v}" for k, v in _shell_variables(record.endpoint).items())
+    console.print(f"  In a shell   export {variables}", soft_wrap=True)
 
 
 @app.command()

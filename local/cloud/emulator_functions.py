@@ -5,10 +5,9 @@ import logging
 import queue
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from local.cloud import lambda_worker
+from local.cloud import emulator_workers, lambda_worker
 
 logger = logging.getLogger("emulator")
 
@@ -21,7 +20,7 @@ def install() -> None:
     from ministack.core import lambda_runtime
     from ministack.services import cloudwatch, lambda_svc
 
-    lambda_runtime._PYTHON_WORKER_SCRIPT = Path(lambda_worker.__file__).read_text(encoding="utf-8")
+    emulator_workers.install()
     lambda_runtime.Worker._drain_stderr_bounded = _output_of_invocation
     _report_function_errors(lambda_svc)
     _publish_embedded_metrics(lambda_svc, cloudwatch)

@@ -1,6 +1,6 @@
 """The process in which one Python function runs: it takes invocations on stdin and answers on stdout, a JSON line each.
 
-The emulator starts this file's text with the function's environment. First line in: the function (`code_dir`, `module`,
+The emulator runs this file with the function's environment. First line in: the function (`code_dir`, `module`,
 `handler`, `function_name`, `memory`, ...); answer `{"status": "ready"}`. Then for each line `{"event", "ctx"}` one line
 `{"status": "ok", "result": ...}`. What the function prints, to either stream, goes to stderr, followed by a line that
 ends the invocation's output.

@@ -34,7 +34,7 @@ class Options:
 
     wait_scale: float = 0.01
     """Seconds slept for each second that a state machine waits."""
-    pace: float = 0.2
+    pace: float = 0.05
     """Seconds that the embedded Personalize spends in each step of a creation."""
     services: tuple[str, ...] = ALL_SERVICES
 

@@ -126,6 +126,18 @@ def test_a_layer_is_on_the_path_and_the_functions_own_code_goes_first(cloud, nam
     assert invoke(cloud, name) == ("layer", None)
 
 
+def test_nothing_of_the_local_cloud_can_be_imported(cloud, name):
+    """What is missing in the function's package fails here as it would on AWS."""
+    make_function(
+        cloud,
+        name,
+        "import importlib.util\ndef lambda_handler(event, context):\n"
+        "    return [module for module in event if importlib.util.find_spec(module)]\n",
+    )
+    modules = ["pack", "boto3", "local", "infra", "lambdas", "supervisor", "lambda_worker", "numpy"]
+    assert (["pack", "boto3"], None) == invoke(cloud, name, modules)
+
+
 def test_embedded_metrics_reach_cloudwatch_with_their_dimensions(cloud, name):
     """Every datum that a function prints in the embedded metric format is in the local CloudWatch at once, lists too."""
     make_function(
