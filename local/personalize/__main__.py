@@ -7,7 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
-from local.personalize.app import App
+from local.personalize.app import SERVER, App
 from local.personalize.resources import Account
 from local.personalize.service import Options
 
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         s3_root=given.s3_root.resolve() if given.s3_root else None,
         synchronous=given.durability,
     )
-    uvicorn.run(App(options), host="127.0.0.1", port=given.port, access_log=False, log_level="warning", lifespan="on")
+    uvicorn.run(App(options), host="127.0.0.1", port=given.port, **SERVER)
 
 
 if __name__ == "__main__":

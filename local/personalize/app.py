@@ -12,6 +12,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _MAXIMUM_BODY = 6 * 1024 * 1024
 
+SERVER: dict[str, Any] = {"log_level": "warning", "access_log": False, "lifespan": "on", "timeout_keep_alive": 75}
+"""How uvicorn serves the application. Clients keep connections for about a minute: the server must not close first."""
+
 
 class App:
     """Serves one data folder. The service lives from the server's start-up to its shutdown."""

@@ -20,7 +20,8 @@ from local.personalize.work import WorkError, WorkStoppedError
 
 _LOG = logging.getLogger(__name__)
 Action = Literal["create", "update", "delete"]
-_WORKERS = 2
+_WORKERS = 16
+"""Threads that wait for work; the heavy part runs elsewhere, and `work` limits how much of it at once."""
 
 
 def _no_work(resource: Resource, stop: threading.Event) -> Json:

@@ -14,7 +14,7 @@ import boto3
 import uvicorn
 from botocore.config import Config
 
-from local.personalize.app import App
+from local.personalize.app import SERVER, App
 from local.personalize.clock import Clock, SystemClock
 from local.personalize.resources import Account
 from local.personalize.service import Options
@@ -50,7 +50,7 @@ class LocalPersonalize:
             worker=Subprocess() if isolated else InProcess(),
             clock=clock or SystemClock(),
         )
-        config = uvicorn.Config(App(options), log_level="warning", access_log=False, lifespan="on")
+        config = uvicorn.Config(App(options), **SERVER)
         self._server = uvicorn.Server(config)
         self._socket = socket.socket()
         self._thread = threading.Thread(target=self._serve, name="personalize", daemon=True)

@@ -24,6 +24,8 @@ from local.personalize.snapshots import EventRule
 from local.personalize.training import TrainingData, TrainingError, train
 from local.personalize.validation import Json
 
+_POLL_SECONDS = 0.2
+
 
 class WorkError(Exception):
     """The task could not be done; the text is the resource's `failureReason`."""
@@ -123,9 +125,21 @@ class InProcess:
 
 
 class Subprocess:
-    """Carries each task out in a process of its own, which a stop ends at once."""
+    """Carries each task out in a process of its own, which a stop ends at once; at most `most` at a time."""
+
+    def __init__(self, most: int = 2) -> None:
+        self._places = threading.BoundedSemaphore(most)
 
     def run(self, kind: str, task: Json, stop: threading.Event) -> Json:
+        while not self._places.acquire(timeout=_POLL_SECONDS):
+            if stop.is_set():
+                raise WorkStoppedError
+        try:
+            return self._run(kind, task, stop)
+        finally:
+            self._places.release()
+
+    def _run(self, kind: str, task: Json, stop: threading.Event) -> Json:
         root = Path(__file__).parents[2]
         process = subprocess.Popen(
             [sys.executable, "-m", "local.personalize.work", kind],
@@ -168,7 +182,7 @@ def _close(pipe: Any) -> None:
 
 def _kill_when(process: "subprocess.Popen[str]", stop: threading.Event, ended: threading.Event) -> None:
     while not ended.is_set():
-        if stop.wait(0.2):
+        if stop.wait(_POLL_SECONDS):
             process.kill()
             return
 

@@ -249,8 +249,13 @@ def test_exploration_is_for_user_personalization(trained: Trained) -> None:
     config = {"itemExplorationConfig": {"explorationWeight": "0.3", "explorationItemAgeCutOff": "30"}}
     campaign = world.campaign(version, "v1", campaignConfig=config)
     assert config == world.control.describe_campaign(campaignArn=campaign)["campaign"]["campaignConfig"]
-    asked = {"campaignArn": campaign, "userId": "u1", "metadataColumns": {"ITEMS": ["ANIMAL_TYPE"]}}
-    _refused(world.runtime.get_recommendations, match="enableMetadataWithRecommendations", **asked)
+    _refused(
+        world.runtime.get_recommendations,
+        match="enableMetadataWithRecommendations",
+        campaignArn=campaign,
+        userId="u1",
+        metadataColumns={"ITEMS": ["ANIMAL_TYPE"]},
+    )
 
 
 def test_solutions_are_updated_with_something(trained: Trained) -> None:

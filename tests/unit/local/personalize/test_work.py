@@ -78,6 +78,38 @@ def test_a_process_ends_with_its_server() -> None:
     process.stdout.close()
 
 
+def test_so_many_at_a_time_and_a_waiting_task_can_be_stopped(tmp_path: Path) -> None:
+    """A task without a place waits, and gives up when it is stopped."""
+    worker = Subprocess(most=1)
+    worker._places.acquire()
+    stop = threading.Event()
+    threading.Timer(0.05, stop.set).start()
+    with pytest.raises(WorkStoppedError):
+        worker.run("import", {}, stop)
+    worker._places.release()
+    assert {"rows": 1} == worker.run("import", _task(tmp_path, "ITEM_ID,K\na,1\n"), threading.Event())
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}, "test"),
+        ({"AWS_ENDPOINT_URL_S3": "http://localhost:9000"}, "test"),
+        ({"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "a"),
+        ({"AWS_ENDPOINT_URL": "https://s3.example", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}, "a"),
+    ],
+)
+def test_an_s3_on_this_computer_needs_no_keys(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: str
+) -> None:
+    """Without keys in the environment a local S3 gets any; keys that are there are used."""
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert expected == S3Objects()._client._request_signer._credentials.access_key
+
+
 def test_discarding_nothing_is_no_error(tmp_path: Path) -> None:
     """What an interrupted task left is removed, whether there is something or not."""
     (tmp_path / "a" / "b").mkdir(parents=True)
