@@ -25,6 +25,8 @@ _PSEUDO_EVENTS = 1.0
 """Events' worth of the average visitor that a profile starts from."""
 _PRIOR_EVENTS = 5.0
 """Events' worth of its kind's popularity that an item starts from."""
+MAX_ATTRIBUTES = 1500
+"""Attributes that count, those of most items: each has a row and a column in the ridges' dense matrices."""
 _MAX_FIELDS = 12
 _RECENT_SHARE = 0.1
 _MIN_EXPOSURE = 0.05
@@ -181,7 +183,9 @@ def _columns(catalogue: Catalogue) -> tuple[sparse.csr_matrix, Int32]:
     if catalogue.attributes is None:
         return sparse.csr_matrix((catalogue.n_items, 0), dtype=np.float32), np.empty(0, np.int32)
     attributes = sparse.csr_matrix(catalogue.attributes, dtype=np.float32)
-    used = np.flatnonzero(np.asarray(attributes.sum(axis=0)).ravel())
+    held_by = np.asarray((attributes != 0).sum(axis=0)).ravel()
+    used = np.flatnonzero(held_by)
+    used = np.sort(used[np.argsort(-held_by[used], kind="stable")[:MAX_ATTRIBUTES]])
     attributes = attributes[:, used]
     if catalogue.fields is None:
         return attributes, np.zeros(attributes.shape[1], np.int32)

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
+from local.engine import evidence
 from local.engine.data import Catalogue, History
 from local.engine.scores import softmax
 from local.engine.sequence import SequenceModel
@@ -60,6 +62,19 @@ def test_a_new_item_is_not_held_against_its_age() -> None:
     old, new = chance_when_created(-1.0), chance_when_created(len(users) - 5.0)
     assert old < 0.02
     assert 0.05 < new < 0.15
+
+
+def test_of_very_many_attributes_the_common_ones_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column that tells every item apart has a value an item: beyond the limit the rarest values are left out."""
+    monkeypatch.setattr(evidence, "MAX_ATTRIBUTES", 3)
+    world = lovers()
+    own = sparse.identity(22, dtype=np.float32, format="csr")
+    fields = np.array([0] * 22 + [1, 1], np.int32)
+    catalogue = Catalogue(22, sparse.hstack([own, world.catalogue.attributes], format="csr"), None, fields)
+    model = SequenceModel.fit(world.events, catalogue)
+    assert (22, 3) == model.evidence.attributes.shape
+    scores = model.score(history_of(2, 5))
+    assert scores[:10].min() > scores[10:20].max()
 
 
 def test_each_weight_of_the_blend_has_a_name() -> None:
