@@ -49,10 +49,10 @@ def recommended(connection: Connection) -> list[str]:
 class TestTheLifeOfAnEnvironment:
     """One story, in order: each part begins where the one before it ended."""
 
-    def test_interrupted_at_every_stage_it_goes_on_where_it_was(
+    def test_d53_interrupted_at_every_stage_it_goes_on_where_it_was(
         self, checkout: Checkout, connection: Connection
     ) -> None:
-        """D53: Ctrl-C during templates, data, Personalize, and the training; each time it ends with 130."""
+        """Ctrl-C during templates, data, Personalize, and the training; each time it ends with 130."""
         checkout.configure(promotionThreshold=0.99)
         for what, when in (
             ("the templates", lambda: "app.py" in checkout.log),
@@ -132,8 +132,8 @@ class TestTheLifeOfAnEnvironment:
         there = [name.partition(" ")[2].rpartition("/")[2] for name in personalize_names(connection)]
         assert sorted(expected) == sorted(there)
 
-    def test_destroyed_nothing_is_left(self, checkout: Checkout, connection: Connection) -> None:
-        """D62: no stack, no Personalize resource, no bucket, no function, no parameter stays."""
+    def test_d62_destroyed_nothing_is_left(self, checkout: Checkout, connection: Connection) -> None:
+        """No stack, no Personalize resource, no bucket, no function, no parameter stays."""
         code, output = checkout.deploy("--destroy")
         assert code == 0, output
         assert [] == list(personalize_names(connection))

@@ -7,14 +7,15 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from infra.naming import ALIAS, EMPTY_LEDGER, ROLES, STACKS, Names, Role
+from infra.naming import EMPTY_LEDGER, ROLES, STACKS, Names, Role
 from tools.connection import Connection
 from tools.deploy.errors import DeployError
 from tools.deploy.waiting import poll
 
 _STACK_PATIENCE_SECONDS = 3 * 3600
 _LEDGER = re.compile(r"personalize/(?P<role>\w+)/solution/version/arn(?:/g(?P<generation>\d+))?")
-_CAMPAIGN_VARIABLE = "CAMPAIGN_ARN"
+_CAMPAIGN_PARAMETER = "personalize/recommendation/campaign/id"
+"""Written by the serving stack: the campaign that its function calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,24 +51,36 @@ class Observed:
 
 def observe(connection: Connection) -> Observed:
     """Looks at the environment. Changes nothing."""
-    ledgers = read_ledgers(connection.client("ssm"), connection.settings.names)
+    names = connection.settings.names
+    parameters = _parameters(connection.client("ssm"), names)
+    ledgers = _ledgers(parameters)
+    campaign = parameters.get(_CAMPAIGN_PARAMETER)
+    generations = {generation for _, generation in ledgers}
     return Observed(
-        stacks=stack_statuses(connection.client("cloudformation"), connection.settings.names),
+        stacks=stack_statuses(connection.client("cloudformation"), names),
         ledgers=ledgers,
-        serving=_serving_generation(connection, {generation for _, generation in ledgers}),
+        serving=next((g for g in generations if names.campaign_arn("recommendation", g) == campaign), None),
     )
 
 
 def read_ledgers(ssm: Any, names: Names) -> dict[tuple[Role, int], str]:
     """Every ledger of the environment, whatever its generation."""
+    return _ledgers(_parameters(ssm, names))
+
+
+def _parameters(ssm: Any, names: Names) -> dict[str, str]:
+    """Values by path, for all parameters of the environment that concern Personalize."""
     prefix = names.parameter("")
     pages = ssm.get_paginator("get_parameters_by_path").paginate(Path=names.parameter("personalize"), Recursive=True)
+    return {found["Name"].removeprefix(prefix): found["Value"] for page in pages for found in page["Parameters"]}
+
+
+def _ledgers(parameters: Mapping[str, str]) -> dict[tuple[Role, int], str]:
     ledgers: dict[tuple[Role, int], str] = {}
-    for page in pages:
-        for parameter in page["Parameters"]:
-            match = _LEDGER.fullmatch(parameter["Name"].removeprefix(prefix))
-            if match and match["role"] in ROLES:
-                ledgers[cast(Role, match["role"]), int(match["generation"] or 1)] = parameter["Value"]
+    for path, value in parameters.items():
+        match = _LEDGER.fullmatch(path)
+        if match and match["role"] in ROLES:
+            ledgers[cast(Role, match["role"]), int(match["generation"] or 1)] = value
     return ledgers
 
 
@@ -121,17 +134,3 @@ def wait_until_settled(connection: Connection, progress: Callable[[str], None]) 
                 f"{names.stack(stack)} is in {status}: CloudFormation could not put it back. Mend what its last events"
                 f" name, then `aws cloudformation continue-update-rollback --stack-name {names.stack(stack)}`"
             )
-
-
-def _serving_generation(connection: Connection, generations: set[int]) -> int | None:
-    """The generation whose campaign `recommend` calls, read from the function itself."""
-    names = connection.settings.names
-    functions = connection.client("lambda")
-    try:
-        configuration = functions.get_function_configuration(FunctionName=names.function("recommend"), Qualifier=ALIAS)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ResourceNotFoundException":
-            return None
-        raise
-    campaign = configuration.get("Environment", {}).get("Variables", {}).get(_CAMPAIGN_VARIABLE)
-    return next((g for g in generations if names.campaign_arn("recommendation", g) == campaign), None)

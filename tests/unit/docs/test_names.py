@@ -52,8 +52,8 @@ def test_every_resource_is_on_the_page() -> None:
     assert set() == names_of_resources() - quoted()
 
 
-def test_every_parameter_is_on_the_page() -> None:
-    """D59: all of them begin with the prefix of the environment."""
+def test_d59_every_parameter_is_on_the_page() -> None:
+    """All of them begin with the prefix of the environment."""
     assert set() == parameters() - quoted()
 
 

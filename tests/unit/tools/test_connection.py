@@ -57,8 +57,8 @@ def test_a_cloud_that_is_down_says_what_starts_it(tmp_path: Path, monkeypatch: p
         connect("local").client("s3")
 
 
-def test_aws_takes_the_usual_chain_and_the_configs_region(monkeypatch: pytest.MonkeyPatch) -> None:
-    """D57: the region is the config's, or CDK_DEPLOY_REGION's, for every call."""
+def test_d57_aws_takes_the_usual_chain_and_the_configs_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The region is the config's, or CDK_DEPLOY_REGION's, for every call."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("CDK_DEPLOY_REGION", "eu-west-1")

@@ -70,8 +70,8 @@ class Stacks:
         return {"StackEvents": self.events}
 
 
-def test_stacks_are_deployed_from_what_was_synthesized(cdk: Cdk, calls: Path) -> None:
-    """D53: one call, the given stacks alone, nobody asked, no change set to wait for."""
+def test_d53_stacks_are_deployed_from_what_was_synthesized(cdk: Cdk, calls: Path) -> None:
+    """One call, the given stacks alone, nobody asked, no change set to wait for."""
     cdk.deploy(["personalize", "ingestion"])
     (arguments,) = called(calls)
     assert ["deploy", "--app", str(cdk.folder), "--exclusively", "--require-approval=never"] == arguments[:5]
@@ -85,8 +85,8 @@ def test_what_was_kept_is_taken_up(cdk: Cdk, calls: Path) -> None:
     assert {"--method=change-set", "--import-existing-resources"} <= set(called(calls)[0])
 
 
-def test_bootstrap_names_account_and_region(cdk: Cdk, calls: Path) -> None:
-    """D57: the region is the config's."""
+def test_d57_bootstrap_names_account_and_region(cdk: Cdk, calls: Path) -> None:
+    """The region is the config's."""
     cdk.bootstrap()
     assert ["bootstrap", "aws://123456789012/us-east-1"] == called(calls)[0][:2]
 
@@ -104,10 +104,10 @@ def test_the_stacks_progress_is_told(cdk: Cdk, calls: Path, said: list[str]) -> 
     assert "Key961B73FD" in cdk.log.read_text()
 
 
-def test_a_failure_tells_cloudformations_reasons(
+def test_d63_a_failure_tells_cloudformations_reasons(
     cdk: Cdk, connection: Connection, calls: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """D63: the cause is named; what was only cancelled because of it, and earlier failures, are not."""
+    """The cause is named; what was only cancelled because of it, and earlier failures, are not."""
     now = datetime.now(UTC) + timedelta(seconds=30)
 
     def event(logical: str, reason: str, at: datetime = now, status: str = "CREATE_FAILED") -> dict[str, Any]:
@@ -143,8 +143,8 @@ def test_a_failure_without_events_tells_the_end_of_the_output(
         cdk.deploy(["data"])
 
 
-def test_a_missing_cli_says_what_installs_it(cdk: Cdk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """D53: not a traceback."""
+def test_d53_a_missing_cli_says_what_installs_it(cdk: Cdk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Not a traceback."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DeployError, match="cdk is not installed; run `make setup`"):
         cdk.diff()

@@ -68,10 +68,10 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["prod", "--destroy", "--purge"], ("prod", "destroy", True)),
     ],
 )
-def test_each_option_asks_for_its_work(
+def test_d54_each_option_asks_for_its_work_in_any_environment(
     monkeypatch: pytest.MonkeyPatch, asked: list[Any], arguments: list[str], expected: tuple[Any, ...]
 ) -> None:
-    """D54: any environment that has a config."""
+    """Any environment that has a config."""
     assert run(monkeypatch, *arguments) == 0
     assert [expected] == asked
 
@@ -93,14 +93,14 @@ def test_without_an_environment_it_takes_the_variable(monkeypatch: pytest.Monkey
         (["dev", "--frobnicate"], "No such option"),
     ],
 )
-def test_what_cannot_be_used_is_one_clear_line(
+def test_d55_what_cannot_be_used_is_one_clear_line(
     monkeypatch: pytest.MonkeyPatch,
     asked: list[Any],
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
     message: str,
 ) -> None:
-    """D55: exit code 2, the reason, nothing done."""
+    """Exit code 2, the reason, nothing done."""
     assert run(monkeypatch, *arguments) == 2
     shown = capsys.readouterr().err
     assert message in shown
@@ -117,7 +117,7 @@ def test_what_cannot_be_used_is_one_clear_line(
         (EndpointConnectionError(endpoint_url="https://ssm"), 1, "AWS refused or could not be reached"),
     ],
 )
-def test_every_end_has_its_exit_code_and_message(
+def test_d63_every_end_has_its_exit_code_and_message(
     monkeypatch: pytest.MonkeyPatch,
     asked: list[Any],
     capsys: pytest.CaptureFixture[str],
@@ -125,7 +125,7 @@ def test_every_end_has_its_exit_code_and_message(
     code: int,
     message: str,
 ) -> None:
-    """D63: no failure is silent, none looks like another."""
+    """No failure is silent, none looks like another."""
     Deployment.fails = error
     assert code == run(monkeypatch, "dev")
     assert message in capsys.readouterr().err

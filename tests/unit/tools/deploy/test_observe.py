@@ -24,21 +24,9 @@ class Stacks:
         return {"Stacks": [{"StackStatus": statuses.pop(0) if len(statuses) > 1 else statuses[0]}]}
 
 
-class Functions:
-    """Lambda with the serving function of one campaign, or none."""
-
-    def __init__(self, campaign: str | None = None) -> None:
-        self.campaign = campaign
-
-    def get_function_configuration(self, **_: str) -> dict[str, Any]:
-        if self.campaign is None:
-            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no function"}}, "x")
-        return {"Environment": {"Variables": {"CAMPAIGN_ARN": self.campaign}}}
-
-
 def test_nothing_stands(connection: Connection) -> None:
     """A new environment has no stack, no ledger, and serves nothing."""
-    connection._clients.update({"lambda": Functions(), "cloudformation": Stacks()})
+    connection._clients["cloudformation"] = Stacks()
     observed = observe(connection)
     assert Observed(stacks={}, ledgers={}, serving=None) == observed
     assert observed.is_new
@@ -46,7 +34,7 @@ def test_nothing_stands(connection: Connection) -> None:
 
 def test_stacks_and_ledgers_are_found(connection: Connection) -> None:
     """Stacks by their short names; an environment that has any is not new."""
-    connection._clients.update({"lambda": Functions(), "cloudformation": Stacks(data=["CREATE_COMPLETE"])})
+    connection._clients["cloudformation"] = Stacks(data=["CREATE_COMPLETE"])
     make_ledgers(connection, 1)
     observed = observe(connection)
     assert observed.stacks == {"data": "CREATE_COMPLETE"}
@@ -54,12 +42,18 @@ def test_stacks_and_ledgers_are_found(connection: Connection) -> None:
     assert not observed.is_new
 
 
-def test_the_serving_generation_is_what_the_function_calls(connection: Connection) -> None:
+def test_the_serving_generation_is_what_the_serving_stack_says(connection: Connection) -> None:
     """Not what the config or a ledger says: an interrupted deploy may not have come to the switch."""
+    names = connection.settings.names
     make_ledgers(connection, 1)
     make_ledgers(connection, 2)
-    functions = Functions(connection.settings.names.campaign_arn("recommendation", 2))
-    connection._clients.update({"lambda": functions, "cloudformation": Stacks()})
+    connection._clients["cloudformation"] = Stacks()
+    assert observe(connection).serving is None
+    connection.client("ssm").put_parameter(
+        Name=names.parameter("personalize/recommendation/campaign/id"),
+        Value=names.campaign_arn("recommendation", 2),
+        Type="String",
+    )
     assert observe(connection).serving == 2
 
 
@@ -68,8 +62,8 @@ def test_an_unexecuted_change_set_is_no_stack(connection: Connection) -> None:
     assert stack_status(Stacks(data=["REVIEW_IN_PROGRESS"]), "dev-pets-data") is None
 
 
-def test_another_error_is_not_taken_for_absence(connection: Connection) -> None:
-    """D58: a throttled look-up must not read as `does not exist`."""
+def test_d58_another_error_is_not_taken_for_absence(connection: Connection) -> None:
+    """A throttled look-up must not read as `does not exist`."""
 
     class Throttled:
         def describe_stacks(self, **_: str) -> None:

@@ -40,7 +40,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_files_go_where_the_template_imports_them_from(template: dict[str, Any], folder: Path) -> None:
+def test_d56_files_go_where_the_template_imports_them_from(template: dict[str, Any], folder: Path) -> None:
     """The template alone says where; the files of other generations are left as they were."""
     expected = [
         SeedFile(folder / "interactions/interactions.csv", BUCKET, "interactions/g1-0123456789/interactions.csv"),
