@@ -1,10 +1,12 @@
 """The whole local Personalize over one data folder, without HTTP around it."""
 
+import fcntl
 import shutil
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from local.personalize import events as event_storage
 from local.personalize.clock import Clock, SystemClock
@@ -42,6 +44,21 @@ class Options:
     quotas: Quotas = field(default_factory=Quotas)
 
 
+class FolderInUseError(RuntimeError):
+    """Another server runs on the data folder."""
+
+
+def _locked(folder: Path) -> IO[str]:
+    """An open file that keeps other servers out of the folder until it is closed, or the process has ended."""
+    file = (folder / "lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise FolderInUseError(f"another server runs on {folder}") from None
+    return file
+
+
 class Personalize:
     """Resources, events, lifecycles and serving of one account. Operations run in one thread: the event loop's."""
 
@@ -49,6 +66,7 @@ class Personalize:
         self.options = options
         self.account, self.clock = options.account, options.clock
         options.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(options.folder)
         self.store = Store(options.folder / "resources.db", synchronous=options.synchronous)
         self.events = EventStore(self.events_path, synchronous=options.synchronous)
         self.faults = Faults()
@@ -89,6 +107,7 @@ class Personalize:
         self._tidying.join()
         self.events.close()
         self.store.close()
+        self._lock.close()
 
     def _sweep(self) -> None:
         kept = {folder for dataset in self.store.every("dataset") for folder in self.bulk(dataset)}

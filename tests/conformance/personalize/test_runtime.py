@@ -4,6 +4,8 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.conformance.personalize.conftest import Trained
 from tests.conformance.personalize.world import ANIMALS, USERS, World, share_of
@@ -127,6 +129,25 @@ def test_filters_see_what_the_visitor_did(trained: Trained) -> None:
     world.send("u7", "cat20", event_type="AIF")
     world.send("u7", "cat21", event_type="DetailView")
     assert everything - {"cat7", "cat20"} == set(world.recommended(trained.recommendation, "u7", 500, filterArn=seen))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    visitor=st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.sampled_from(["u1", "u2"]),
+    number=st.integers(0, 70),
+    items=st.lists(st.sampled_from(["cat1", "cat2", "dog1", "unknown"]) | st.text(max_size=5), min_size=1, max_size=20),
+)
+def test_any_visitor_is_answered(trained: Trained, visitor: str, number: int, items: list[str]) -> None:
+    """Whoever asks for how many: different items in falling order; and a ranking keeps exactly what it was given."""
+    listed = _answer(trained, visitor, numResults=number)["itemList"]
+    assert min(number, 2 * ANIMALS) == len({entry["itemId"] for entry in listed}) == len(listed)
+    assert listed == sorted(listed, key=lambda entry: -entry["score"])
+    ranked = trained.world.runtime.get_personalized_ranking(
+        campaignArn=trained.ranking, userId=visitor, inputList=items
+    )["personalizedRanking"]
+    assert sorted(items) == sorted(entry["itemId"] for entry in ranked)
+    unscored = [entry["itemId"] for entry in ranked if "score" not in entry]
+    assert unscored == [item for item in items if item not in ("cat1", "cat2", "dog1")]
 
 
 def test_metadata_comes_on_demand(trained: Trained) -> None:

@@ -11,7 +11,7 @@ import pytest
 from local.personalize.app import App
 from local.personalize.operations import OPERATIONS
 from local.personalize.protocol import Protocol
-from local.personalize.service import Options, Personalize
+from local.personalize.service import FolderInUseError, Options, Personalize
 from local.personalize.work import InProcess
 
 
@@ -21,6 +21,18 @@ def protocol(tmp_path: Path) -> Iterator[Protocol]:
     service.start()
     yield Protocol(service)
     service.close()
+
+
+def test_a_folder_has_one_server(protocol: Protocol, tmp_path: Path) -> None:
+    """A second server on the folder of a running one is refused; once that has ended, it starts."""
+    with pytest.raises(FolderInUseError, match=str(tmp_path)):
+        Personalize(Options(folder=tmp_path))
+    other = Personalize(Options(folder=tmp_path / "other"))
+    other.start()
+    other.close()
+    again = Personalize(Options(folder=tmp_path / "other"))
+    again.start()
+    again.close()
 
 
 LIST = {b"x-amz-target": b"AmazonPersonalize.ListSchemas"}
