@@ -19,7 +19,7 @@ if _NODE.is_file():
 
 import aws_cdk as cdk  # noqa: E402
 
-from infra.application import build_stacks, read_deployment  # noqa: E402
+from infra.application import CONTEXT_KEYS, build_stacks, read_deployment  # noqa: E402
 from infra.settings import SettingsError, load_settings  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
@@ -35,14 +35,7 @@ def main() -> None:
     # The CDK CLI hands its context over in the environment; run by itself, the app reads the file that the CLI reads.
     context = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
     app = cdk.App(context=context, outdir=os.environ.get("CDK_OUTDIR") or str(ROOT / "cdk.out"))
-    keys = (
-        "generations",
-        "serving_generation",
-        "deployed_personalize",
-        "interactions_digest",
-        "items_digest",
-    )
-    deployment = read_deployment(settings, {key: app.node.try_get_context(key) for key in keys})
+    deployment = read_deployment(settings, {key: app.node.try_get_context(key) for key in CONTEXT_KEYS})
     build_stacks(app, settings=settings, deployment=deployment)
     app.synth()
 

@@ -18,6 +18,9 @@ from infra.serving import ServingStack
 from infra.settings import Settings, SettingsError
 from infra.training import TrainingStack
 
+CONTEXT_KEYS = ("generations", "serving_generation", "deployed_personalize", "interactions_digest", "items_digest")
+"""What `read_deployment` reads; `docs/deployment.md` says what for."""
+
 UNTAGGED = [
     f"AWS::Personalize::{type_}"
     for type_ in ("Campaign", "Dataset", "DatasetGroup", "EventTracker", "Filter", "Schema", "Solution")

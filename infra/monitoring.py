@@ -113,7 +113,7 @@ class MonitoringStack(cdk.Stack):
         self._alarm(
             "failure-destination",
             cloudwatch.MathExpression(
-                # SUM of an array passes over a metric that was never published; with a plus sign it would hide the other.
+                # SUM of an array passes over a metric that was never published; a plus sign would hide the other.
                 expression="SUM([delivered, dropped])",
                 using_metrics={
                     "delivered": metrics.mapping_metric(self._mapping_id, "OnFailureDestinationDeliveredEventCount"),

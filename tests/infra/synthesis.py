@@ -88,23 +88,43 @@ def synthesize(
     return read_assembly(folder, environment)
 
 
-def run_app(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """`python app.py`, with no credentials and nothing else of this process's environment."""
-    clean = {
+NO_NETWORK_NODE = """
+require('net').Socket.prototype.connect = () => { throw new Error('no network in this test'); };
+require('dns').lookup = () => { throw new Error('no network in this test'); };
+"""
+NO_NETWORK_PYTHON = """
+import socket
+
+def refuse(*_):
+    raise OSError("no network in this test")
+
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+"""
+
+
+def isolated(folder: Path) -> dict[str, str]:
+    """Environment variables of a process that has no credentials, no network and nothing else of this process's."""
+    (folder / "no_network.js").write_text(NO_NETWORK_NODE)
+    (folder / "sitecustomize.py").write_text(NO_NETWORK_PYTHON)
+    return {
+        "NODE_OPTIONS": f"--require={folder / 'no_network.js'}",
+        "PYTHONPATH": str(folder),
         "PATH": os.environ["PATH"],
         # The home folder holds jsii's cache; the AWS files that could lie there are pointed away from.
-        "HOME": os.environ["HOME"],
+        "HOME": str(Path.home()),
         "AWS_CONFIG_FILE": str(folder / "no-config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "no-credentials"),
-        "CDK_OUTDIR": str(folder / "cdk.out"),
-        "CDK_CONTEXT_JSON": json.dumps(DIGESTS),
         "AWS_EC2_METADATA_DISABLED": "true",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
     }
+
+
+def run_app(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`python app.py` in an isolated process."""
+    own = {"CDK_OUTDIR": str(folder / "cdk.out"), "CDK_CONTEXT_JSON": json.dumps(DIGESTS)}
     return subprocess.run(
         [sys.executable, str(ROOT / "app.py")],
-        env=clean | environment,
+        env=isolated(folder) | own | environment,
         cwd=folder,
         capture_output=True,
         text=True,

@@ -1,6 +1,7 @@
 """`app.py`: every environment synthesizes alone, and every check of its templates is clean."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -11,15 +12,32 @@ import pytest
 from aws_cdk import aws_s3 as s3
 
 from infra.naming import STACKS
-from tests.infra.synthesis import ENVIRONMENTS, Synthesis, run_app, synthesize
+from tests.infra.synthesis import ENVIRONMENTS, Synthesis, isolated, run_app, synthesize
 
 Assembled = Callable[[str], Synthesis]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
-def test_d54_every_environment_synthesizes_without_credentials(assembled: Assembled, environment: str) -> None:
+def test_d54_every_environment_synthesizes_without_credentials_and_network(
+    assembled: Assembled, environment: str
+) -> None:
     """All seven stacks come out, named after the environment, with nothing in the process's environment to help."""
     assert set(STACKS) == set(assembled(environment).templates)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [sys.executable, "-c", "import socket; socket.create_connection(('127.0.0.1', 9))"],
+        [os.environ["JSII_NODE"], "-e", "require('net').connect(9, '127.0.0.1')"],
+    ],
+    ids=["python", "node"],
+)
+def test_the_isolated_process_has_no_network(tmp_path: Path, command: list[str]) -> None:
+    """The process that the environments are synthesized in could not reach anything: the test above can fail."""
+    done = subprocess.run(command, env=isolated(tmp_path), capture_output=True, text=True, timeout=60, check=False)
+    assert 0 != done.returncode
+    assert "no network in this test" in done.stderr
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
