@@ -42,16 +42,15 @@ def start(state: StateFolder, options: Options, *, on_wait: Callable[[], None] =
         for log in state.logs.glob("*.log"):
             log.unlink()
         with state.log("supervisor").open("ab") as log_file:
-            process = subprocess.Popen(
-                _supervisor_command(state, options),
+            subprocess.run(
+                [*_supervisor_command(state, options), "--detach"],
                 cwd=REPOSITORY,
                 stdin=subprocess.DEVNULL,
                 stdout=log_file,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                check=False,
             )
-        return _wait_ready(state, process, on_wait)
-    return _wait_ready(state, None, on_wait)
+    return _wait_ready(state, on_wait)
 
 
 def stop(state: StateFolder) -> bool:
@@ -150,7 +149,7 @@ class LocalCloud:
         finally:
             os.close(reading)
         try:
-            self._record = _wait_ready(self.state, self._process, lambda: None)
+            self._record = _wait_ready(self.state, lambda: None, self._process)
         except BaseException:
             self._end()
             raise
@@ -185,8 +184,9 @@ def _supervisor_command(state: StateFolder, options: Options, *, leash: int | No
 
 
 def _wait_ready(
-    state: StateFolder, process: subprocess.Popen[bytes] | None, on_wait: Callable[[], None]
+    state: StateFolder, on_wait: Callable[[], None], process: subprocess.Popen[bytes] | None = None
 ) -> CloudRecord:
+    """The record of the cloud that is starting; `process` is its supervisor where that is a child of ours."""
     deadline = time.monotonic() + START_SECONDS
     while True:
         record = running(state)
@@ -194,9 +194,8 @@ def _wait_ready(
             return record
         ended = process.poll() is not None if process else lock_holder(state) is None
         if ended or time.monotonic() > deadline:
-            if process and process.poll() is None:
-                process.terminate()
-                process.wait(4 * STOP_SECONDS)
+            if process is None:
+                stop(state)
             why = "it ended at once" if ended else f"not ready after {START_SECONDS:.0f} s"
             raise LocalCloudError(f"the local cloud could not be started ({why}).\n{_ends_of_logs(state)}")
         on_wait()

@@ -1,6 +1,6 @@
 """The supervisor: one process that owns the children of a local cloud.
 
-    python -m local.cloud.supervisor --state DIR [--wait-scale X] [--pace S] [--services a,b]
+    python -m local.cloud.supervisor --state DIR [--wait-scale X] [--pace S] [--services a,b] [--detach]
 
 It holds a lock on the state folder while it lives, gives the children remembered ports, writes `cloud.json` as soon as
 all of them answer, starts again whoever dies later (with back-off), and ends them when it is asked to stop. When it is
@@ -122,6 +122,14 @@ class Supervisor:
 
     def run(self) -> int:
         """The exit code: 0 after a wanted stop, 1 when a child could not be started at all."""
+        try:
+            return self._run()
+        finally:
+            signal.set_wakeup_fd(-1)
+            self._wake_reader.close()
+            self._wake_writer.close()
+
+    def _run(self) -> int:
         signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, self._ask_to_stop)
@@ -180,9 +188,13 @@ def hold_lock(state: StateFolder) -> int:
     except BlockingIOError:
         os.close(descriptor)
         raise LocalCloudError(f"a local cloud already runs with the state folder {state.root}") from None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
+    _sign(descriptor)
     return descriptor
+
+
+def _sign(lock: int) -> None:
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
 
 
 def lock_holder(state: StateFolder) -> int | None:
@@ -200,6 +212,20 @@ def lock_holder(state: StateFolder) -> int | None:
     return None
 
 
+def _detach(lock: int) -> None:
+    """Goes on as a process of its own, no child of the caller's; the lock goes along."""
+    reading, writing = os.pipe()
+    if os.fork():
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(0)
+    os.setsid()
+    _sign(lock)
+    # The caller returns only now: whoever reads the lock file finds the pid of this process.
+    os.close(writing)
+    os.close(reading)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a supervisor in the foreground; the exit code says whether the cloud could be started."""
     parser = argparse.ArgumentParser(prog="python -m local.cloud.supervisor", description=__doc__)
@@ -207,12 +233,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--wait-scale", type=float, default=Options().wait_scale)
     parser.add_argument("--pace", type=float, default=Options().pace)
     parser.add_argument("--services", default=",".join(ALL_SERVICES))
+    parser.add_argument("--detach", action="store_true", help="return once the supervisor runs in the background")
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     state = StateFolder(given.state.resolve())
     try:
         state.make()
         lock = hold_lock(state)
+        if given.detach:
+            _detach(lock)
         shutil.rmtree(state.scratch, ignore_errors=True)
         state.make()
         options = Options(wait_scale=given.wait_scale, pace=given.pace, services=tuple(given.services.split(",")))

@@ -1,0 +1,35 @@
+"""The processes of a cloud, read from /proc."""
+
+from local.cloud.processes import processes
+
+
+def _process(proc, pid: int, command: str, *, pss: str | None, children: tuple[int, ...] = ()) -> None:
+    task = proc / str(pid) / "task" / str(pid)
+    task.mkdir(parents=True)
+    (task / "children").write_text(" ".join(map(str, children)))
+    (proc / str(pid) / "cmdline").write_bytes(command.replace(" ", "\0").encode())
+    if pss is not None:
+        (proc / str(pid) / "smaps_rollup").write_text(f"Rss: 9999 kB\nPss: {pss} kB\nPss_Anon: 1 kB\n")
+
+
+def test_the_tree_with_its_memory(tmp_path):
+    """Supervisor, children by their modules, and functions below them; an unreadable process counts as nothing."""
+    _process(tmp_path, 1, "python -m local.cloud.supervisor", pss="1024", children=(2, 3, 4))
+    _process(tmp_path, 2, "python -m local.cloud.leash 3 local.cloud.emulator --port 1", pss="2048", children=(5,))
+    _process(tmp_path, 3, "python -m local.cloud.leash 4 local.personalize", pss=None)
+    _process(tmp_path, 4, "something else", pss="512")
+    _process(tmp_path, 5, "python worker.py", pss="3072")
+    assert [
+        ("supervisor", 1, 1.0),
+        ("emulator", 2, 2.0),
+        ("function", 5, 3.0),
+        ("personalize", 3, 0.0),
+        ("other", 4, 0.5),
+    ] == [(process.name, process.pid, process.memory_megabytes) for process in processes(1, tmp_path)]
+
+
+def test_where_there_is_no_proc(tmp_path):
+    """Other systems have none: nothing is known, nothing fails; a child that just ended is named so."""
+    assert [] == processes(1, tmp_path)
+    _process(tmp_path, 1, "s", pss="1024", children=(2,))
+    assert [("supervisor", 1.0), ("ended", 0.0)] == [(p.name, p.memory_megabytes) for p in processes(1, tmp_path)]
