@@ -190,6 +190,34 @@ def test_an_update_that_hangs_is_given_up(new):
     assert environment.holder() is None
 
 
+def test_a_campaign_whose_creation_failed_is_brought_up_by_the_next_promotion(new):
+    """UpdateCampaign takes campaigns in CREATE FAILED, too; they serve nothing that could be compared with."""
+    environment = new(reranking=False)
+    environment.measure(GOOD, "recommendation")
+    environment.run()
+    environment.fault("CreateCampaign", {"status": "CREATE FAILED", "failureReason": "no room"}, role="recommendation")
+    environment.make_campaign("recommendation", status="CREATE FAILED")
+    environment.improve("recommendation")
+    run = environment.run({"force": True})
+    assert run.decisions() == {"recommendation": "promoted"}
+    assert environment.served("recommendation") == run.of("recommendation")["version"]
+
+
+def test_a_campaign_that_is_being_made_is_left_alone(new):
+    """What can neither be updated nor asked is a failure with advice; the ledger stays."""
+    environment = new(reranking=False)
+    environment.measure(GOOD, "recommendation")
+    environment.run()
+    before = environment.says_ledger("recommendation")
+    environment.fault("CreateCampaign", {"status": "CREATE IN_PROGRESS"}, role="recommendation")
+    environment.make_campaign("recommendation", status="CREATE IN_PROGRESS")
+    environment.improve("recommendation")
+    run = environment.run({"force": True})
+    assert run.of("recommendation")["failure"]["step"] == "campaign unusable"
+    assert "CREATE IN_PROGRESS" in run.of("recommendation")["failure"]["text"]
+    assert environment.says_ledger("recommendation") == before
+
+
 def test_d45_a_ledger_that_cannot_be_written_takes_the_version_back(served):
     """What serves and what the ledger says stay the same."""
     before = {role: served.served(role) for role in ROLES}

@@ -38,6 +38,7 @@ def event(pattern, **detail):
         ({"status": "ABORTED"}, True),
         ({"status": "TIMED_OUT"}, True),
         ({"status": "FAILED", "error": "States.Runtime"}, True),
+        ({"status": "FAILED", "error": None}, True),
         ({"status": "FAILED", "error": "AnimalRecommender.SolutionFailed"}, False),
         ({"status": "FAILED", "error": "AnimalRecommender.NotificationFailed"}, False),
         ({"status": "SUCCEEDED"}, False),

@@ -276,15 +276,13 @@ class Environment:
         if self.holder() is not None:
             self.ssm.delete_parameter(Name=self.lock)
 
-    def make_campaign(self, role: str, version: str | None = None) -> None:
-        """The campaign as the campaigns stack makes it: from the ledger."""
+    def make_campaign(self, role: str, status: str = "ACTIVE") -> None:
+        """The campaign as the campaigns stack makes it, from the ledger; once it has this status."""
         self.personalize.create_campaign(
-            name=f"{self.name}-{role}", solutionVersionArn=version or self.says_ledger(role), minProvisionedTPS=1
+            name=f"{self.name}-{role}", solutionVersionArn=self.says_ledger(role), minProvisionedTPS=1
         )
         wait_until(
-            lambda: (
-                self.personalize.describe_campaign(campaignArn=self.campaign(role))["campaign"]["status"] == "ACTIVE"
-            )
+            lambda: self.personalize.describe_campaign(campaignArn=self.campaign(role))["campaign"]["status"] == status
         )
 
     def accept_events(self, count: int) -> None:
