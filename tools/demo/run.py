@@ -267,7 +267,7 @@ class Demonstration:
 
 
 def _from_the_model(ask: Callable[[], T], source: Callable[[T], str]) -> T:
-    """The first answer that comes from a campaign; on a busy computer it may be late, and the popular list stands in."""
+    """The first answer that comes from a campaign; on a busy computer it may be late: the popular list stands in."""
     for _ in range(_ASKED_AGAIN):
         answer = ask()
         if source(answer) == "personalize":
