@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.infra.synthesis import Synthesis, as_list
+from tests.infra.synthesis import Synthesis, as_list, synthesize
 
 ARN = "arn:aws:personalize:us-east-1:123456789012"
 
@@ -46,6 +46,14 @@ def test_d33_recommend_knows_the_filters_of_the_config(dev: Synthesis) -> None:
     names = {each["Name"] for each in dev.resources("personalize", "AWS::Personalize::Filter").values()}
     assert {f"{ARN}:filter/{name}" for name in names} == set(arns.values())
     assert "FILTER_ARNS" not in functions["rerank"]["Environment"]["Variables"]
+
+
+def test_the_most_filters_that_the_config_allows_fit_the_environment() -> None:
+    """Lambda takes 4 KB of environment variables, names and values together; room is left for a longer region."""
+    filters = {f"{'f' * 18}{chr(97 + n)}": f"INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ({n})" for n in range(20)}
+    variables = _functions(synthesize(filters=filters, generation=999))["recommend"]["Environment"]["Variables"]
+    assert 20 == len(json.loads(variables["FILTER_ARNS"]))
+    assert sum(len(name) + len(value) for name, value in variables.items()) < 3600
 
 
 def test_d60_each_function_may_ask_its_campaign_only(dev: Synthesis) -> None:
