@@ -76,6 +76,11 @@ class Lifecycle:
         self._thread.join()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
+    @property
+    def running(self) -> bool:
+        """Whether jobs are moved on; False before the start, after the end, and after a defect that the log tells."""
+        return self._thread.is_alive()
+
     def begin(self, changes: Transaction, resource: Resource, action: Action, outcome: Json) -> None:
         """Store the job of an action whose first status the resource already shows; it runs once that is committed."""
         job = Job(resource.arn, action, 0, self._clock.now() + self._pace, outcome)

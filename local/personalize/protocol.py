@@ -96,7 +96,8 @@ class Protocol:
         try:
             match method, path:
                 case "GET", "/_local/health":
-                    return _plain(200, {"status": "ok"})
+                    running = self._service.lifecycle.running
+                    return _plain(200 if running else 503, {"status": "ok" if running else "lifecycles have stopped"})
                 case "POST", "/_local/faults":
                     self._service.faults.add(_decoded(body), self._operations)
                     return _plain(200, {})

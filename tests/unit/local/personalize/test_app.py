@@ -83,6 +83,21 @@ def test_the_admin_endpoint(protocol: Protocol, method: str, path: str, status: 
     assert status == asyncio.run(protocol.answer(method, path, {}, b"[]")).status
 
 
+def test_health_knows_whether_lifecycles_move(tmp_path: Path) -> None:
+    """A server whose lifecycles do not run is not healthy."""
+    service = Personalize(Options(folder=tmp_path, worker=InProcess()))
+    protocol = Protocol(service)
+
+    def status() -> int:
+        return asyncio.run(protocol.answer("GET", "/_local/health", {}, b"")).status
+
+    before = status()
+    service.start()
+    after = status()
+    service.close()
+    assert [503, 200, 503] == [before, after, status()]
+
+
 async def _run(app: App, *messages: dict[str, Any], scope: dict[str, Any]) -> list[dict[str, Any]]:
     sent: list[dict[str, Any]] = []
     waiting = list(messages)
