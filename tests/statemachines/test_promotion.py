@@ -71,6 +71,23 @@ def test_d36_a_campaign_that_was_never_updated_is_no_error(served):
     assert "WaitForCampaign" in served.history(run)
 
 
+def test_d37_an_earlier_update_decides_nothing(served):
+    """A campaign whose last update failed is neither awaited when its role is held back, nor in the way afterwards."""
+    before = served.served("recommendation")
+    served.improve()
+    served.fault("UpdateCampaign", {"status": "CREATE FAILED"}, role="recommendation", times=2)
+    failed = served.run({"force": True})
+    assert "could not be put back" in failed.of("recommendation")["failure"]["campaign"]
+    assert served.served("recommendation") == before
+    served.measure({NDCG: 0.0}, "recommendation")
+    served.improve("reranking")
+    assert served.run({"force": True}).decisions() == {"recommendation": "held back", "reranking": "promoted"}
+    served.improve()
+    promoted = served.run({"force": True})
+    assert promoted.decisions() == {"recommendation": "promoted", "reranking": "promoted"}
+    assert served.served("recommendation") == promoted.of("recommendation")["version"]
+
+
 def test_held_back_below_the_threshold(served):
     """A version at or below the absolute threshold is not promoted; the reason has metric, value and limit."""
     before = {role: served.served(role) for role in ROLES}
