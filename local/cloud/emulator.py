@@ -1,10 +1,10 @@
 """The emulator's host: MiniStack on 127.0.0.1 with what this project adds to it.
 
-    python -m local.cloud.emulator --port P --personalize URL --state DIR [--wait-scale X]
+    python -m local.cloud.emulator --port P --personalize URL --state DIR [--wait-scale X] [--save-every S]
 
 Runs in the emulator's own environment (MiniStack, boto3 and the standard library only). MiniStack reads its settings
 from the environment at import, so they are set here first; then our parts are installed into its registries; then it
-serves. SIGTERM saves the state and ends.
+serves. The state is saved now and then and when SIGTERM ends it.
 """
 
 import argparse
@@ -12,8 +12,9 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 logger = logging.getLogger("emulator")
 
@@ -53,20 +54,53 @@ def configure(*, port: int, personalize: str, state: Path, wait_scale: float) ->
 
 def install(*, personalize: str, state: Path) -> None:
     """Puts our services, resource types and corrections into MiniStack."""
-    from local.cloud import emulator_functions, emulator_personalize, emulator_stacks, strict_asl
+    from local.cloud import emulator_functions, emulator_personalize, emulator_shards, emulator_stacks, strict_asl
 
     emulator_personalize.install(personalize)
     emulator_functions.install()
+    emulator_shards.install()
     emulator_stacks.install(personalize=personalize, state=state)
     strict_asl.install()
 
 
-async def serve(port: int) -> None:
+class Changes:
+    """The emulator's ASGI application, noticing whether a request may have changed its state."""
+
+    def __init__(self, app: Any) -> None:
+        self._app = app
+        self.seen = False
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and not self._only_reads(scope):
+            self.seen = True
+        await self._app(scope, receive, send)
+
+    @staticmethod
+    def _only_reads(scope: dict[str, Any]) -> bool:
+        target = dict(scope["headers"]).get(b"x-amz-target", b"").rpartition(b".")[2]
+        return scope["method"] in {"GET", "HEAD"} or target.startswith((b"Get", b"Describe", b"List"))
+
+
+async def save_now_and_then(changes: Changes, seconds: float, save: Callable[[], None]) -> None:
+    """Saves the state every so many seconds, when something has changed it.
+
+    On the event loop: it is held up for a moment, but no request changes what is being written.
+    """
+    while True:
+        await asyncio.sleep(seconds)
+        if changes.seen:
+            changes.seen = False
+            save()
+
+
+async def serve(port: int, *, save_every: float) -> None:
     """Serves until SIGTERM or SIGINT."""
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
-    from ministack.app import app
+    from ministack import app
+    from ministack.core.persistence import save_all
 
+    changes = Changes(app.app)
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
@@ -79,7 +113,12 @@ async def serve(port: int) -> None:
     async def wait_for_stop() -> None:
         await stop.wait()
 
-    await hypercorn_serve(app, config, shutdown_trigger=wait_for_stop)
+    def save() -> None:
+        save_all(app._build_persistence_save_dict())
+
+    saving = asyncio.create_task(save_now_and_then(changes, save_every, save))
+    await hypercorn_serve(changes, config, shutdown_trigger=wait_for_stop)
+    saving.cancel()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -89,10 +128,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--personalize", required=True, metavar="URL")
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--wait-scale", type=float, default=1.0)
+    parser.add_argument("--save-every", type=float, default=60.0, metavar="SECONDS")
     given = parser.parse_args(arguments)
     configure(port=given.port, personalize=given.personalize, state=given.state, wait_scale=given.wait_scale)
     install(personalize=given.personalize, state=given.state)
-    asyncio.run(serve(given.port))
+    asyncio.run(serve(given.port, save_every=given.save_every))
     logging.shutdown()
     # The state is saved; threads of state machines and functions that still work must not hold up the end.
     os._exit(0)
