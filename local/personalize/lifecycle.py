@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from local.personalize.clock import Clock
-from local.personalize.resources import ACTIVE, CREATE_FAILED, CREATE_STOPPED, Kind, Resource
+from local.personalize.resources import ACTIVE, CREATE_FAILED, CREATE_STOPPED, CREATE_STOPPING, Kind, Resource
 from local.personalize.storage import Job, Store, Transaction
 from local.personalize.validation import Json
 from local.personalize.work import WorkError, WorkStoppedError
@@ -154,7 +154,7 @@ class Lifecycle:
 
     def _begin_work(self, job: Job, plan: Plan, resource: Resource) -> None:
         stop = threading.Event()
-        if resource.status == "CREATE STOPPING":
+        if resource.status == CREATE_STOPPING:
             stop.set()
         work = _no_work if "status" in job.outcome else plan.work
         future = self._pool.submit(work, resource, stop)
@@ -169,7 +169,7 @@ class Lifecycle:
                 return
             now = self._clock.now()
             moved = Job(job.arn, job.action, job.step + 1, now + self._pace, job.outcome)
-            if resource.status != "CREATE STOPPING":
+            if resource.status != CREATE_STOPPING:
                 changes.put(_showing(plan, resource, now, plan.steps[moved.step], None))
             changes.put_job(moved)
         with self._changed:

@@ -9,6 +9,7 @@ from local.personalize import events
 from local.personalize.lifecycle import Action, Plan
 from local.personalize.recipes import recipe_of
 from local.personalize.resources import (
+    ACTIVE,
     CREATE_IN_PROGRESS,
     CREATE_PENDING,
     DELETE_IN_PROGRESS,
@@ -168,7 +169,7 @@ class _Work:
         }
         return campaign.changed(
             self._service.clock.now(),
-            status="ACTIVE",
+            status=ACTIVE,
             **{"failureReason": None, **wanted, "_serving": campaign.body["_requested"], "_requested": None},
         )
 
