@@ -179,7 +179,7 @@ def _supervisor_command(state: StateFolder, options: Options, *, leash: int | No
     return [
         *(sys.executable, "-m", *run, "--state", str(state.root)),
         *("--wait-scale", str(options.wait_scale), "--pace", str(options.pace)),
-        *("--services", ",".join(options.services)),
+        *("--save-every", str(options.save_every), "--services", ",".join(options.services)),
     ]
 
 

@@ -11,6 +11,7 @@ _MODULES = {
     "personalize": "local.personalize",
     "delivery": "local.cloud.delivery",
 }
+_BELOW = {"emulator": "function", "personalize": "training"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +19,7 @@ class Process:
     """One process of a local cloud."""
 
     name: str
-    """`supervisor`, one of the services, or `function` for a Lambda's process."""
+    """`supervisor`, one of the services, `function` (a Lambda's process) or `training` (of Personalize)."""
     pid: int
     memory_megabytes: float
     """Proportional set size: memory shared by n processes counts a n-th in each, so that the sum is true."""
@@ -30,10 +31,10 @@ def processes(supervisor: int, proc: Path = Path("/proc")) -> list[Process]:
         return []
     found = [Process(name="supervisor", pid=supervisor, memory_megabytes=_memory(proc, supervisor))]
     for child in _children(proc, supervisor):
-        found.append(Process(name=_name(proc, child), pid=child, memory_megabytes=_memory(proc, child)))
-        found += [
-            Process(name="function", pid=pid, memory_megabytes=_memory(proc, pid)) for pid in _children(proc, child)
-        ]
+        name = _name(proc, child)
+        found.append(Process(name=name, pid=child, memory_megabytes=_memory(proc, child)))
+        below = _BELOW.get(name, "other")
+        found += [Process(name=below, pid=pid, memory_megabytes=_memory(proc, pid)) for pid in _children(proc, child)]
     return found
 
 

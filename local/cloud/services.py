@@ -36,6 +36,8 @@ class Options:
     """Seconds slept for each second that a state machine waits."""
     pace: float = 0.05
     """Seconds that the embedded Personalize spends in each step of a creation."""
+    save_every: float = 60.0
+    """Seconds between two saves of the emulator's state, when it changes."""
     services: tuple[str, ...] = ALL_SERVICES
 
 
@@ -76,6 +78,7 @@ def services(state: StateFolder, options: Options, ports: Mapping[str, int]) -> 
             arguments=(
                 *("--port", str(ports["emulator"]), "--personalize", personalize),
                 *("--state", str(state.root), "--wait-scale", str(options.wait_scale)),
+                *("--save-every", str(options.save_every)),
             ),
             environment=environment,
             health_url=f"{endpoint}/_ministack/health",

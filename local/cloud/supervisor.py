@@ -1,6 +1,6 @@
 """The supervisor: one process that owns the children of a local cloud.
 
-    python -m local.cloud.supervisor --state DIR [--wait-scale X] [--pace S] [--services a,b] [--detach]
+    python -m local.cloud.supervisor --state DIR [--wait-scale X] [--pace S] [...]
 
 It holds a lock on the state folder while it lives, gives the children remembered ports, writes `cloud.json` as soon as
 all of them answer, starts again whoever dies later (with back-off), and ends them when it is asked to stop. When it is
@@ -232,6 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--wait-scale", type=float, default=Options().wait_scale)
     parser.add_argument("--pace", type=float, default=Options().pace)
+    parser.add_argument("--save-every", type=float, default=Options().save_every)
     parser.add_argument("--services", default=",".join(ALL_SERVICES))
     parser.add_argument("--detach", action="store_true", help="return once the supervisor runs in the background")
     given = parser.parse_args(arguments)
@@ -244,7 +245,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _detach(lock)
         shutil.rmtree(state.scratch, ignore_errors=True)
         state.make()
-        options = Options(wait_scale=given.wait_scale, pace=given.pace, services=tuple(given.services.split(",")))
+        options = Options(
+            wait_scale=given.wait_scale,
+            pace=given.pace,
+            save_every=given.save_every,
+            services=tuple(given.services.split(",")),
+        )
         code = Supervisor(state, options).run()
     except LocalCloudError as error:
         logger.error("%s", error)  # noqa: TRY400 (the message is all that helps)

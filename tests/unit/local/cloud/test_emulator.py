@@ -205,6 +205,48 @@ def test_functions_inherit_where_aws_is_and_no_tracing(tmp_path, monkeypatch):
     }.items() <= os.environ.items()
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "changes"),
+    [
+        ("GET", "", False),
+        ("HEAD", "", False),
+        ("PUT", "", True),
+        ("POST", "Kinesis_20131202.GetRecords", False),
+        ("POST", "Kinesis_20131202.PutRecords", True),
+        ("POST", "", True),
+    ],
+)
+def test_only_what_may_change_the_state_counts_as_a_change(method, target, changes):
+    """The delivery process reads streams all the time; that alone must not write the state again and again."""
+    served = []
+
+    async def app(scope, receive, send):
+        served.append(scope["type"])
+
+    watched = host.Changes(app)
+    asyncio.run(watched({"type": "lifespan"}, None, None))
+    scope = {"type": "http", "method": method, "headers": [(b"x-amz-target", target.encode())]}
+    asyncio.run(watched(scope, None, None))
+    assert (["lifespan", "http"], changes) == (served, watched.seen)
+
+
+def test_the_state_is_saved_only_after_a_change():
+    """Every so many seconds it is asked; without a change since the last save nothing is written."""
+    watched = host.Changes(None)
+    saves = []
+
+    async def scenario():
+        saving = asyncio.create_task(host.save_now_and_then(watched, 0.0, lambda: saves.append(1)))
+        for changed in (False, True, False, True):
+            watched.seen = changed or watched.seen
+            for _ in range(3):
+                await asyncio.sleep(0)
+        saving.cancel()
+
+    asyncio.run(scenario())
+    assert (2, False) == (len(saves), watched.seen)
+
+
 def test_requests_are_forwarded_whole_and_answers_come_back_whole():
     """Method, path, body and headers, but for those of the connection; a status that is no success too."""
     seen = []

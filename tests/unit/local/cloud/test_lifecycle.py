@@ -53,12 +53,16 @@ def test_a_started_cloud_is_found_again_and_keeps_what_it_knows(state):
 
 
 def test_a_child_that_is_killed_comes_back_at_the_same_address(state):
-    """SIGKILL of the emulator: the supervisor starts it again, and says so in its log."""
-    record = lifecycle.start(state, EMULATOR)
+    """SIGKILL of the emulator: the supervisor starts it again with what it last saved, and says so in its log."""
+    record = lifecycle.start(state, Options(services=("emulator",), save_every=0.2))
+    _put(record, "kept")
+    saved = state.emulator / "services" / "s3.json"
+    eventually(lambda: saved.exists() and "kept" in saved.read_text())
     (before,) = [process.pid for process in processes(record.pid) if process.name == "emulator"]
     os.kill(before, signal.SIGKILL)
     eventually(lambda: {p.pid for p in processes(record.pid) if p.name == "emulator"} - {before})
     eventually(lambda: _answers(record.endpoint))
+    assert ["kept"] == _buckets(record)
     assert "emulator ended with code -9; starts again" in state.log("supervisor").read_text()
 
 
