@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.cloud import emulator_alarms, emulator_budgets
+from local.cloud import emulator_alarms, emulator_budgets, emulator_settling
 from local.cloud.emulator_calls import InnerService
 from local.cloud.emulator_records import (
     DELIVERY_STREAM_CREATE_ONLY,
@@ -58,6 +58,7 @@ def install(*, personalize: str, state: Path) -> None:
         emulator_alarms.CREATE_ONLY,
     )
     emulator_alarms.install()
+    emulator_settling.install()
     _refuse_to_delete_full_buckets(provisioners, s3)
     _run_off_the_loop(stacks)
 

@@ -108,7 +108,9 @@ class Cdk:
     def bootstrap(self) -> None:
         """Prepares account and region for the CDK (once for all apps in them)."""
         settings = self.connection.settings
-        self._cdk("bootstrap", f"aws://{settings.account}/{settings.region}", fails="`cdk bootstrap` failed")
+        # The CLI would run the app first, for nothing; what was synthesized will do.
+        app = ("--app", str(self.folder)) if self.folder.is_dir() else ()
+        self._cdk("bootstrap", *app, f"aws://{settings.account}/{settings.region}", fails="`cdk bootstrap` failed")
 
     def deploy(self, stacks: Sequence[str], *, adopt_existing: bool = False) -> None:
         """Deploys the stacks from `folder`; those without a change are left alone.
