@@ -112,7 +112,7 @@ def _install_functions(sfn: Any) -> None:
             node, end = sfn._parse_intrinsic_call(expression, 0)
         except (ValueError, IndexError) as error:
             raise StatesError(RUNTIME, f"'{expression}' is no intrinsic function call") from error
-        if expression[end:].strip():
+        if expression[end:].strip() or not expression.rstrip().endswith(")"):
             raise StatesError(RUNTIME, f"'{expression}' is no intrinsic function call")
         return run(node, data, context)
 
