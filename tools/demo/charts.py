@@ -1,6 +1,7 @@
 """The report's pictures, as SVG that stands by itself in a page."""
 
 import io
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tools.demo.cloud import Run
-from tools.demo.story import Sample
+from tools.demo.story import Story
 from tools.demo.visitors import SHARE_OF, Change
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#2563a8", "#d97706", "#2f855a", "#9aa5b1"
@@ -32,13 +33,18 @@ _METRICS = {
 }
 
 
-def events_by_fate(samples: Sequence[Sample]) -> str:
-    """Events sent, accepted and quarantined over the seconds of the streaming."""
+def events_by_fate(story: Story) -> str:
+    """Events sent, accepted, quarantined and archived over the seconds of the streaming."""
     figure, axes = _new(7.5, 3.0)
+    samples = story.samples
     seconds = [sample.second for sample in samples]
     axes.plot(seconds, [sample.sent for sample in samples], color=_GREY, label="sent", linewidth=3)
     axes.plot(seconds, [sample.accepted for sample in samples], color=_BLUE, label="accepted", linewidth=2)
     axes.plot(seconds, [sample.quarantined for sample in samples], color=_ORANGE, label="quarantined", linewidth=2)
+    stored = sorted(((moment - story.began).total_seconds(), records) for moment, records in story.archived)
+    counts = itertools.accumulate(records for _, records in stored)
+    axes.step([max(0.0, second) for second, _ in stored], list(counts), color=_GREEN, label="archived", where="post")
+    axes.set_xlim(0, max(seconds, default=0.0) + 4)  # the archive follows by its buffering interval
     axes.set_xlabel("seconds")
     axes.set_ylabel("events")
     axes.legend(frameon=False, loc="upper left")

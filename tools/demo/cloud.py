@@ -66,20 +66,20 @@ class Cloud:
 
     # --- buckets
 
-    def objects(self, bucket: str, prefix: str = "") -> Iterator[bytes]:
-        """The bodies of all objects of a bucket below a prefix."""
+    def objects(self, bucket: str, prefix: str = "") -> Iterator[tuple[datetime, bytes]]:
+        """All objects of a bucket below a prefix: when each was stored, and its body."""
         s3 = self.connection.client("s3")
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for entry in page.get("Contents", []):
-                yield s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
+                yield entry["LastModified"], s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read()
 
-    def archived(self) -> Iterator[bytes]:
+    def archived(self) -> Iterator[tuple[datetime, bytes]]:
         """The archive's objects."""
         return self.objects(self.names.bucket("archive"), "events/")
 
     def quarantined(self) -> list[dict[str, Any]]:
         """The quarantine's objects: `payload` is the record's bytes, `reason` says what was wrong."""
-        found = [json.loads(body) for body in self.objects(self.names.bucket("quarantine"), "dt=")]
+        found = [json.loads(body) for _, body in self.objects(self.names.bucket("quarantine"), "dt=")]
         return [entry | {"payload": base64.b64decode(entry["payload"])} for entry in found]
 
     # --- Personalize
@@ -104,7 +104,7 @@ class Cloud:
         poll(lambda: job()["status"] in _ENDED, every_seconds=0.1, for_seconds=120, otherwise=f"{arn} has not ended")
         if job()["status"] != "ACTIVE":
             raise DemoError(f"the export failed: {job().get('failureReason')}")
-        return list(self.objects(bucket, folder))
+        return [body for _, body in self.objects(bucket, folder)]
 
     # --- the state machine
 

@@ -71,7 +71,7 @@ def _books(story: Story) -> str:
     return (
         "<h2>Events by fate</h2><p>Sent to the stream; accepted by Personalize (counted in a dataset export),"
         " quarantined with a reason, and archived (counted by reading every object back)."
-        f" {verdict}</p>{charts.events_by_fate(story.samples)}"
+        f" {verdict}</p>{charts.events_by_fate(story)}"
         + _table(("", *books), [("events", *(f"{count:,}" for count in books.values()))], numbers=True)
         + "<details><summary>What was malformed, and the field that the quarantine names</summary>"
         f'<table><tr><th>sent</th><th class="number"></th></tr>{malformed}</table>'

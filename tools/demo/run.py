@@ -136,6 +136,7 @@ class Demonstration:
         plan = self.plan
         start = time.time() - plan.events / _EVENTS_A_SECOND_OF_VISITORS
         made = self._world.live_events(plan.events, start, self._rng, per_second=_EVENTS_A_SECOND_OF_VISITORS)
+        self.story.began = datetime.now(UTC)
         began = sampled = time.monotonic()
         with self.screen.streaming(plan.events) as bars:
 
@@ -258,7 +259,9 @@ class Demonstration:
         records: list[bytes] = []
 
         def complete() -> bool:
-            records[:] = accounts.read_archive(self._cloud.archived())
+            objects = [(stored, accounts.read_archive([body])) for stored, body in self._cloud.archived()]
+            self.story.archived = [(stored, len(lines)) for stored, lines in objects]
+            records[:] = [line for _, lines in objects for line in lines]
             progress(f"{len(records):,} of {len(self._sent):,} records")
             return len(records) >= len(self._sent)
 

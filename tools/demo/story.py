@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from tools.demo.accounts import Books
@@ -36,7 +37,11 @@ class Reranking:
 class Story:
     """Filled step by step; complete at the end."""
 
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When the streaming began."""
     samples: list[Sample] = field(default_factory=list)
+    archived: list[tuple[datetime, int]] = field(default_factory=list)
+    """For each object of the archive, when it was stored and how many records it holds."""
     malformations: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, int] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)

@@ -23,7 +23,8 @@ def run(*solutions: dict[str, Any], status: str = "SUCCEEDED", outcome: str = "p
 
 
 def good_story() -> Story:
-    story = Story()
+    story = Story(began=datetime(2026, 1, 1, tzinfo=UTC))
+    story.archived = [(datetime(2026, 1, 1, 0, 0, 3, tzinfo=UTC), 120), (datetime(2026, 1, 1, 0, 0, 2, tzinfo=UTC), 80)]
     story.samples = [Sample(0.0, 0, 0, 0), Sample(1.0, 200, 100, 1), Sample(2.0, 200, 199, 1)]
     story.malformations, story.reasons = {"NaN": 1}, {"eventValue": 1}
     story.changes = [
