@@ -146,7 +146,7 @@ class DataStack(cdk.Stack):
             self,
             "Key",
             alias=self._names.key_alias.removeprefix("alias/"),
-            description=f"All data of the {self._names.environment} animal recommender",
+            description=self._names.key_description,
             enable_key_rotation=True,
             pending_window=cdk.Duration.days(30 if protected else 7),
             removal_policy=self._removal(keep=protected),

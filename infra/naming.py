@@ -70,6 +70,11 @@ class Names:
         return f"alias/{self._name('recommender-key', 'key')}"
 
     @property
+    def key_description(self) -> str:
+        """What tells the environment's keys from others, also one that outlived its stack and has no alias."""
+        return f"All data of the {self.environment} animal recommender"
+
+    @property
     def topic(self) -> str:
         return self._name("recommender-topic", "sns")
 

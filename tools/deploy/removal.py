@@ -78,23 +78,20 @@ def remove_rest(connection: Connection, *, keep_archive: bool, progress: Callabl
     return kept
 
 
-def key_arn(connection: Connection) -> str | None:
-    """The ARN of the environment's key, while its parameter stands."""
-    try:
-        parameter = connection.client("ssm").get_parameter(Name=connection.settings.names.key_parameter)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("ParameterNotFound", "ParameterNotFoundException"):
-            return None
-        raise
-    return str(parameter["Parameter"]["Value"])
+def delete_keys(connection: Connection) -> int:
+    """Schedules the deletion of the environment's keys that their stacks retained; returns how many.
 
-
-def delete_key(connection: Connection, arn: str) -> None:
-    """Schedules the deletion of a key that its stack retained; what it encrypted cannot be read afterwards."""
-    kms = connection.client("kms")
-    key = kms.describe_key(KeyId=arn)["KeyMetadata"]
-    if key["KeyState"] != "PendingDeletion":
-        kms.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=_KEY_WINDOW_DAYS)
+    What they encrypted cannot be read afterwards. An environment that was removed and made again has more than one.
+    """
+    kms, description = connection.client("kms"), connection.settings.names.key_description
+    deleted = 0
+    for page in kms.get_paginator("list_keys").paginate():
+        for listed in page["Keys"]:
+            key = kms.describe_key(KeyId=listed["KeyId"])["KeyMetadata"]
+            if key["Description"] == description and key["KeyState"] != "PendingDeletion":
+                kms.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=_KEY_WINDOW_DAYS)
+                deleted += 1
+    return deleted
 
 
 def check_removed(connection: Connection) -> None:

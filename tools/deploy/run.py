@@ -46,9 +46,10 @@ class Deployment:
         observed = self._settled()
         self._prepare(observed, confirm)
         self._do(planning.build_steps(self._settings, observed))
-        steps = planning.training_steps(self._settings, observe(self.connection))
+        observed = observe(self.connection)
+        steps = planning.training_steps(self._settings, observed)
         if steps and not wait:
-            self._start_and_leave()
+            self._start_and_leave(observed)
             return
         self._do(steps)
         observed = observe(self.connection)
@@ -80,10 +81,13 @@ class Deployment:
         budget = self._settings.monthly_budget_usd
         self.display.costs(self._settings.environment, costs, budget, simulated=self.connection.is_local)
 
-    def _start_and_leave(self) -> None:
+    def _start_and_leave(self, observed: Observed) -> None:
+        running = training.running_training(self.connection)
+        if running is None:
+            # What an earlier run promoted need not wait for this one, which will hold the lock.
+            self._do(planning.promotion_steps(self._settings, observed))
         with self.display.stage("Starting the training") as result:
-            running = training.running_training(self.connection) or training.start_training(self.connection)
-            result.text = running
+            result.text = running or training.start_training(self.connection)
         self.display.say(
             f"The training runs. Start ./deploy.sh {self._settings.environment} again when it has ended (the topic"
             f" {self._names.topic} tells): that deploys the campaigns."
@@ -240,7 +244,6 @@ class Deployment:
         observed = self._settled()
         keep = self._settings.protected and not purge
         confirm.ask_to_remove(self._settings, keep_archive=keep, is_there=not observed.is_new)
-        key = removal.key_arn(self.connection)
         progress = self.display.progress
         with self.display.stage("Ending trainings"):
             removal.stop_training(self.connection, progress)
@@ -248,8 +251,8 @@ class Deployment:
             removal.remove_stacks(self.connection, keep_archive=keep, progress=progress)
         with self.display.stage("Deleting the rest"):
             kept = removal.remove_rest(self.connection, keep_archive=keep, progress=progress)
-            if key and self._settings.protected and purge:
-                removal.delete_key(self.connection, key)
+            if self._settings.protected and purge:
+                removal.delete_keys(self.connection)
         with self.display.stage("Looking whether anything is left") as result:
             removal.check_removed(self.connection)
             result.text = "no stack, no Personalize resource"

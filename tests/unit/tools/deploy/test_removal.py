@@ -101,18 +101,12 @@ def test_a_deletion_that_fails_tells_why(connection: Connection) -> None:
         delete(connection, Stacks(fails=True))
 
 
-def test_a_retained_key_is_deleted_once(connection: Connection) -> None:
-    """A purge schedules it; doing so again is no error."""
-    kms = connection.client("kms")
-    arn = kms.create_key()["KeyMetadata"]["Arn"]
-    removal.delete_key(connection, arn)
-    removal.delete_key(connection, arn)
-    assert kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] == "PendingDeletion"
-
-
-def test_the_key_is_known_by_its_parameter(connection: Connection) -> None:
-    """None once the data stack is gone."""
-    assert removal.key_arn(connection) is None
-    name = connection.settings.names.key_parameter
-    connection.client("ssm").put_parameter(Name=name, Value="arn:aws:kms:x", Type="String")
-    assert removal.key_arn(connection) == "arn:aws:kms:x"
+def test_retained_keys_are_deleted_once(connection: Connection) -> None:
+    """Also one of an earlier life of the environment; keys of others stay, and doing it again is no error."""
+    kms, description = connection.client("kms"), connection.settings.names.key_description
+    ours = [kms.create_key(Description=description)["KeyMetadata"]["KeyId"] for _ in range(2)]
+    other = kms.create_key(Description="All data of the prod animal recommender")["KeyMetadata"]["KeyId"]
+    assert removal.delete_keys(connection) == 2
+    assert removal.delete_keys(connection) == 0
+    states = [kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in (*ours, other)]
+    assert ["PendingDeletion", "PendingDeletion", "Enabled"] == states
