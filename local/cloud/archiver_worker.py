@@ -68,7 +68,9 @@ class ArchiverShard:
             ended = self._repeat_intended()
             self._archive(ended)
         except StoppedError:
-            self._store_all()
+            # An object whose storing was broken off comes first at the next start: nothing may be stored past it.
+            if self._checkpoints.intent(self._consumer, self._shard_id) is None:
+                self._store_all()
         else:
             self._checkpoints.save(self._consumer, self._shard_id, {LANE: SHARD_END})
 

@@ -101,9 +101,15 @@ class StreamConsumer:
         self._changed.set()
 
     def join(self, seconds: float | None = None) -> None:
+        """Wait, at most so long, until every shard's work has ended."""
         deadline = None if seconds is None else time.monotonic() + seconds
-        for thread in [self._thread, *self._running.values()]:
-            thread.join(None if deadline is None else max(0.0, deadline - time.monotonic()))
+
+        def left() -> float | None:
+            return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+        self._thread.join(left())  # it starts no more shards after this
+        for thread in self._running.values():
+            thread.join(left())
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -39,9 +39,14 @@ class FakeBucket:
         self.objects: dict[str, bytes] = {}
         self.before: list[BaseException] = []
         self.after: list[BaseException] = []
+        self.away_until: threading.Event | None = None
+        self.refused = 0
 
     def put_object(self, *, Bucket: str, Key: str, Body: bytes) -> None:  # noqa: N803 - AWS's own names
         assert Bucket == "archive"
+        if self.away_until and not self.away_until.is_set():
+            self.refused += 1
+            raise client_error("ServiceUnavailable")
         if self.before:
             raise self.before.pop(0)
         self.objects[Key] = Body
@@ -151,6 +156,23 @@ def test_stop_with_the_bucket_away_leaves_a_note_that_the_next_start_fulfils(sha
     shard.start()
     eventually(lambda: shard.bucket.objects)
     assert [noted.key] == list(shard.bucket.objects)
+
+
+def test_stop_while_the_bucket_is_away_stores_nothing_past_what_is_not_stored(shard: Shard) -> None:
+    """Later records must not move the position over earlier ones that were not stored."""
+    shard.stream = replace(STREAM_OF_LINES, buffer_bytes=8)
+    shard.time_scale = 1000.0
+    shard.bucket.away_until = shard.stop  # it is back at the very moment of the stop
+    *_, last = shard.kinesis.put("a", "one", "two", "six", "ten")
+    shard.start()
+    eventually(lambda: shard.bucket.refused)
+    shard.end()
+    assert {} == shard.bucket.objects
+
+    shard.bucket.away_until = None
+    shard.start()
+    eventually(lambda: shard.position() == after(last))
+    assert ["one", "six", "ten", "two"] == shard.bucket.lines
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
