@@ -85,16 +85,16 @@ class Checkout:
         return subprocess.Popen(
             ["./deploy.sh", "local", "--state", str(self.state), *options],
             cwd=self.folder,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
-    def deploy(self, *options: str) -> tuple[int, str]:
-        """Exit code and output of `./deploy.sh local`."""
+    def deploy(self, *options: str, answer: str = "") -> tuple[int, str]:
+        """Exit code and output of `./deploy.sh local`, given `answer` where it asks."""
         process = self.start(*options)
-        output, _ = process.communicate(timeout=300)
+        output, _ = process.communicate(f"{answer}\n", timeout=300)
         return process.returncode, output
 
     def interrupt(

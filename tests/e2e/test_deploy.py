@@ -132,9 +132,37 @@ class TestTheLifeOfAnEnvironment:
         there = [name.partition(" ")[2].rpartition("/")[2] for name in personalize_names(connection)]
         assert sorted(expected) == sorted(there)
 
+    def test_a_protected_environment_is_not_removed_by_a_slip(self, checkout: Checkout, connection: Connection) -> None:
+        """Neither `y` nor --yes is its name; nothing is touched."""
+        checkout.configure(protected=True)
+        code, output = checkout.deploy()
+        assert code == 0, output
+        before = observe(connection)
+        for options, answer in ((("--destroy",), "y"), (("--destroy", "--purge", "--yes"), "")):
+            code, output = checkout.deploy(*options, answer=answer)
+            assert (code, "nothing was deleted" in output) == (1, True), output
+        assert before == observe(connection)
+        with pytest.raises(connection.client("cloudformation").exceptions.ClientError, match="TerminationProtection"):
+            connection.client("cloudformation").delete_stack(StackName="local-pets-monitoring")
+
+    def test_its_archive_outlives_it(self, checkout: Checkout, connection: Connection) -> None:
+        """D21: with its name typed everything goes but the archive; a later deploy takes it up again."""
+        s3, archive = connection.client("s3"), connection.settings.names.bucket("archive")
+        s3.put_object(Bucket=archive, Key="events/kept.gz", Body=b"an event")
+        code, output = checkout.deploy("--destroy", answer="local")
+        assert code == 0, output
+        assert f"Kept: bucket {archive}" in output
+        assert [] == list(personalize_names(connection))
+        assert [archive] == [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+        code, output = checkout.deploy("--no-wait")
+        assert code == 0, output
+        assert s3.get_object(Bucket=archive, Key="events/kept.gz")["Body"].read() == b"an event"
+        resources = connection.client("cloudformation").describe_stack_resources(StackName="local-pets-data")
+        assert archive in [resource["PhysicalResourceId"] for resource in resources["StackResources"]]
+
     def test_d62_destroyed_nothing_is_left(self, checkout: Checkout, connection: Connection) -> None:
-        """No stack, no Personalize resource, no bucket, no function, no parameter stays."""
-        code, output = checkout.deploy("--destroy")
+        """No stack, no Personalize resource, no bucket, no function, no parameter stays; the training is stopped."""
+        code, output = checkout.deploy("--destroy", "--purge", answer="local")
         assert code == 0, output
         assert [] == list(personalize_names(connection))
         left = connection.client("cloudformation").list_stacks()["StackSummaries"]
@@ -143,9 +171,13 @@ class TestTheLifeOfAnEnvironment:
         assert [] == connection.client("ssm").describe_parameters()["Parameters"]
         assert [] == connection.client("lambda").list_functions()["Functions"]
         assert [] == connection.client("kinesis").list_streams()["StreamNames"]
+        keys = [key["KeyId"] for key in connection.client("kms").list_keys()["Keys"]]
+        states = {connection.client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] for key in keys}
+        assert states <= {"PendingDeletion"}
 
     def test_destroyed_again_it_finds_nothing(self, checkout: Checkout) -> None:
         """An interrupted removal is started again like a deploy."""
+        checkout.configure(protected=False)
         code, output = checkout.deploy("--destroy")
         assert code == 0, output
         assert "no stack, no Personalize resource" in output
