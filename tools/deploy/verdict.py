@@ -24,6 +24,10 @@ def first_verdict(execution: Execution, roles: Sequence[str], what_now: str) -> 
 
 
 def _unmet(result: Mapping[str, Any]) -> str:
-    """The conditions that were not met; the gate words each with its numbers."""
-    unmet = [reason["text"] for reason in result.get("reasons", []) if not reason["passed"]]
-    return "; ".join(unmet) or f"{result.get('decision')}, without a reason"
+    """The conditions that were not met; the gate words each with its numbers.
+
+    What spoke against another training (no metric in it) is told only where the gate was not asked.
+    """
+    unmet = [reason for reason in result.get("reasons", []) if not reason["passed"]]
+    told = [reason for reason in unmet if "metric" in reason] or unmet
+    return "; ".join(reason["text"] for reason in told) or f"{result.get('decision')}, without a reason"

@@ -14,12 +14,16 @@ def execution(status: str = "SUCCEEDED", *solutions: dict[str, Any], cause: str 
 
 
 def held_back(role: str) -> dict[str, Any]:
-    reasons = [{"passed": False, "text": SHORT}, {"passed": True, "text": "coverage floor: coverage 0.5000"}]
+    reasons = [
+        {"passed": False, "text": "0 new events since yesterday; minNewEvents is 1,000"},
+        {"passed": False, "metric": "normalized_discounted_cumulative_gain_at_5", "text": SHORT},
+        {"passed": True, "metric": "coverage", "text": "coverage floor: coverage 0.5000"},
+    ]
     return {"role": role, "decision": "held back", "reasons": reasons}
 
 
 def test_held_back_has_an_exit_code_of_its_own_and_says_by_how_much() -> None:
-    """Exit code 3; only the conditions that were not met are told, with their numbers."""
+    """Exit code 3; the conditions of the gate that were not met are told, with their numbers."""
     error = first_verdict(execution("SUCCEEDED", held_back("reranking")), ["reranking"], "All else stands.")
     assert isinstance(error, HeldBackError)
     assert error.exit_code == 3
@@ -44,6 +48,13 @@ def test_a_run_that_says_nothing_is_told_by_its_status() -> None:
     """An aborted run has neither error nor cause."""
     silent = Execution(arn="arn", status="ABORTED", output={}, error="", cause="")
     assert "it ended as ABORTED and says no more" in str(first_verdict(silent, ["reranking"], ""))
+
+
+def test_a_role_that_was_not_judged_tells_why_it_was_not_trained() -> None:
+    """What spoke against a training is the only reason there is then."""
+    reasons = [{"passed": False, "text": "0 new events"}]
+    skipped = {"role": "reranking", "decision": "skipped", "reasons": reasons}
+    assert "reranking: 0 new events" in str(first_verdict(execution("SUCCEEDED", skipped), ["reranking"], ""))
 
 
 def test_a_role_without_a_reason_says_so() -> None:
