@@ -17,7 +17,7 @@ import numpy.typing as npt
 from local.engine.data import Float32, History
 from local.engine.scores import ranking, softmax
 from local.personalize.errors import invalid_input, not_found
-from local.personalize.filtering import FilterRequest
+from local.personalize.filtering import FilterRequest, ItemColumns, Row
 from local.personalize.filters import Filter, parse_filter
 from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Resource
@@ -103,7 +103,9 @@ class Serving:
             raise invalid_input("userId is required for campaigns of USER_PERSONALIZATION recipes.")
         columns = self._metadata_columns(request, campaign, recipe)
         wanted = self._results(request, with_metadata=bool(columns))
-        allowed = self._filter(request.get("filterArn"), request.get("filterValues", {}), served, visitor)
+        allowed = self._filter(
+            request.get("filterArn"), request.get("filterValues", {}), served, visitor, request.get("itemId")
+        )
         raw = self._raw(served, visitor)
         listed = _recommended(raw, allowed, wanted, served)
         listed = self._promoted(listed, raw, request.get("promotions", ()), wanted, served, visitor)
@@ -216,7 +218,9 @@ class Serving:
             raise invalid_input(f"numResults must be at most {most}, not {wanted}.")
         return wanted
 
-    def _filter(self, arn: str | None, values: Mapping[str, str], served: Served, visitor: str | None) -> Mask | None:
+    def _filter(
+        self, arn: str | None, values: Mapping[str, str], served: Served, visitor: str | None, item: str | None = None
+    ) -> Mask | None:
         """Which items of the snapshot the filter allows; None without a filter."""
         if arn is None:
             if values:
@@ -233,16 +237,27 @@ class Serving:
         if parsed is None:
             schemas = self._service.dataset_schemas(served.group)
             parsed = self._filters[arn] = parse_filter(resource.body["filterExpression"], schemas)
+        if parsed.entity != "ItemID":
+            raise invalid_input(f"Filter {arn} chooses users; it is for batch segment jobs.")
         if parsed.reads_user and visitor is None:
             raise invalid_input(f"userId is required: the filter {arn} reads what the user did or is.")
         snapshot, group, visitors = served.snapshot, served.group, self._visitors
+
+        def columns() -> ItemColumns:
+            return visitors.columns(group, served.arn, snapshot)
+
+        def current_item() -> Row | None:
+            place = snapshot.places.get(item or "")
+            return None if item is None else {} if place is None else columns().of(place)
+
         return FilterRequest(
             parsed,
             values,
-            columns=lambda: visitors.columns(group, served.arn, snapshot),
+            columns=columns,
             interacted=lambda: visitors.interacted(group, visitor, snapshot),
             user=lambda: visitors.user(group, visitor or ""),
             n_items=len(snapshot.items),
+            current_item=current_item,
         ).mask()
 
     def _metadata_columns(self, request: Json, campaign: Resource, recipe: Recipe) -> list[str]:

@@ -306,7 +306,7 @@ def test_filters_come_and_go(trained: Trained) -> None:
         match="column 9",
         name="kind",
         datasetGroupArn=trained.group,
-        filterExpression='INCLUDE UserID WHERE Items.ANIMAL_TYPE IN ("1")',
+        filterExpression='INCLUDE ActionID WHERE Items.ANIMAL_TYPE IN ("1")',
     )
 
 
