@@ -122,6 +122,10 @@ class EventStore:
         self._connection.execute("COMMIT")
         self.records_changed += 1
 
+    def touch(self) -> None:
+        """The records were changed in another thread."""
+        self.records_changed += 1
+
     def of_visitor(self, dataset: int, visitor: str, *, after: int, limit: int) -> list[LiveEvent]:
         """The visitor's last `limit` events on items, oldest first, that arrived later than the event `after`.
 
@@ -192,6 +196,32 @@ def forget(path: Path, dataset: int) -> None:
                 pass
     finally:
         connection.close()
+
+
+def forget_users(path: Path, users: Iterable[str], *, interactions: int | None, records: int | None) -> int:
+    """Delete what users did and are, and what their sessions did before they had a name; how many rows that were.
+
+    `interactions` and `records` are the ids of the Interactions and Users datasets, None where there is none.
+    """
+    connection = connect(path)
+    own = "DELETE FROM event WHERE dataset = ? AND coalesce(user, session) = ? AND user"
+    deleted = 0
+    try:
+        for user in users:
+            connection.execute("BEGIN IMMEDIATE")
+            sessions = connection.execute(
+                "SELECT DISTINCT session FROM event WHERE dataset = ? AND coalesce(user, session) = ?"
+                " AND user IS NOT NULL",
+                (interactions, user),
+            ).fetchall()
+            deleted += connection.execute(f"{own} IS NOT NULL", (interactions, user)).rowcount
+            for (session,) in sessions:
+                deleted += connection.execute(f"{own} IS NULL", (interactions, session)).rowcount
+            deleted += connection.execute("DELETE FROM record WHERE dataset = ? AND id = ?", (records, user)).rowcount
+            connection.execute("COMMIT")
+    finally:
+        connection.close()
+    return deleted
 
 
 def tidy(path: Path) -> None:

@@ -18,6 +18,9 @@ class Quotas:
     campaigns_per_group: int = 5
     pending_imports: int = 5
     pending_versions: int = 20
+    pending_deletions: int = 5
+    pending_batch_inference_jobs: int = 5
+    pending_batch_segment_jobs: int = 5
 
     def check(self, store: Store, kind: Kind, group: str | None = None) -> None:
         """LimitExceededException when one more resource of this kind (in this dataset group) is too many."""
@@ -39,6 +42,12 @@ class Quotas:
                 _pending(store.every(kind), self.pending_imports)
             case "solution-version":
                 _pending(store.every(kind), self.pending_versions)
+            case "data-deletion-job":
+                _pending(store.every(kind), self.pending_deletions)
+            case "batch-inference-job":
+                _pending(store.every(kind), self.pending_batch_inference_jobs)
+            case "batch-segment-job":
+                _pending(store.every(kind), self.pending_batch_segment_jobs)
 
     def _count(self, resources: list[Resource], most: int, kind: str) -> None:
         if len([one for one in resources if one.status in CREATING | {ACTIVE}]) >= most:

@@ -82,8 +82,8 @@ class Personalize:
     def events_path(self) -> Path:
         return self.options.folder / "events.db"
 
-    def import_folder(self, job: int) -> Path:
-        """Where the table of the import job with this id lies."""
+    def import_folder(self, job: int | str) -> Path:
+        """Where the table of the import job with this id lies; what a data deletion job left of it has both ids."""
         return self.options.folder / "imports" / str(job)
 
     def bulk(self, dataset: Resource) -> list[str]:

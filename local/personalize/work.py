@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from local.personalize import exports, imports
+from local.personalize import deletions, exports, imports
 from local.personalize.events import EventReader
 from local.personalize.objects import open_objects
 from local.personalize.records import merged
@@ -66,6 +66,22 @@ def run_export(task: Json) -> Json:
     return {"rows": exports.export_csv(open_objects(task["s3Root"]), task["location"], schema.names, rows)}
 
 
+def run_deletion(task: Json) -> Json:
+    """Delete users from imports. Task: location, s3Root, folders {source: target}. Result: users, changed, deleted."""
+    users = deletions.users_to_delete(open_objects(task["s3Root"]), task["location"])
+    changed, deleted = deletions.delete_from_tables(users, task["folders"])
+    return {"users": users, "changed": changed, "deleted": deleted}
+
+
+def _excluded(task: Json) -> dict[str, list[str]]:
+    """The columns that training leaves out: those that the solution names, and those that came after it."""
+    named = task["solutionConfig"].get("trainingDataConfig", {}).get("excludedDatasetColumns", {})
+    excluded = {kind.upper(): list(columns) for kind, columns in named.items()}
+    for kind, columns in task.get("added", {}).items():
+        excluded[kind] = [*excluded.get(kind, ()), *columns]
+    return excluded
+
+
 def run_training(task: Json) -> Json:
     """Train a solution version.
 
@@ -91,14 +107,19 @@ def run_training(task: Json) -> Json:
         data,
         EventRule.of_solution(task["solutionConfig"], task["eventType"]),
         model=task["model"],
-        excluded=task["solutionConfig"].get("trainingDataConfig", {}).get("excludedDatasetColumns", {}),
+        excluded=_excluded(task),
         folder=Path(task["folder"]),
     )
     return {"metrics": metrics}
 
 
-TASKS: dict[str, Callable[[Json], Json]] = {"import": run_import, "export": run_export, "training": run_training}
-_FAILURES = (imports.ImportJobError, exports.ExportJobError, TrainingError)
+TASKS: dict[str, Callable[[Json], Json]] = {
+    "import": run_import,
+    "export": run_export,
+    "deletion": run_deletion,
+    "training": run_training,
+}
+_FAILURES = (imports.ImportJobError, exports.ExportJobError, deletions.DeletionError, TrainingError)
 
 
 class Worker(Protocol):

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from local.personalize.errors import ServiceError, already_exists, in_use, invalid_input, not_found
+from local.personalize.operations.datasets import updating_to
 from local.personalize.operations.removal import begin_deletion, deletable
 from local.personalize.operations.tags import tagged
 from local.personalize.recipes import RECIPES, Recipe, check_hyperparameters, recipe_of
@@ -196,6 +197,7 @@ def create_solution_version(service: "Personalize", request: Json) -> Json:
             "eventType",
             "datasetGroupArn",
             "solutionConfig",
+            "_added",
         )
         body: Json = {**copied, "solutionArn": solution_arn, "trainingMode": mode, "trainingType": "MANUAL"}
         if name is not None:
@@ -228,6 +230,8 @@ def _check_data(service: "Personalize", group: str) -> None:
     if "INTERACTIONS" not in datasets:
         raise invalid_input(f"Dataset group {group} has no Interactions dataset to train on.")
     for dataset in datasets.values():
+        if updating_to(dataset):
+            raise in_use(f"The schema of dataset {dataset.arn} is being replaced.")
         for job in service.store.every("dataset-import-job", dataset.arn):
             if job.status in CREATING:
                 raise in_use(f"The dataset import job {job.arn} has status {job.status}; it must be ACTIVE.")
