@@ -14,11 +14,12 @@ from typing import Self
 import numpy as np
 from scipy import linalg, sparse
 
-from local.engine.data import Events, Float32, Indices
+from local.engine.data import Events, Float32, Float64, Indices
 from local.engine.prefixes import prefix_rows
 
 MAX_ITEMS = 6000
 """Items with a column of their own: the matrices are dense, 144 MB at this size. Rarer items share by attribute."""
+_OVERSAMPLING, _POWER_STEPS = 10, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,20 @@ class NextItemRidge:
     """Shape [h + m, h + m]."""
 
     @classmethod
-    def fit(cls, events: Events, attributes: sparse.csr_matrix, *, tau: float, ridge: float, reach: int) -> Self:
-        """The ridge on `events` (in order). attributes: csr [n_items, m], m may be 0."""
+    def fit(
+        cls,
+        events: Events,
+        attributes: sparse.csr_matrix,
+        *,
+        tau: float,
+        ridge: float,
+        reach: int,
+        rank: int | None = None,
+    ) -> Self:
+        """The ridge on `events` (in order). attributes: csr [n_items, m], m may be 0.
+
+        rank: the weights are replaced by the nearest ones of this rank, found by randomized projection.
+        """
         counts = np.bincount(events.item, minlength=events.n_items)
         seen = np.flatnonzero(counts)
         head = np.sort(seen[np.argsort(-counts[seen], kind="stable")[:MAX_ITEMS]])
@@ -50,6 +63,8 @@ class NextItemRidge:
         gram = (weighted @ inputs).toarray()
         gram[np.diag_indices_from(gram)] += ridge
         solved = linalg.solve(gram, (weighted @ outputs).toarray(), assume_a="pos", overwrite_a=True, overwrite_b=True)
+        if rank is not None and rank < len(solved):
+            solved = _of_rank(solved, rank)
         # In rows: a sparse product would copy columns first, at every request.
         return cls(tau, reach, head, np.ascontiguousarray(solved, dtype=np.float32))
 
@@ -63,3 +78,15 @@ class NextItemRidge:
         items = np.zeros(rows.shape, np.float32)
         items[:, self.head] = both[:, : len(self.head)]
         return items, both[:, len(self.head) :]
+
+
+def _of_rank(matrix: Float64, rank: int) -> Float64:
+    """Very nearly the closest matrix of this rank (Halko et al., "Finding structure with randomness", 2011)."""
+    rng = np.random.default_rng(0)
+    basis = linalg.qr(matrix @ rng.standard_normal((matrix.shape[1], rank + _OVERSAMPLING)), mode="economic")[0]
+    for _ in range(_POWER_STEPS):
+        basis = linalg.qr(matrix.T @ basis, mode="economic")[0]
+        basis = linalg.qr(matrix @ basis, mode="economic")[0]
+    left, values, right = linalg.svd(basis.T @ matrix, full_matrices=False)
+    squeezed: Float64 = (basis @ left[:, :rank]) * values[:rank] @ right[:rank]
+    return squeezed
