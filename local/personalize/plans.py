@@ -10,6 +10,7 @@ from local.personalize.lifecycle import Action, Plan
 from local.personalize.recipes import recipe_of
 from local.personalize.resources import (
     ACTIVE,
+    BATCH_IN_PROGRESS,
     COMPLETED,
     CREATE_IN_PROGRESS,
     CREATE_PENDING,
@@ -48,6 +49,7 @@ def plans(service: "Personalize") -> dict[tuple[Kind, Action], Plan]:
         ("data-deletion-job", "create"): Plan(
             (PENDING, IN_PROGRESS), work.delete_users, work.end_delete_users, done=COMPLETED, failed=FAILED
         ),
+        ("batch-inference-job", "create"): Plan((PENDING, BATCH_IN_PROGRESS), work.infer),
         ("metric-attribution", "create"): plain,
         ("metric-attribution", "delete"): gone,
         ("event-tracker", "create"): plain,
@@ -158,6 +160,21 @@ class _Work:
                 changes.put(dataset.changed(now, _imports=kept))
         changes.after_commit.append(self._service.events.touch)
         return job.changed(now, numDeleted=result["numDeleted"])
+
+    def infer(self, job: Resource, stop: threading.Event) -> Json:
+        return self._service.options.worker.run("batch", self._batch(job), stop)
+
+    def _batch(self, job: Resource) -> Json:
+        return {
+            "data": str(self._service.folder),
+            "now": self._service.clock.now(),
+            "version": job.body["solutionVersionArn"],
+            "filter": job.body.get("filterArn"),
+            "numResults": job.body.get("numResults", 0),
+            "input": job.body["jobInput"]["s3DataSource"]["path"],
+            "output": job.body["jobOutput"]["s3DataDestination"]["path"],
+            "s3Root": self._s3_root(),
+        }
 
     def _schema_text(self, dataset: Resource) -> str:
         schema = self._service.store.get(dataset.body["schemaArn"], "schema")

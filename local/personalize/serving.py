@@ -9,13 +9,14 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from local.engine.data import Float32, History
 from local.engine.scores import ranking, softmax
+from local.personalize.contents import Contents
 from local.personalize.errors import invalid_input, not_found
 from local.personalize.filtering import FilterRequest, ItemColumns, Row
 from local.personalize.filters import Filter, parse_filter
@@ -25,9 +26,6 @@ from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
 from local.personalize.validation import Json
 from local.personalize.visitors import Visitors, metadata
 from local.personalize.work import WorkError
-
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
 DEFAULT_RESULTS = 25
 MAXIMUM_RESULTS = 500
@@ -53,7 +51,7 @@ class Served:
 class Serving:
     """Answers of the runtime API. Called in the event loop's thread; `load` from any."""
 
-    def __init__(self, service: "Personalize") -> None:
+    def __init__(self, service: Contents) -> None:
         self._service = service
         self._visitors = Visitors(service)
         self._served: OrderedDict[str, Served] = OrderedDict()
@@ -93,6 +91,10 @@ class Serving:
     def recommend(self, request: Json) -> Json:
         """The answer to GetRecommendations."""
         served, campaign = self._campaign(request.get("campaignArn"))
+        return self.recommend_of(served, request, campaign)
+
+    def recommend_of(self, served: Served, request: Json, campaign: Resource | None) -> Json:
+        """What a solution version recommends; a batch job has no campaign."""
         recipe = served.recipe
         if recipe.type not in ("USER_PERSONALIZATION", "POPULAR_ITEMS"):
             raise invalid_input(
@@ -101,7 +103,7 @@ class Serving:
         visitor = request.get("userId") or None
         if visitor is None and recipe.type == "USER_PERSONALIZATION":
             raise invalid_input("userId is required for campaigns of USER_PERSONALIZATION recipes.")
-        columns = self._metadata_columns(request, campaign, recipe)
+        columns = self._metadata_columns(request, campaign, served)
         wanted = self._results(request, with_metadata=bool(columns))
         allowed = self._filter(
             request.get("filterArn"), request.get("filterValues", {}), served, visitor, request.get("itemId")
@@ -145,10 +147,14 @@ class Serving:
     def rank(self, request: Json) -> Json:
         """The answer to GetPersonalizedRanking: known items by score, then the others in the order given."""
         served, campaign = self._campaign(request["campaignArn"])
+        return self.rank_of(served, request, campaign)
+
+    def rank_of(self, served: Served, request: Json, campaign: Resource | None) -> Json:
+        """How a solution version ranks; a batch job has no campaign."""
         if served.recipe.type != "PERSONALIZED_RANKING":
             raise invalid_input(f"GetPersonalizedRanking is not for campaigns of {served.recipe.name}.")
         names: list[str] = request["inputList"]
-        columns = self._metadata_columns(request, campaign, served.recipe)
+        columns = self._metadata_columns(request, campaign, served)
         most = MAXIMUM_WITH_METADATA if columns else MAXIMUM_RESULTS
         if not names or len(names) > most:
             raise invalid_input(f"inputList must hold 1 to {most} items, not {len(names)}.")
@@ -260,16 +266,15 @@ class Serving:
             current_item=current_item,
         ).mask()
 
-    def _metadata_columns(self, request: Json, campaign: Resource, recipe: Recipe) -> list[str]:
+    def _metadata_columns(self, request: Json, campaign: Resource | None, served: Served) -> list[str]:
         asked: Mapping[str, list[str]] = request.get("metadataColumns", {})
-        if not asked:
+        if not asked or campaign is None:
             return []
         enabled = campaign.body.get("campaignConfig", {}).get("enableMetadataWithRecommendations", False)
-        if not (recipe.metadata or enabled):
+        if not (served.recipe.metadata or enabled):
             raise invalid_input("The campaign was not made with enableMetadataWithRecommendations.")
         if set(asked) != {"ITEMS"}:
             raise invalid_input("metadataColumns may have the key ITEMS only.")
-        served = self.load(campaign.body["_serving"])
         schema = self._service.dataset_schemas(served.group).get("ITEMS")
         columns = []
         for name in asked["ITEMS"]:

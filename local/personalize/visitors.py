@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from local.personalize.contents import Contents
 from local.personalize.events import EventReader
 from local.personalize.filtering import Interacted, ItemColumns
 from local.personalize.imports import tables
@@ -13,9 +14,6 @@ from local.personalize.records import merged
 from local.personalize.resources import Resource
 from local.personalize.snapshots import Snapshot
 from local.personalize.tables import Numbers, Table, Text, concatenate
-
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
 FILTER_EVENTS = 100
 """Newest interactions of a user and event type that a filter considers (developer guide, "Quotas")."""
@@ -47,7 +45,7 @@ class _Bulk:
 class Visitors:
     """Looks up the current data of dataset groups; keeps what it computed until the data changes."""
 
-    def __init__(self, service: "Personalize") -> None:
+    def __init__(self, service: Contents) -> None:
         self._service = service
         self._bulk: dict[int, tuple[Sequence[int], _Bulk | None]] = {}
         self._tables: dict[int, tuple[object, Table]] = {}
@@ -102,7 +100,7 @@ class Visitors:
         return Interacted(items, types)
 
     def _records(self, dataset: Resource, key: str) -> tuple[object, Table]:
-        state = (tuple(dataset.body["_imports"]), self._service.events.records_changed)
+        state = (dataset.body["schemaArn"], tuple(dataset.body["_imports"]), self._service.events.records_changed)
         known = self._tables.get(dataset.id)
         if known is None or known[0] != state:
             reader = EventReader(self._service.events_path)

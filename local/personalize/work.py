@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from local.personalize import deletions, exports, imports
+from local.personalize.clock import StoppedClock
+from local.personalize.contents import Contents
 from local.personalize.events import EventReader
 from local.personalize.objects import open_objects
 from local.personalize.records import merged
@@ -73,6 +75,25 @@ def run_deletion(task: Json) -> Json:
     return {"users": users, "changed": changed, "deleted": deleted}
 
 
+def run_batch(task: Json) -> Json:
+    """Answer a batch inference job.
+
+    Task: data (folder), now, version, filter, numResults, input, output, s3Root. Result: lines.
+    """
+    # Serving needs this module's errors, so the two cannot import each other at the top.
+    from local.personalize.batch import BatchError, infer
+    from local.personalize.serving import Serving
+
+    contents = Contents(Path(task["data"]), StoppedClock(task["now"]))
+    try:
+        serving = Serving(contents)
+        return {"lines": infer(serving, serving.load(task["version"]), open_objects(task["s3Root"]), task)}
+    except BatchError as error:
+        raise WorkError(str(error)) from error
+    finally:
+        contents.close()
+
+
 def _excluded(task: Json) -> dict[str, list[str]]:
     """The columns that training leaves out: those that the solution names, and those that came after it."""
     named = task["solutionConfig"].get("trainingDataConfig", {}).get("excludedDatasetColumns", {})
@@ -117,9 +138,10 @@ TASKS: dict[str, Callable[[Json], Json]] = {
     "import": run_import,
     "export": run_export,
     "deletion": run_deletion,
+    "batch": run_batch,
     "training": run_training,
 }
-_FAILURES = (imports.ImportJobError, exports.ExportJobError, deletions.DeletionError, TrainingError)
+_FAILURES = (WorkError, imports.ImportJobError, exports.ExportJobError, deletions.DeletionError, TrainingError)
 
 
 class Worker(Protocol):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from local.personalize.operations import (
     attributions,
+    batch,
     campaigns,
     catalogue,
     datasets,
@@ -72,6 +73,9 @@ OPERATIONS: dict[str, Call] = {
     "ListCampaigns": list_kind("campaign"),
     "UpdateCampaign": campaigns.update_campaign,
     "DeleteCampaign": campaigns.delete_campaign,
+    "CreateBatchInferenceJob": batch.create_batch_inference_job,
+    "DescribeBatchInferenceJob": describe("batch-inference-job"),
+    "ListBatchInferenceJobs": list_kind("batch-inference-job"),
     "CreateMetricAttribution": attributions.create_metric_attribution,
     "DescribeMetricAttribution": describe("metric-attribution"),
     "ListMetricAttributions": list_kind("metric-attribution"),

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from local.personalize.errors import already_exists, in_use, limit_exceeded
 from local.personalize.filters import MAXIMUM_FIELDS_OF_GROUP, parse_filter
+from local.personalize.operations.batch import running_batch
 from local.personalize.operations.tags import tagged
 from local.personalize.resources import CREATE_PENDING, CREATING, Resource
 from local.personalize.validation import Json
@@ -46,6 +47,9 @@ def delete_filter(service: "Personalize", request: Json) -> None:
     with service.store.transaction() as changes:
         if service.need(arn, "filter").status in CREATING:
             raise in_use(f"Filter {arn} is being created and cannot be deleted now.")
+        job = running_batch(service, "filterArn", arn)
+        if job is not None:
+            raise in_use(f"Filter {arn} is used by {job.arn}, which has status {job.status}.")
         changes.delete(arn)
     service.serving.forget_filter(arn)
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from local.personalize.errors import ServiceError, already_exists, in_use, invalid_input, not_found
+from local.personalize.operations.batch import running_batch
 from local.personalize.operations.datasets import updating_to
 from local.personalize.operations.removal import begin_deletion, deletable
 from local.personalize.operations.tags import tagged
@@ -171,6 +172,9 @@ def delete_solution(service: "Personalize", request: Json) -> None:
         for version in service.store.every("solution-version", arn):
             if version.status in CREATING:
                 raise in_use(f"Solution version {version.arn} has status {version.status}.")
+            job = running_batch(service, "solutionVersionArn", version.arn)
+            if job is not None:
+                raise in_use(f"Solution version {version.arn} is used by {job.arn}, which has status {job.status}.")
         begin_deletion(service, changes, solution, request)
 
 
