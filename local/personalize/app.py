@@ -24,6 +24,10 @@ class App:
         self._service: Personalize | None = None
         self._protocol: Protocol | None = None
 
+    def made(self, options: Options) -> Personalize:
+        """The service that is served; not started yet."""
+        return Personalize(options)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._http(scope, receive, send)
@@ -48,7 +52,7 @@ class App:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self._service = Personalize(self._options)
+                self._service = self.made(self._options)
                 self._protocol = Protocol(self._service)
                 self._service.start()
                 await send({"type": "lifespan.startup.complete"})
