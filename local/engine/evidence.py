@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from local.engine import storage
 from local.engine.data import Catalogue, Events, Float32, Float64, History, Int32
 from local.engine.prefixes import history_row, prefix_rows
 from local.engine.ridge import NextItemRidge
@@ -158,9 +159,7 @@ class Evidence:
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything in arrays, for storage."""
         return {
-            "attributes_data": self.attributes.data,
-            "attributes_indices": self.attributes.indices,
-            "attributes_indptr": self.attributes.indptr,
+            **storage.of_sparse("attributes", self.attributes),
             "fields": self.fields,
             "log_share": self.log_share,
             "log_recent": self.log_recent,
@@ -176,11 +175,10 @@ class Evidence:
     @classmethod
     def of_arrays(cls, stored: dict[str, npt.NDArray[Any]]) -> Self:
         """The evidence that `arrays` gave."""
-        parts = (stored["attributes_data"], stored["attributes_indices"], stored["attributes_indptr"])
         shape = (len(stored["log_share"]), len(stored["fields"]))
         reach = int(stored["reach"])
         return cls(
-            sparse.csr_matrix(parts, shape=shape),
+            storage.sparse_of("attributes", stored, shape),
             stored["fields"],
             stored["log_share"],
             stored["log_recent"],

@@ -1,0 +1,90 @@
+"""Which items the same users interacted with: the counts behind the item-to-item models."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from local.engine.data import Events, Float64, History
+
+MAX_NEIGHBOURS = 1000
+"""Neighbours of an item that are kept, those with most users in common."""
+MAX_HISTORY = 500
+"""Newest items of a user that are paired with one another: the pairs grow with the square."""
+_BLOCK = 512
+"""Items whose counts are held at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cooccurrence:
+    """Users in common, as float32 csr [n_items, n_items] without a diagonal, and users of each item [n_items]."""
+
+    common: sparse.csr_matrix
+    users: Float64
+
+    @classmethod
+    def of(cls, events: Events) -> "Cooccurrence":
+        """The counts of events of positive weight; a user counts once for a pair however often they came back."""
+        pairs = _distinct(events)
+        met = sparse.csr_matrix(
+            (np.ones(len(pairs), np.float32), (pairs.user, pairs.item)), shape=(events.n_users, events.n_items)
+        )
+        by_item = met.T.tocsr()
+        blocks = [
+            _strongest(by_item[start : start + _BLOCK] @ met, start) for start in range(0, events.n_items, _BLOCK)
+        ]
+        common = sparse.vstack(blocks, format="csr") if blocks else sparse.csr_matrix((0, 0), dtype=np.float32)
+        return cls(common, np.bincount(pairs.item, minlength=events.n_items).astype(np.float64))
+
+
+def item_of(history: History) -> int | None:
+    """The item that a history asks about: the last one that counts; None without one."""
+    counting = np.flatnonzero(history.weight > 0)
+    return int(history.item[counting[-1]]) if len(counting) else None
+
+
+def between(counts: npt.NDArray[np.integer] | Float64, low: float, high: float) -> npt.NDArray[np.bool_]:
+    """Which counts lie between two percentiles (0..1) of the positive ones, both included.
+
+    The featurization hyperparameters of Amazon Personalize, `min_..._percentile` and `max_..._percentile`.
+    """
+    positive = counts[counts > 0]
+    if not len(positive):
+        return np.zeros(len(counts), bool)
+    least, most = np.quantile(positive, [low, max(low, high)])
+    chosen: npt.NDArray[np.bool_] = (counts > 0) & (counts >= least) & (counts <= most)
+    return chosen
+
+
+def of_usual_users(events: Events, low: float, high: float) -> Events:
+    """The events of users whose number of events lies between two percentiles of all users'."""
+    counting = events.of(events.weight > 0)
+    if low <= 0 and high >= 1:
+        return counting
+    chosen = between(np.bincount(counting.user, minlength=events.n_users), low, high)
+    return counting.of(chosen[counting.user])
+
+
+def _distinct(events: Events) -> Events:
+    """Each user's newest events, one an item."""
+    ordered = events.of(events.weight > 0).in_order()
+    key = ordered.user.astype(np.int64) * max(events.n_items, 1) + ordered.item
+    # The last event of each pair: unique gives the first of the reversed.
+    last = len(key) - 1 - np.unique(key[::-1], return_index=True)[1]
+    kept = ordered.of(np.sort(last))
+    ends = np.cumsum(np.bincount(kept.user, minlength=events.n_users))
+    return kept.of(ends[kept.user] - np.arange(len(kept)) <= MAX_HISTORY)
+
+
+def _strongest(counts: sparse.csr_matrix, first: int) -> sparse.csr_matrix:
+    """Rows of counts from item `first` on: without the item itself, and with the largest MAX_NEIGHBOURS alone."""
+    counts = counts.tocoo()
+    other = counts.col != counts.row + first
+    row, column, value = counts.row[other], counts.col[other], counts.data[other]
+    order = np.lexsort((column, -value, row))
+    row, column, value = row[order], column[order], value[order]
+    begins = np.searchsorted(row, np.arange(counts.shape[0]))
+    kept = np.arange(len(row)) - begins[row] < MAX_NEIGHBOURS
+    parts = (value[kept].astype(np.float32), (row[kept], column[kept]))
+    return sparse.csr_matrix(parts, shape=counts.shape)
