@@ -86,9 +86,9 @@ class Protocol:
         if isinstance(answer, Awaitable):
             await answer
             answer = None
-        if operation.shape is None:
+        if operation.write is None:
             return b"" if operation.api != "personalize" else b"{}"
-        return json.dumps(operation.shape(answer or {}, ""), separators=(",", ":")).encode()
+        return operation.write(answer or {}).encode()
 
     # --- for tests and operators; AWS clients never come here
 
@@ -110,6 +110,13 @@ class Protocol:
             return _plain(error.status, {"message": error.message})
 
 
+def _not_a_number(constant: str) -> Any:
+    raise invalid_input(f"{constant} is no JSON value.")
+
+
+_DECODE = json.JSONDecoder(parse_constant=_not_a_number).decode
+
+
 def _plain(status: int, content: Mapping[str, Any]) -> Answer:
     return Answer(status, _headers(_JSON), json.dumps(content).encode())
 
@@ -118,13 +125,9 @@ def _decoded(body: bytes) -> Any:
     if not body:
         return {}
     try:
-        return json.loads(body, parse_constant=_not_a_number)
+        return _DECODE(body.decode())
     except (ValueError, RecursionError):
         raise serialization("The body is not JSON.") from None
-
-
-def _not_a_number(constant: str) -> Any:
-    raise invalid_input(f"{constant} is no JSON value.")
 
 
 def _headers(content_type: str) -> Headers:
