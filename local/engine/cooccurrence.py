@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import sparse
 
 from local.engine.data import Events, Float64, History
@@ -42,28 +41,6 @@ def item_of(history: History) -> int | None:
     """The item that a history asks about: the last one that counts; None without one."""
     counting = np.flatnonzero(history.weight > 0)
     return int(history.item[counting[-1]]) if len(counting) else None
-
-
-def between(counts: npt.NDArray[np.integer] | Float64, low: float, high: float) -> npt.NDArray[np.bool_]:
-    """Which counts lie between two percentiles (0..1) of the positive ones, both included.
-
-    The featurization hyperparameters of Amazon Personalize, `min_..._percentile` and `max_..._percentile`.
-    """
-    positive = counts[counts > 0]
-    if not len(positive):
-        return np.zeros(len(counts), bool)
-    least, most = np.quantile(positive, [low, max(low, high)])
-    chosen: npt.NDArray[np.bool_] = (counts > 0) & (counts >= least) & (counts <= most)
-    return chosen
-
-
-def of_usual_users(events: Events, low: float, high: float) -> Events:
-    """The events of users whose number of events lies between two percentiles of all users'."""
-    counting = events.of(events.weight > 0)
-    if low <= 0 and high >= 1:
-        return counting
-    chosen = between(np.bincount(counting.user, minlength=events.n_users), low, high)
-    return counting.of(chosen[counting.user])
 
 
 def _distinct(events: Events) -> Events:

@@ -11,6 +11,7 @@ from local.engine.blend import fit_weights
 from local.engine.data import Catalogue, Events, Float32, Float64, History
 from local.engine.evidence import REACH, Evidence
 from local.engine.models import Capabilities, refuse_unknown
+from local.engine.percentiles import of_usual_users
 from local.engine.reading import Reader
 
 _JUDGING_SHARE = 0.2
@@ -53,20 +54,23 @@ class SequenceModel:
         reach: float = REACH,
         rank: float = 0.0,
         recency: float = 1.0,
+        min_user_history_length_percentile: float = 0.0,
+        max_user_history_length_percentile: float = 1.0,
         **unknown: float,
     ) -> Self:
         """Train on events of positive weight.
 
         ridge: the lambda of both ridges, in events' worth of evidence. reach: newest events of a history that count.
         rank: the dimension that the ridges are squeezed through, 0 for none. recency: 1 when what is popular of late
-        counts apart from what is popular at all, 0 when not.
+        counts apart from what is popular at all, 0 when not. The percentiles (0..1) leave out the users with the fewest
+        and the most events.
         """
         refuse_unknown("sequence", unknown)
         if ridge <= 0:
             raise ValueError(f"ridge must be positive, not {ridge}")
         if reach < 1:
             raise ValueError(f"reach must be at least 1, not {reach}")
-        counting = events.of(events.weight > 0)
+        counting = of_usual_users(events, min_user_history_length_percentile, max_user_history_length_percentile)
         unit = float(counting.weight.mean()) if len(counting) else 1.0
         ordered = replace(counting, weight=(counting.weight / np.float32(unit))).in_order()
         rng = np.random.default_rng(seed)

@@ -8,9 +8,10 @@ import numpy as np
 from scipy import sparse
 
 from local.engine import storage
-from local.engine.cooccurrence import Cooccurrence, between, item_of, of_usual_users
+from local.engine.cooccurrence import Cooccurrence, item_of
 from local.engine.data import Catalogue, Events, Float32, History
 from local.engine.models import Capabilities, refuse_unknown
+from local.engine.percentiles import between, of_usual_users
 from local.engine.popularity import PopularityModel
 
 MODEL = "sims"

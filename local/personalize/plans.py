@@ -208,7 +208,7 @@ class _Work:
             "eventType": version.body.get("eventType"),
             "solutionConfig": version.body.get("solutionConfig", {}),
             "added": version.body.get("_added", {}),
-            "model": recipe.model,
+            "recipe": recipe.name,
             "folder": str(self._service.model_folder(version)),
         }
         began = time.monotonic()

@@ -20,6 +20,7 @@ from local.personalize.clock import StoppedClock
 from local.personalize.contents import Contents
 from local.personalize.events import EventReader
 from local.personalize.objects import open_objects
+from local.personalize.recipes import RECIPES
 from local.personalize.records import merged
 from local.personalize.schemas import parse_schema
 from local.personalize.snapshots import EventRule
@@ -106,9 +107,10 @@ def _excluded(task: Json) -> dict[str, list[str]]:
 def run_training(task: Json) -> Json:
     """Train a solution version.
 
-    Task: events, interactions {dataset, bulk}, items {dataset, bulk, schema} or null, eventType, solutionConfig, model,
-    folder. Result: metrics.
+    Task: events, interactions {dataset, bulk}, items {dataset, bulk, schema} or null, eventType, solutionConfig, recipe
+    (name), folder. Result: metrics.
     """
+    recipe = RECIPES[task["recipe"]]
     reader = EventReader(Path(task["events"]))
     try:
         interactions, items = task["interactions"], task["items"]
@@ -127,7 +129,8 @@ def run_training(task: Json) -> Json:
     metrics = train(
         data,
         EventRule.of_solution(task["solutionConfig"], task["eventType"]),
-        model=task["model"],
+        recipe=recipe,
+        settings=recipe.settings(task["solutionConfig"]),
         excluded=_excluded(task),
         folder=Path(task["folder"]),
     )

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from local.engine.cooccurrence import Cooccurrence, between
+from local.engine.cooccurrence import Cooccurrence
 from local.engine.data import Catalogue, Events
+from local.engine.percentiles import between
 from local.engine.scores import ranking
 from local.engine.sims import SimsModel
 from tests.unit.local.engine.worlds import events_of, history_of
