@@ -48,6 +48,20 @@ def parser() -> argparse.ArgumentParser:
         default="NORMAL",
         help="NORMAL (default) keeps acknowledged events over kill -9, FULL over loss of power too",
     )
+    add(
+        "--record-delay",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="time until filters see a put item or user; default 0, the service takes up to 1200",
+    )
+    add(
+        "--update-interval",
+        type=_seconds,
+        default=7200.0,
+        metavar="SECONDS",
+        help="time between automatic updates, which bring new items in; default 7200, as the service",
+    )
     return made
 
 
@@ -68,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pace=given.pace,
         s3_root=given.s3_root.resolve() if given.s3_root else None,
         synchronous=given.durability,
+        record_delay=given.record_delay,
+        update_interval=given.update_interval,
     )
     uvicorn.run(App(options), host="127.0.0.1", port=given.port, **SERVER)
 

@@ -216,6 +216,7 @@ class _Work:
         return {**result, "hours": (time.monotonic() - began) / 3600}
 
     def end_training(self, changes: Transaction, version: Resource, result: Json) -> Resource:
+        changes.after_commit.append(self._service.schedule.wake)
         return version.changed(
             self._service.clock.now(), trainingHours=round(result["hours"], 6), _metrics=result["metrics"]
         )
@@ -225,6 +226,7 @@ class _Work:
         return {}
 
     def end_create_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:
+        changes.after_commit.append(self._service.schedule.wake)
         return campaign.changed(self._service.clock.now(), _serving=campaign.body["_requested"], _requested=None)
 
     def load_update(self, campaign: Resource, stop: threading.Event) -> Json:
@@ -232,6 +234,7 @@ class _Work:
         return {}
 
     def end_update_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:
+        changes.after_commit.append(self._service.schedule.wake)
         update = campaign.body["latestCampaignUpdate"]
         wanted = {
             name: update[name]

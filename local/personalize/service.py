@@ -17,6 +17,7 @@ from local.personalize.lifecycle import Action, Lifecycle
 from local.personalize.plans import plans
 from local.personalize.quotas import Quotas
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Account, Kind, Resource
+from local.personalize.schedule import Schedule
 from local.personalize.serving import Serving
 from local.personalize.storage import Transaction
 from local.personalize.validation import Json
@@ -41,6 +42,10 @@ class Options:
     worker: Worker = field(default_factory=Subprocess)
     clock: Clock = field(default_factory=SystemClock)
     quotas: Quotas = field(default_factory=Quotas)
+    record_delay: float = 0.0
+    """Seconds until filters see a put item or user; the service says within 20 minutes."""
+    update_interval: float = 7_200.0
+    """Seconds between automatic updates of a served version."""
 
 
 class FolderInUseError(RuntimeError):
@@ -69,6 +74,7 @@ class Personalize(Contents):
         self.faults = Faults()
         self.lifecycle = Lifecycle(self.store, self.clock, pace=options.pace, plans=plans(self))
         self.serving = Serving(self)
+        self.schedule = Schedule(self)
         self._trackers: tuple[int, Mapping[str, tuple[Resource, int]]] = (-1, {})
         self._closing = threading.Event()
         self._tidying = threading.Thread(target=self._tidy, name="tidy", daemon=True)
@@ -77,11 +83,13 @@ class Personalize(Contents):
         """Remove what no resource names any more, and go on with the lifecycles that were under way."""
         self._sweep()
         self.lifecycle.start()
+        self.schedule.start()
         self._tidying.start()
 
     def close(self) -> None:
         """Stop the threads and release the files."""
         self._closing.set()
+        self.schedule.close()
         self.lifecycle.close()
         self._tidying.join()
         super().close()

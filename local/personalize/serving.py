@@ -8,8 +8,9 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -18,13 +19,15 @@ from local.engine.data import Float32, History
 from local.engine.scores import ranking, softmax
 from local.personalize.contents import Contents
 from local.personalize.errors import invalid_input, not_found
+from local.personalize.exploration import Explored, mixed, weight_and_cut_off
 from local.personalize.filtering import FilterRequest, ItemColumns, Row
 from local.personalize.filters import Filter, parse_filter
 from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Resource
 from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
+from local.personalize.trends import Trends
 from local.personalize.validation import Json
-from local.personalize.visitors import Visitors, metadata
+from local.personalize.visitors import Numbered, Visitors, metadata
 from local.personalize.work import WorkError
 
 DEFAULT_RESULTS = 25
@@ -46,6 +49,7 @@ class Served:
     recipe: Recipe
     rule: EventRule
     snapshot: Snapshot
+    explored: Explored | None = None
 
 
 class Serving:
@@ -54,6 +58,7 @@ class Serving:
     def __init__(self, service: Contents) -> None:
         self._service = service
         self._visitors = Visitors(service)
+        self._trends = Trends(service)
         self._served: OrderedDict[str, Served] = OrderedDict()
         self._lock = threading.Lock()
         self._filters: dict[str, Filter] = {}
@@ -75,12 +80,22 @@ class Serving:
             recipe,
             EventRule.of_solution(version.body.get("solutionConfig", {}), version.body.get("eventType")),
             Snapshot.load(self._service.model_folder(version)),
+            Explored.load(self._service.model_folder(version)),
         )
         with self._lock:
             self._served[version_arn] = served
             while len(self._served) > _SNAPSHOTS:
                 self._served.popitem(last=False)
         return served
+
+    def refresh(self, version_arn: str) -> None:
+        """An automatic update has brought items into the version."""
+        version = self._service.store.get(version_arn, "solution-version")
+        explored = Explored.load(self._service.model_folder(version)) if version else None
+        with self._lock:
+            served = self._served.get(version_arn)
+            if served is not None:
+                self._served[version_arn] = replace(served, explored=explored)
 
     def forget_filter(self, arn: str) -> None:
         """A filter was deleted: another may take its name."""
@@ -96,11 +111,13 @@ class Serving:
     def recommend_of(self, served: Served, request: Json, campaign: Resource | None) -> Json:
         """What a solution version recommends; a batch job has no campaign."""
         recipe = served.recipe
-        if recipe.type not in ("USER_PERSONALIZATION", "POPULAR_ITEMS"):
+        if recipe.type not in ("USER_PERSONALIZATION", "POPULAR_ITEMS", "RELATED_ITEMS"):
             raise invalid_input(
                 f"GetRecommendations is not for campaigns of {recipe.name}; use GetPersonalizedRanking."
             )
-        visitor = request.get("userId") or None
+        visitor, item = request.get("userId") or None, request.get("itemId") or None
+        if item is None and recipe.by_item:
+            raise invalid_input("itemId is required for campaigns of RELATED_ITEMS recipes.")
         if visitor is None and recipe.type == "USER_PERSONALIZATION":
             raise invalid_input("userId is required for campaigns of USER_PERSONALIZATION recipes.")
         columns = self._metadata_columns(request, campaign, served)
@@ -108,11 +125,39 @@ class Serving:
         allowed = self._filter(
             request.get("filterArn"), request.get("filterValues", {}), served, visitor, request.get("itemId")
         )
-        raw = self._raw(served, visitor)
+        if recipe.by_item:
+            allowed = served.snapshot.others(item, allowed)
+        raw = self._raw(served, visitor, item)
         listed = _recommended(raw, allowed, wanted, served)
+        listed = self._explored(listed, served, request, campaign)
         listed = self._promoted(listed, raw, request.get("promotions", ()), wanted, served, visitor)
         self._add_metadata(listed, columns, served.group)
         return {"itemList": listed, "recommendationId": _recommendation_id()}
+
+    def _explored(self, listed: list[Json], served: Served, request: Json, campaign: Resource | None) -> list[Json]:
+        """The list with items among it that automatic updates brought."""
+        explored = served.explored
+        if explored is None or campaign is None:
+            return listed
+        weight, oldest = weight_and_cut_off(served.recipe, campaign)
+        chance = np.random.default_rng()
+        if not weight or not explored.items:
+            return listed
+        allowed = self._filter(
+            request.get("filterArn"),
+            request.get("filterValues", {}),
+            served,
+            request.get("userId") or None,
+            request.get("itemId"),
+            numbered=explored,
+        )
+        now = self._service.clock.now()
+        candidates = [
+            name
+            for place, name in enumerate(explored.items)
+            if now - explored.created[place] <= oldest and (allowed is None or allowed[place])
+        ]
+        return mixed(listed, candidates, weight, served.recipe, len(served.snapshot.items), chance)
 
     def _promoted(
         self,
@@ -189,8 +234,10 @@ class Serving:
             raise invalid_input(f"Campaign {arn} has status {campaign.status}; it must be ACTIVE.")
         return self.load(campaign.body["_serving"]), campaign
 
-    def _raw(self, served: Served, visitor: str | None) -> Float32:
-        return served.snapshot.model.score(self._history(served, visitor), now=self._service.clock.now())
+    def _raw(self, served: Served, visitor: str | None, item: str | None = None) -> Float32:
+        """Every item's score: for the visitor, or for the item that a related-items recipe is asked about."""
+        history = served.snapshot.about(item) if served.recipe.by_item else self._history(served, visitor)
+        return self._trends.model(served).score(history, now=self._service.clock.now())
 
     def _history(self, served: Served, visitor: str | None) -> History:
         """The visitor's events up to training, and for recipes with real-time personalization those since."""
@@ -225,9 +272,16 @@ class Serving:
         return wanted
 
     def _filter(
-        self, arn: str | None, values: Mapping[str, str], served: Served, visitor: str | None, item: str | None = None
+        self,
+        arn: str | None,
+        values: Mapping[str, str],
+        served: Served,
+        visitor: str | None,
+        item: str | None = None,
+        *,
+        numbered: Numbered | None = None,
     ) -> Mask | None:
-        """Which items of the snapshot the filter allows; None without a filter."""
+        """Which items of the snapshot (or of `numbered`) the filter allows; None without a filter."""
         if arn is None:
             if values:
                 raise invalid_input("filterValues need a filterArn.")
@@ -252,6 +306,13 @@ class Serving:
         def columns() -> ItemColumns:
             return visitors.columns(group, served.arn, snapshot)
 
+        if numbered is None:
+            filtered, filtered_columns = cast(Numbered, snapshot), columns
+        else:
+            filtered = numbered
+            key = f"{served.arn} explored at {served.explored.at if served.explored else 0}"
+            filtered_columns = partial(visitors.columns, group, key, filtered)
+
         def current_item() -> Row | None:
             place = snapshot.places.get(item or "")
             return None if item is None else {} if place is None else columns().of(place)
@@ -259,10 +320,10 @@ class Serving:
         return FilterRequest(
             parsed,
             values,
-            columns=columns,
-            interacted=lambda: visitors.interacted(group, visitor, snapshot),
+            columns=filtered_columns,
+            interacted=lambda: visitors.interacted(group, visitor, filtered),
             user=lambda: visitors.user(group, visitor or ""),
-            n_items=len(snapshot.items),
+            n_items=len(filtered.items),
             current_item=current_item,
         ).mask()
 

@@ -47,7 +47,7 @@ def describe_algorithm(service: "Personalize", request: Json) -> Json:
     recipe = _named(service, arn, "algorithm")
     ranges = {"integer": [], "continuous": [], "categorical": []}  # type: dict[str, list[Json]]
     for name, parameter in recipe.hyperparameters.items():
-        bounds = {"name": name, "isTunable": False}
+        bounds = {"name": name, "isTunable": parameter.tunable}
         if parameter.words:
             ranges["categorical"].append({**bounds, "values": list(parameter.words)})
         elif parameter.whole:

@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from local.personalize.errors import ServiceError, already_exists, in_use, invalid_input, not_found
+from local.personalize.events import EventReader
 from local.personalize.operations.batch import running_batch
 from local.personalize.operations.datasets import updating_to
 from local.personalize.operations.removal import begin_deletion, deletable
 from local.personalize.operations.tags import tagged
-from local.personalize.recipes import RECIPES, Recipe, check_hyperparameters, recipe_of
+from local.personalize.recipes import RECIPES, Recipe, check_hyperparameters, check_tuning, recipe_of
 from local.personalize.resources import (
     ACTIVE,
     CREATE_IN_PROGRESS,
@@ -17,6 +18,7 @@ from local.personalize.resources import (
     Resource,
     short_id,
 )
+from local.personalize.storage import Transaction
 from local.personalize.validation import Json
 from local.personalize.views import described
 
@@ -81,6 +83,7 @@ def _recipe(request: Json) -> Recipe:
 def _check_config(recipe: Recipe, config: Json) -> None:
     check_hyperparameters(recipe, config.get("algorithmHyperParameters", {}))
     check_hyperparameters(recipe, config.get("featureTransformationParameters", {}), featurization=True)
+    check_tuning(recipe, config.get("hpoConfig", {}))
     if "eventValueThreshold" in config:
         try:
             float(config["eventValueThreshold"])
@@ -180,53 +183,83 @@ def delete_solution(service: "Personalize", request: Json) -> None:
 
 def create_solution_version(service: "Personalize", request: Json) -> Json:
     """CreateSolutionVersion: trains on what the dataset group holds when the training begins."""
-    solution_arn, mode = request["solutionArn"], request.get("trainingMode", "FULL")
     with service.store.transaction() as changes:
-        solution = service.need(solution_arn, "solution", active=True)
-        if _under_way(solution.body.get("latestSolutionUpdate")):
-            raise in_use(f"Solution {solution_arn} is being updated.")
-        _check_mode(mode)
-        _check_data(service, solution.parent)
-        versions = service.store.every("solution-version", solution_arn)
-        name = request.get("name")
-        for version in versions:
-            if name is not None and version.name == name:
-                raise already_exists(version.arn)
-        arn, now = f"{solution_arn}/{short_id()}", service.clock.now()
-        copied = solution.members(
-            "performHPO",
-            "performAutoML",
-            "performIncrementalUpdate",
-            "recipeArn",
-            "eventType",
-            "datasetGroupArn",
-            "solutionConfig",
-            "_added",
-        )
-        body: Json = {**copied, "solutionArn": solution_arn, "trainingMode": mode, "trainingType": "MANUAL"}
-        if name is not None:
-            body["name"] = name
-        service.admit("solution-version")
-        version = changes.add(
-            Resource(
-                arn=arn,
-                kind="solution-version",
-                name=name or "",
-                parent=solution_arn,
-                status=CREATE_PENDING,
-                created=now,
-                updated=now,
-                body=body,
-            )
-        )
-        tagged(changes, arn, request)
-        service.begin(changes, version, "create", request)
-    return {"solutionVersionArn": arn}
+        solution = service.need(request["solutionArn"], "solution", active=True)
+        version = begin_version(service, changes, solution, request, "MANUAL")
+        tagged(changes, version.arn, request)
+    return {"solutionVersionArn": version.arn}
 
 
-def _check_mode(mode: str) -> None:
-    if mode != "FULL":
-        raise invalid_input(f"trainingMode {mode} is not supported by the local Personalize; use FULL.")
+def begin_version(
+    service: "Personalize", changes: Transaction, solution: Resource, request: Json, training_type: str
+) -> Resource:
+    """A new version of an active solution, in training; ServiceError when it cannot be trained now."""
+    mode, name = request.get("trainingMode", "FULL"), request.get("name")
+    if _under_way(solution.body.get("latestSolutionUpdate")):
+        raise in_use(f"Solution {solution.arn} is being updated.")
+    versions = service.store.every("solution-version", solution.arn)
+    _check_mode(mode, solution, versions)
+    _check_data(service, solution.parent)
+    for version in versions:
+        if name is not None and version.name == name:
+            raise already_exists(version.arn)
+    copied = solution.members(
+        "performHPO",
+        "performAutoML",
+        "performIncrementalUpdate",
+        "recipeArn",
+        "eventType",
+        "datasetGroupArn",
+        "solutionConfig",
+        "_added",
+    )
+    body: Json = {
+        **copied,
+        "solutionArn": solution.arn,
+        "trainingMode": mode,
+        "trainingType": training_type,
+        "_seen": interactions_seen(service, solution.parent),
+    }
+    if name is not None:
+        body["name"] = name
+    service.admit("solution-version")
+    now = service.clock.now()
+    version = changes.add(
+        Resource(
+            arn=f"{solution.arn}/{short_id()}",
+            kind="solution-version",
+            name=name or "",
+            parent=solution.arn,
+            status=CREATE_PENDING,
+            created=now,
+            updated=now,
+            body=body,
+        )
+    )
+    service.begin(changes, version, "create", request)
+    return version
+
+
+def interactions_seen(service: "Personalize", group: str) -> Json:
+    """Which interactions the group holds now: other values mean new data."""
+    dataset = service.datasets(group).get("INTERACTIONS")
+    if dataset is None:
+        return {}
+    reader = EventReader(service.events_path)
+    try:
+        return {"imports": dataset.body["_imports"], "event": reader.last(dataset.id)}
+    finally:
+        reader.close()
+
+
+def _check_mode(mode: str, solution: Resource, versions: list[Resource]) -> None:
+    if mode == "FULL":
+        return
+    recipe = recipe_of(solution.body["recipeArn"])
+    if mode != "UPDATE" or recipe is None or not recipe.update_mode:
+        raise invalid_input(f"trainingMode {mode} is not for recipe {solution.body['recipeArn']}; use FULL.")
+    if not any(one.status == ACTIVE and one.body["trainingMode"] == "FULL" for one in versions):
+        raise invalid_input(f"trainingMode UPDATE needs an active version of {solution.arn} that was trained FULL.")
 
 
 def _check_data(service: "Personalize", group: str) -> None:
