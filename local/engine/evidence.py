@@ -32,6 +32,11 @@ _RECENT_SHARE = 0.1
 FOLLOWS = ("follows now", "kind follows now", "again now", "follows", "kind follows", "again")
 
 
+def memory_of(reach: int) -> float:
+    """The memory of the taste, in events: one that is longer than the history would be cut off, not fade."""
+    return min(LONG, float(reach))
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Fitted makers of features."""
@@ -99,14 +104,14 @@ class Evidence:
             np.log(usual / np.maximum(per_field, 1e-12)[fields]).astype(np.float32),
             unproven(counts).astype(np.float32),
             NextItemRidge.fit(events, attributes, tau=SHORT, ridge=ridge, reach=reach, rank=rank),
-            NextItemRidge.fit(events, attributes, tau=LONG, ridge=ridge, reach=reach, rank=rank),
+            NextItemRidge.fit(events, attributes, tau=memory_of(reach), ridge=ridge, reach=reach, rank=rank),
         )
 
     def of_prefixes(self, events: Events, chosen: npt.NDArray[np.bool_]) -> Float32:
         """Features [q, n_items, k] of the histories before the chosen events; `events` must be in order."""
         return self._features(
             prefix_rows(events, tau=SHORT, reach=self.short.reach)[chosen],
-            prefix_rows(events, tau=LONG, reach=self.long.reach)[chosen],
+            prefix_rows(events, tau=self.long.tau, reach=self.long.reach)[chosen],
         )
 
     def of_history(self, history: History) -> Float32:
@@ -185,5 +190,5 @@ class Evidence:
             stored["log_usual"],
             stored["unproven"],
             NextItemRidge(SHORT, reach, stored["short_head"], stored["short_weights"]),
-            NextItemRidge(LONG, reach, stored["long_head"], stored["long_weights"]),
+            NextItemRidge(memory_of(reach), reach, stored["long_head"], stored["long_weights"]),
         )

@@ -103,6 +103,22 @@ class Snapshot:
         events = slice(self.offsets[number], self.offsets[number + 1])
         return History(self.history_item[events], self.history_time[events], self.history_weight[events])
 
+    def about(self, item: str | None) -> History:
+        """A history that asks about an item: it and nothing else; empty for an item that training has not seen."""
+        place = self.places.get(item or "")
+        if place is None:
+            return History.empty()
+        return History(np.array([place], np.int32), np.zeros(1), np.ones(1, np.float32))
+
+    def others(self, item: str | None, allowed: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_] | None:
+        """The items that are allowed (None: all) without the one that was asked about."""
+        place = self.places.get(item or "")
+        if place is None:
+            return allowed
+        others = np.ones(len(self.items), bool) if allowed is None else allowed.copy()
+        others[place] = False
+        return others
+
     def save(self, folder: Path) -> None:
         """Write everything into `folder`, in place of what an interrupted training left there."""
         partial = folder.with_name(folder.name + ".partial")
