@@ -28,10 +28,6 @@ REASONS: dict[str, str] = {
         _DOMAIN,
     ),
     **dict.fromkeys(("PutActions", "PutActionInteractions", "GetActionRecommendations"), _ACTIONS),
-    **dict.fromkeys(
-        ("CreateBatchSegmentJob", "DescribeBatchSegmentJob", "ListBatchSegmentJobs"),
-        "Batch segment jobs are not there yet.",
-    ),
 }
 """Why an operation is refused."""
 
@@ -55,6 +51,7 @@ DIFFERENCES: dict[str, str] = {
     "UpdateMetricAttribution": "Done at once.",
     "CreateBatchInferenceJob": "Themes are refused. The job sees everything up to its start, not only what is 15"
     " minutes old. `batchInferenceJobConfig` is recorded only.",
+    "CreateBatchSegmentJob": "A segment holds users whom the training has seen, and filters read the Users dataset.",
     "DescribeAlgorithm": "Without image, role and resource configuration; nothing is marked as tunable.",
     "ListRecipes": "Custom recipes only.",
     "PutItems": "Filters see the item at once; with `--record-delay 1200` after the service's 20 minutes.",
@@ -79,6 +76,7 @@ CHOICES: tuple[tuple[str, str], ...] = (
     ("ARN of a dataset", "`dataset/GROUP/TYPE`, the type in upper case"),
     ("how many metric attributions a dataset group has", "as many as wanted"),
     ("ListMetricAttributionMetrics of one that is not there", "`InvalidInputException`: the model has no other"),
+    ("AND and OR in `itemAttributes`", "AND binds more tightly; no parentheses"),
     ("a second data deletion job of a group", "`ResourceInUseException` while the first is under way"),
     (
         "the first automatic training",

@@ -50,6 +50,7 @@ def plans(service: "Personalize") -> dict[tuple[Kind, Action], Plan]:
             (PENDING, IN_PROGRESS), work.delete_users, work.end_delete_users, done=COMPLETED, failed=FAILED
         ),
         ("batch-inference-job", "create"): Plan((PENDING, BATCH_IN_PROGRESS), work.infer),
+        ("batch-segment-job", "create"): Plan((PENDING, BATCH_IN_PROGRESS), work.infer),
         ("metric-attribution", "create"): plain,
         ("metric-attribution", "delete"): gone,
         ("event-tracker", "create"): plain,
@@ -168,6 +169,7 @@ class _Work:
         return {
             "data": str(self._service.folder),
             "now": self._service.clock.now(),
+            "segments": job.kind == "batch-segment-job",
             "version": job.body["solutionVersionArn"],
             "filter": job.body.get("filterArn"),
             "numResults": job.body.get("numResults", 0),

@@ -69,6 +69,11 @@ class Visitors:
         dataset = self._service.datasets(group).get("ITEMS")
         return self._records(dataset, "ITEM_ID")[1] if dataset else None
 
+    def users(self, group: str) -> Table | None:
+        """The Users dataset of the group; None when it has none."""
+        dataset = self._service.datasets(group).get("USERS")
+        return self._records(dataset, "USER_ID")[1] if dataset else None
+
     def user(self, group: str, user: str) -> dict[str, str | float]:
         """The user's columns in the Users dataset; empty for a stranger."""
         dataset = self._service.datasets(group).get("USERS")

@@ -77,18 +77,22 @@ def run_deletion(task: Json) -> Json:
 
 
 def run_batch(task: Json) -> Json:
-    """Answer a batch inference job.
+    """Answer a batch inference job, or with `segments` a batch segment job.
 
-    Task: data (folder), now, version, filter, numResults, input, output, s3Root. Result: lines.
+    Task: data (folder), now, segments, version, filter, numResults, input, output, s3Root. Result: lines.
     """
     # Serving needs this module's errors, so the two cannot import each other at the top.
     from local.personalize.batch import BatchError, infer
+    from local.personalize.segments import segment
     from local.personalize.serving import Serving
 
     contents = Contents(Path(task["data"]), StoppedClock(task["now"]))
     try:
         serving = Serving(contents)
-        return {"lines": infer(serving, serving.load(task["version"]), open_objects(task["s3Root"]), task)}
+        served, objects = serving.load(task["version"]), open_objects(task["s3Root"])
+        if task["segments"]:
+            return {"lines": segment(contents, served, objects, task)}
+        return {"lines": infer(serving, served, objects, task)}
     except BatchError as error:
         raise WorkError(str(error)) from error
     finally:

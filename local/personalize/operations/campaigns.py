@@ -63,10 +63,12 @@ def _version(service: "Personalize", arn: str) -> Resource:
 
 
 def _check_config(config: Json, version: Resource, requested: str) -> None:
+    recipe = recipe_of(version.body["recipeArn"])
+    if recipe is not None and recipe.type == "USER_SEGMENTATION":
+        raise invalid_input(f"Recipe {recipe.name} has no campaigns; it is for batch segment jobs.")
     if config.get("syncWithLatestSolutionVersion") and not requested.endswith(f"/{LATEST}"):
         raise invalid_input(f"syncWithLatestSolutionVersion needs a solutionVersionArn that ends with /{LATEST}.")
     exploration = config.get("itemExplorationConfig", {})
-    recipe = recipe_of(version.body["recipeArn"])
     if recipe is not None and not recipe.campaigns:
         raise invalid_input(f"Versions of recipe {recipe.name} are for batch segment jobs, not for campaigns.")
     if exploration and not (recipe and recipe.explores):
