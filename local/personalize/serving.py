@@ -214,9 +214,10 @@ class Serving:
         raw = self._raw(served, visitor)
         shares = softmax(raw, known)
         order = np.argsort(-shares, kind="stable")
+        items = served.snapshot.items
         listed: list[Json] = [
-            {"itemId": served.snapshot.items[known[place]], "score": round(float(shares[place]), _DIGITS)}
-            for place in order
+            {"itemId": items[place], "score": round(share, _DIGITS)}
+            for place, share in zip(known[order].tolist(), shares[order].tolist(), strict=True)
         ]
         listed.extend({"itemId": name} for name, place in zip(names, places, strict=True) if place < 0)
         self._add_metadata(listed, columns, served.group)
@@ -355,22 +356,37 @@ class Serving:
 def _recommended(raw: Float32, allowed: Mask | None, wanted: int, served: Served) -> list[Json]:
     """The best items that are allowed, with their scores; places that stay free go to popular items (v2 recipes)."""
     recipe, snapshot = served.recipe, served.snapshot
-    scored = ranking(raw, limit=recipe.scored_items)
-    shares = softmax(raw, scored)
-    kept = np.arange(len(scored)) if allowed is None else np.flatnonzero(allowed[scored])
-    kept = kept[:wanted]
-    listed: list[Json] = [
-        {"itemId": snapshot.items[scored[place]], "score": round(float(shares[place]), _DIGITS)}
-        if recipe.scores
-        else {"itemId": snapshot.items[scored[place]]}
-        for place in kept
-    ]
-    if recipe.reasons and len(listed) < wanted and len(scored) < len(raw):
-        free = np.ones(len(raw), bool) if allowed is None else allowed.copy()
-        free[scored] = False
+    scored = _scored(raw, recipe.scored_items)
+    # Scores are shares among all that are scored, but only the answer's own are put in order.
+    chances = np.exp(raw - raw.max(initial=0.0), dtype=np.float64)
+    total = float((chances if scored is None else chances[scored]).sum())
+    listable = _both(scored, allowed)
+    kept = ranking(raw, None if listable is None else np.flatnonzero(listable), wanted)
+    named = [snapshot.items[place] for place in kept.tolist()]
+    listed: list[Json] = [{"itemId": name} for name in named]
+    if recipe.scores:
+        shares = (chances[kept] / total).tolist()
+        listed = [{"itemId": name, "score": round(share, _DIGITS)} for name, share in zip(named, shares, strict=True)]
+    if recipe.reasons and len(listed) < wanted and scored is not None:
+        free = ~scored if allowed is None else allowed & ~scored
         popular = snapshot.popular[free[snapshot.popular]][: wanted - len(listed)]
         listed.extend({"itemId": snapshot.items[place], "reason": ["Popular item"]} for place in popular)
     return listed
+
+
+def _scored(raw: Float32, most: int | None) -> Mask | None:
+    """Which items the recipe scores, the best `most`; None when it scores them all."""
+    if most is None or most >= len(raw):
+        return None
+    mask = np.zeros(len(raw), bool)
+    mask[ranking(raw, limit=most)] = True
+    return mask
+
+
+def _both(one: Mask | None, other: Mask | None) -> Mask | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
 
 
 def _promotion(name: str, promotion: str | None, scores: Mapping[str, float | None], recipe: Recipe) -> Json:
