@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from local.personalize.protocol import Protocol
+from local.personalize.protocol import DroppedError, Protocol
 from local.personalize.service import Options, Personalize
 
 Scope = dict[str, Any]
@@ -45,7 +45,12 @@ class App:
                 return
         if self._protocol is None:
             raise RuntimeError("the application got a request before its start-up")
-        answer = await self._protocol.answer(scope["method"], scope["path"], dict(scope["headers"]), body)
+        try:
+            answer = await self._protocol.answer(scope["method"], scope["path"], dict(scope["headers"]), body)
+        except DroppedError:
+            # A body in chunks whose last chunk never comes: the server closes the connection, as if it had broken.
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            return
         await _send(send, answer.status, answer.headers, answer.body)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:

@@ -20,6 +20,7 @@ from local.personalize.resources import ACTIVE, CREATING, DELETING, Account, Kin
 from local.personalize.schedule import Schedule
 from local.personalize.serving import Serving
 from local.personalize.storage import Transaction
+from local.personalize.throttling import Rates, Throttle
 from local.personalize.validation import Json
 from local.personalize.work import Subprocess, Worker
 
@@ -42,6 +43,8 @@ class Options:
     worker: Worker = field(default_factory=Subprocess)
     clock: Clock = field(default_factory=SystemClock)
     quotas: Quotas = field(default_factory=Quotas)
+    rates: Rates | None = None
+    """Requests a second; None: as many as come."""
     record_delay: float = 0.0
     """Seconds until filters see a put item or user; the service says within 20 minutes."""
     update_interval: float = 7_200.0
@@ -72,6 +75,7 @@ class Personalize(Contents):
         self._lock = _locked(options.folder)
         super().__init__(options.folder, options.clock, synchronous=options.synchronous)
         self.faults = Faults()
+        self.throttle = Throttle(options.rates) if options.rates else None
         self.lifecycle = Lifecycle(self.store, self.clock, pace=options.pace, plans=plans(self))
         self.serving = Serving(self)
         self.schedule = Schedule(self)
