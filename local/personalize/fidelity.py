@@ -52,7 +52,7 @@ DIFFERENCES: dict[str, str] = {
     "CreateBatchInferenceJob": "Themes are refused. The job sees everything up to its start, not only what is 15"
     " minutes old. `batchInferenceJobConfig` is recorded only.",
     "CreateBatchSegmentJob": "A segment holds users whom the training has seen, and filters read the Users dataset.",
-    "DescribeAlgorithm": "Without image, role and resource configuration; nothing is marked as tunable.",
+    "DescribeAlgorithm": "Without image, role and resource configuration.",
     "ListRecipes": "Custom recipes only.",
     "PutItems": "Filters see the item at once; with `--record-delay 1200` after the service's 20 minutes.",
     "PutUsers": "Filters see the user at once; with `--record-delay 1200` after the service's 20 minutes.",
@@ -94,6 +94,17 @@ CHOICES: tuple[tuple[str, str], ...] = (
     ("what a visitor has seen", "may be recommended again; a filter excludes it"),
     ("unknown keys in the `properties` of PutItems and PutUsers", "refused"),
     ("`eventsConfig` with a recipe that is not v2", "refused"),
+    ("hyperparameters of aws-similar-items that the guide lists for HPO only", "accepted as plain ones too"),
+    ("scores of aws-trending-now", "none, as for the other recipe of popular items"),
+    ("growth of an item", "the events of the last interval less those of the one before; what does not grow is last"),
+    ("key of the trend prediction accuracy", "`trending_prediction_accuracy`, between 0 and 1"),
+    (
+        "keys of the NDCG with event weights",
+        "`normalized_discounted_cumulative_gain_with_event_weights_at_5`, 10 and 25",
+    ),
+    ("NDCG of users with more test items than places", "the ideal list holds as many as there are, at most K"),
+    ("size of the segments that metrics look at", "one percent of the users, at least one"),
+    ("a related-items list", "does not hold the item that was asked about"),
     ("case and casing of `reason`", "`Promoted item`, `Exploration`, `Popular item`"),
 )
 """Where the documentation is silent or contradicts itself, and what is done here."""
@@ -118,8 +129,10 @@ def page() -> str:
     for api, names in apis.items():
         lines += ["", f"## {api}", "", "| operation | state | differences known |", "| --- | --- | --- |"]
         lines += [f"| `{name}` | {_state(name)} | {_difference(name)} |" for name in names]
-    lines += ["", "## Recipes", "", "| recipe | state |", "| --- | --- |"]
-    lines += [f"| `{recipe.name}` | {'trained' if recipe.model else 'refused'} |" for recipe in RECIPES.values()]
+    lines += ["", "## Recipes", "", "| recipe | type | engine model | differences known |", "| --- | --- | --- | --- |"]
+    for recipe in RECIPES.values():
+        model = f"`{recipe.model}`" if recipe.model else "refused"
+        lines.append(f"| `{recipe.name}` | {recipe.type} | {model} | {recipe.differences} |")
     lines += ["", "## Where the documentation leaves room", "", "| question | here |", "| --- | --- |"]
     lines += [f"| {question} | {answer} |" for question, answer in CHOICES]
     return "\n".join(lines) + "\n"

@@ -108,6 +108,8 @@ class Recipe:
     """CreateSolutionVersion takes trainingMode UPDATE."""
     campaigns: bool = True
     """Versions can be deployed; those of user segmentation are for batch segment jobs alone."""
+    differences: str = ""
+    """How the model here is known to differ from the service's documentation."""
 
     def __post_init__(self) -> None:
         if not self.algorithm:
@@ -170,6 +172,10 @@ _TABLE = (
         reasons=True,
         scored_items=500,
         metadata=True,
+        differences=(
+            "A closed-form model of sequences stands for the transformer; the best 500 items have scores. No tuning "
+            "every 90 days."
+        ),
     ),
     Recipe(
         "aws-user-personalization",
@@ -181,6 +187,10 @@ _TABLE = (
         real_time=True,
         explores=True,
         update_mode=True,
+        differences=(
+            "The same model stands for the recurrent network: `bptt` is how far it looks back, `hidden_dimension` the"
+            " rank of its weights. Impressions guide nothing."
+        ),
     ),
     Recipe(
         "aws-personalized-ranking-v2",
@@ -191,6 +201,7 @@ _TABLE = (
         real_time=True,
         event_weights=True,
         metadata=True,
+        differences="As aws-user-personalization-v2.",
     ),
     Recipe(
         "aws-personalized-ranking",
@@ -201,6 +212,7 @@ _TABLE = (
         featurization=_V1_FEATURES,
         real_time=True,
         update_mode=True,
+        differences="As aws-user-personalization.",
     ),
     Recipe(
         "aws-popularity-count",
@@ -222,6 +234,7 @@ _TABLE = (
         metrics=(*RANKING_METRICS, "trending_prediction_accuracy"),
         algorithm="aws-trending-now-custom",
         scores=False,
+        differences="Items that training has not seen join at the next training, not at the next interval.",
     ),
     Recipe(
         "aws-similar-items",
@@ -234,6 +247,10 @@ _TABLE = (
             "item_metadata_hidden_dim": Hyperparameter("100", 30, 200, whole=True, tunable=True),
         },
         scores=False,
+        differences=(
+            "Counts and categorical columns, no text; `item_id_hidden_dim` and `item_metadata_hidden_dim` are "
+            "recorded only. No themes."
+        ),
     ),
     Recipe(
         "aws-sims",
@@ -269,6 +286,7 @@ _TABLE = (
         hyperparameters=_AFFINITY,
         metrics=SEGMENT_METRICS,
         campaigns=False,
+        differences="A truncated decomposition of the interactions; items and users have no metadata for it.",
     ),
     Recipe(
         "aws-item-attribute-affinity",
@@ -279,6 +297,10 @@ _TABLE = (
         rules=DataRules(item_attributes=True),
         metrics=SEGMENT_METRICS,
         campaigns=False,
+        differences=(
+            "A truncated decomposition of what users hold of each categorical column; numbers and users' metadata do "
+            "not train."
+        ),
     ),
 )
 
