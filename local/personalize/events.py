@@ -173,8 +173,19 @@ class EventReader:
 
     def last(self, dataset: int) -> int:
         """The number of the newest event of the dataset; 0 when it has none."""
-        row = self._connection.execute("SELECT max(seq) FROM event WHERE dataset = ?", (dataset,)).fetchone()
-        return int(row[0] or 0)
+        # Backwards by number, which ends at the first row; max(seq) would read the dataset's whole index.
+        row = self._connection.execute(
+            "SELECT seq FROM event WHERE +dataset = ? ORDER BY seq DESC LIMIT 1", (dataset,)
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def items(self, dataset: int, *, after: int) -> Iterator[tuple[str, float]]:
+        """Each item of the events that arrived later than the event `after`, and when the first of these was."""
+        rows = self._connection.execute(
+            "SELECT item, min(at) FROM event WHERE +dataset = ? AND seq > ? AND item IS NOT NULL GROUP BY item",
+            (dataset, after),
+        )
+        return ((item, at) for item, at in rows)
 
     def events(self, dataset: int, *, after: int = 0) -> Iterator[EventRow]:
         """The events of the dataset in order of arrival: all, or those after the one with the number `after`."""

@@ -61,15 +61,16 @@ def update(contents: Contents, version: Resource, now: float) -> None:
     """Write down the items of the dataset group that the version has not been trained on."""
     folder = contents.model_folder(version)
     datasets = contents.datasets(version.body["datasetGroupArn"])
-    known = Snapshot.load(folder).places
+    snapshot = Snapshot.load(folder)
+    known = snapshot.places
     created: dict[str, float] = {}
     reader = EventReader(contents.events_path)
     try:
         interactions, items = datasets.get("INTERACTIONS"), datasets.get("ITEMS")
         if interactions is not None:
-            for event in reader.events(interactions.id):
-                if event.item is not None and event.item not in known:
-                    created[event.item] = min(event.at, created.get(event.item, math.inf))
+            created |= {
+                item: at for item, at in reader.items(interactions.id, after=snapshot.last_event) if item not in known
+            }
         if items is not None:
             schema = contents.schema(items.body["schemaArn"])
             table = merged(schema, "ITEM_ID", tables(contents.bulk(items)), reader.records(items.id))

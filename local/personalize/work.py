@@ -99,10 +99,15 @@ def run_batch(task: Json) -> Json:
         contents.close()
 
 
-def _excluded(task: Json) -> dict[str, list[str]]:
-    """The columns that training leaves out: those that the solution names, and those that came after it."""
-    named = task["solutionConfig"].get("trainingDataConfig", {}).get("excludedDatasetColumns", {})
-    excluded = {kind.upper(): list(columns) for kind, columns in named.items()}
+def left_out(task: Json) -> dict[str, list[str]]:
+    """The columns that training leaves out: by name, by naming others only, and those that came after the solution."""
+    config = task["solutionConfig"].get("trainingDataConfig", {})
+    excluded = {kind.upper(): list(columns) for kind, columns in config.get("excludedDatasetColumns", {}).items()}
+    for kind, columns in config.get("includedDatasetColumns", {}).items():
+        if kind.upper() == "ITEMS" and task["items"]:
+            kept = {name.upper() for name in columns}
+            names = parse_schema(task["items"]["schema"]).names
+            excluded["ITEMS"] = [name for name in names if name.upper() not in kept]
     for kind, columns in task.get("added", {}).items():
         excluded[kind] = [*excluded.get(kind, ()), *columns]
     return excluded
@@ -135,7 +140,7 @@ def run_training(task: Json) -> Json:
         EventRule.of_solution(task["solutionConfig"], task["eventType"]),
         recipe=recipe,
         settings=recipe.settings(task["solutionConfig"]),
-        excluded=_excluded(task),
+        excluded=left_out(task),
         folder=Path(task["folder"]),
     )
     return {"metrics": metrics}
