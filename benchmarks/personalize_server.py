@@ -80,10 +80,11 @@ def server(*arguments: str) -> Iterator[int]:
             process.stdout.close()
 
 
-def requests_of(made: Made, world: World) -> dict[str, tuple[str, list[bytes]]]:
-    """For each question its path and 200 variants of the request."""
+def requests_of(made: Made, world: World, sizes: Sizes) -> dict[str, tuple[str, list[bytes]]]:
+    """For each question its path and the requests; no two calls of PutEvents bring the same events."""
     users = [f"u{number}" for number in range(200)]
     numbers = itertools.count()
+    puts = sizes.rounds * sizes.calls * 4 + 1_000
 
     def events(user: str) -> bytes:
         listed = [
@@ -105,21 +106,22 @@ def requests_of(made: Made, world: World) -> dict[str, tuple[str, list[bytes]]]:
         "GetRecommendations": ("/recommendations", [recommendations(user) for user in users]),
         "GetRecommendations, filtered": ("/recommendations", [recommendations(user, **price) for user in users]),
         "GetPersonalizedRanking": ("/personalize-ranking", [ranking(user) for user in users]),
-        "PutEvents": ("/events", [events(user) for user in users]),
+        "PutEvents": ("/events", [events(users[number % 200]) for number in range(puts)]),
     }
 
 
 def compared(ports: Mapping[str, int], asked: list[bytes], sizes: Sizes) -> dict[str, dict[str, float]]:
     """Microseconds at the median and the 99th percentile of each server, asked in turns."""
     taken: dict[str, list[float]] = {name: [] for name in ports}
+    # Each server has its own turn through the requests, after a first turn through some that is not counted.
     with ExitStack() as stack:
         connections = {name: stack.enter_context(KeptConnection(port)) for name, port in ports.items()}
         for connection in connections.values():
-            seconds_each(connection, asked[:50])
-        source = itertools.cycle(asked)
+            seconds_each(connection, asked[:200])
+        sources = {name: itertools.cycle(asked[200:] or asked) for name in ports}
         for _ in range(sizes.rounds):
             for name, connection in connections.items():
-                taken[name] += seconds_each(connection, list(itertools.islice(source, sizes.calls)))
+                taken[name] += seconds_each(connection, list(itertools.islice(sources[name], sizes.calls)))
     return {name: shown(seconds) for name, seconds in taken.items()}
 
 
@@ -132,7 +134,7 @@ def shown(seconds: list[float]) -> dict[str, float]:
 def measure(world: World, sizes: Sizes, folder: Path, *, large: bool) -> dict[str, Any]:
     """The figures of one world."""
     made = make(world, folder)
-    asked = requests_of(made, world)
+    asked = requests_of(made, world, sizes)
     if large:
         asked = {name: asked[name] for name in ("GetRecommendations", "GetRecommendations, filtered")}
     figures: dict[str, Any] = {}
@@ -154,7 +156,8 @@ def measure(world: World, sizes: Sizes, folder: Path, *, large: bool) -> dict[st
                 both = compared({"constant": base, "asked": port}, requests, sizes)
                 rows[kind] = {**both, "ratio": round(both["asked"]["p50_us"] / both["constant"]["p50_us"], 2)}
                 if kind == "whole" and not large:
-                    rate, latencies = crowd(port, requests * (sizes.calls * sizes.rounds // 400 + 1), clients=8)
+                    again = requests[-sizes.calls * sizes.rounds :] * (1 if path == "/events" else 5)
+                    rate, latencies = crowd(port, again, clients=8)
                     rows["eight_clients"] = {"requests_per_second": round(rate), **shown(latencies)}
         figures[name] = rows
     figures["scoring alone"] = scoring(made, folder, sizes)
@@ -183,10 +186,11 @@ def scoring(made: Made, folder: Path, sizes: Sizes) -> dict[str, float]:
         service._lock.close()  # a service that was not started cannot be closed as one
 
 
-def at_rest(world: World, events: int, folder: Path) -> dict[str, float]:
+def at_rest(world: World, sizes: Sizes, folder: Path) -> dict[str, float]:
     """Memory and start-up of a server, without events and with many."""
     made = make(world, folder)
     arguments = ["whole", "--data", str(folder / "data")]
+    events = sizes.events
     figures: dict[str, float] = {"events": events}
     for name, number in (("empty", 0), ("full", events)):
         if number:
@@ -194,7 +198,7 @@ def at_rest(world: World, events: int, folder: Path) -> dict[str, float]:
         process, port, seconds = started(*arguments)
         try:
             with KeptConnection(port) as connection:
-                asked = requests_of(made, world)
+                asked = requests_of(made, world, sizes)
                 seconds_each(connection, asked["GetRecommendations"][1])
             figures[f"{name}_start_seconds"] = round(seconds, 2)
             figures[f"{name}_resident_megabytes"] = round(resident(process.pid), 1)
@@ -273,7 +277,7 @@ def main() -> None:
         if sizes.large:
             figures["large"] = measure(World(sizes.large), sizes, folder / "large", large=True)
         if sizes.events:
-            figures["at rest"] = at_rest(World(sizes.items), sizes.events, folder / "rest")
+            figures["at rest"] = at_rest(World(sizes.items), sizes, folder / "rest")
     figures["limits"] = judged(figures)
     print(json.dumps(figures, indent=1))
     if given.json is not None:

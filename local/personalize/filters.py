@@ -7,6 +7,7 @@ more tightly than OR, which the guide leaves open. Errors count the characters o
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal, NamedTuple, cast
 
 from lark import Lark, Token, Transformer
@@ -380,6 +381,7 @@ _VALUES = Lark(
 )
 
 
+@lru_cache(maxsize=1024)
 def parse_values(name: str, text: str) -> tuple[str, ...]:
     """The values of one entry of `filterValues`: `"Comedy","Drama"` with their quotes, or bare numbers."""
     try:

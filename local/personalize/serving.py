@@ -22,6 +22,7 @@ from local.personalize.errors import invalid_input, not_found
 from local.personalize.exploration import Explored, mixed, weight_and_cut_off
 from local.personalize.filtering import FilterRequest, ItemColumns, Row
 from local.personalize.filters import Filter, parse_filter
+from local.personalize.ranked import Ranked, RecentScores
 from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Resource
 from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
@@ -62,6 +63,7 @@ class Serving:
         self._served: OrderedDict[str, Served] = OrderedDict()
         self._lock = threading.Lock()
         self._filters: dict[str, Filter] = {}
+        self._recent = RecentScores()
 
     def load(self, version_arn: str) -> Served:
         """The solution version in memory, read from disk if it is not there."""
@@ -127,8 +129,9 @@ class Serving:
         )
         if recipe.by_item:
             allowed = served.snapshot.others(item, allowed)
-        raw = self._raw(served, visitor, item)
-        listed = _recommended(raw, allowed, wanted, served)
+        ranked = self._ranked(served, visitor, item)
+        raw = ranked.raw
+        listed = _recommended(ranked, allowed, wanted, served)
         listed = self._explored(listed, served, request, campaign)
         listed = self._promoted(listed, raw, request.get("promotions", ()), wanted, served, visitor)
         self._add_metadata(listed, columns, served.group)
@@ -211,8 +214,7 @@ class Serving:
         known = places[places >= 0]
         if allowed is not None:
             known = known[allowed[known]]
-        raw = self._raw(served, visitor)
-        shares = softmax(raw, known)
+        shares = softmax(self._ranked(served, visitor).raw, known)
         order = np.argsort(-shares, kind="stable")
         items = served.snapshot.items
         listed: list[Json] = [
@@ -235,10 +237,20 @@ class Serving:
             raise invalid_input(f"Campaign {arn} has status {campaign.status}; it must be ACTIVE.")
         return self.load(campaign.body["_serving"]), campaign
 
-    def _raw(self, served: Served, visitor: str | None, item: str | None = None) -> Float32:
-        """Every item's score: for the visitor, or for the item that a related-items recipe is asked about."""
-        history = served.snapshot.about(item) if served.recipe.by_item else self._history(served, visitor)
-        return self._trends.model(served).score(history, now=self._service.clock.now())
+    def _ranked(self, served: Served, visitor: str | None, item: str | None = None) -> Ranked:
+        """Every item's score: for the visitor, or for the item that a related-items recipe is asked about.
+
+        Models are deterministic, and none that personalizes looks at the clock: the same history has the same scores,
+        which are kept for the visitors of late.
+        """
+        recipe, model = served.recipe, self._trends.model(served)
+        history = served.snapshot.about(item) if recipe.by_item else self._history(served, visitor)
+        if not recipe.real_time:
+            return Ranked.of(model.score(history, now=self._service.clock.now()), recipe.scored_items)
+        return self._recent.get(
+            (served.arn, history.item.tobytes(), history.time.tobytes(), history.weight.tobytes()),
+            lambda: Ranked.of(model.score(history, now=self._service.clock.now()), recipe.scored_items),
+        )
 
     def _history(self, served: Served, visitor: str | None) -> History:
         """The visitor's events up to training, and for recipes with real-time personalization those since."""
@@ -353,40 +365,20 @@ class Serving:
                 entry["metadata"] = shown
 
 
-def _recommended(raw: Float32, allowed: Mask | None, wanted: int, served: Served) -> list[Json]:
+def _recommended(ranked: Ranked, allowed: Mask | None, wanted: int, served: Served) -> list[Json]:
     """The best items that are allowed, with their scores; places that stay free go to popular items (v2 recipes)."""
     recipe, snapshot = served.recipe, served.snapshot
-    scored = _scored(raw, recipe.scored_items)
-    # Scores are shares among all that are scored, but only the answer's own are put in order.
-    chances = np.exp(raw - raw.max(initial=0.0), dtype=np.float64)
-    total = float((chances if scored is None else chances[scored]).sum())
-    listable = _both(scored, allowed)
-    kept = ranking(raw, None if listable is None else np.flatnonzero(listable), wanted)
-    named = [snapshot.items[place] for place in kept.tolist()]
+    places, shares = ranked.listed(allowed, wanted)
+    named = [snapshot.items[place] for place in places]
     listed: list[Json] = [{"itemId": name} for name in named]
     if recipe.scores:
-        shares = (chances[kept] / total).tolist()
         listed = [{"itemId": name, "score": round(share, _DIGITS)} for name, share in zip(named, shares, strict=True)]
-    if recipe.reasons and len(listed) < wanted and scored is not None:
-        free = ~scored if allowed is None else allowed & ~scored
+    if recipe.reasons and len(listed) < wanted and len(ranked.order) < len(ranked.raw):
+        free = np.ones(len(ranked.raw), bool) if allowed is None else allowed.copy()
+        free[ranked.order] = False
         popular = snapshot.popular[free[snapshot.popular]][: wanted - len(listed)]
         listed.extend({"itemId": snapshot.items[place], "reason": ["Popular item"]} for place in popular)
     return listed
-
-
-def _scored(raw: Float32, most: int | None) -> Mask | None:
-    """Which items the recipe scores, the best `most`; None when it scores them all."""
-    if most is None or most >= len(raw):
-        return None
-    mask = np.zeros(len(raw), bool)
-    mask[ranking(raw, limit=most)] = True
-    return mask
-
-
-def _both(one: Mask | None, other: Mask | None) -> Mask | None:
-    if one is None or other is None:
-        return other if one is None else one
-    return one & other
 
 
 def _promotion(name: str, promotion: str | None, scores: Mapping[str, float | None], recipe: Recipe) -> Json:
