@@ -14,12 +14,12 @@ from typing import Self
 import numpy as np
 from scipy import linalg, sparse
 
-from local.engine.data import Events, Float32, Float64, Indices
+from local.engine.data import Events, Float32, Indices
+from local.engine.decomposition import truncated
 from local.engine.prefixes import prefix_rows
 
 MAX_ITEMS = 6000
 """Items with a column of their own: the matrices are dense, 144 MB at this size. Rarer items share by attribute."""
-_OVERSAMPLING, _POWER_STEPS = 10, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class NextItemRidge:
     ) -> Self:
         """The ridge on `events` (in order). attributes: csr [n_items, m], m may be 0.
 
-        rank: the weights are replaced by the nearest ones of this rank, found by randomized projection.
+        rank: the weights are replaced by the nearest ones of this rank.
         """
         counts = np.bincount(events.item, minlength=events.n_items)
         seen = np.flatnonzero(counts)
@@ -64,7 +64,8 @@ class NextItemRidge:
         gram[np.diag_indices_from(gram)] += ridge
         solved = linalg.solve(gram, (weighted @ outputs).toarray(), assume_a="pos", overwrite_a=True, overwrite_b=True)
         if rank is not None and rank < len(solved):
-            solved = _of_rank(solved, rank)
+            left, values, right = truncated(solved, rank)
+            solved = (left * values) @ right
         # In rows: a sparse product would copy columns first, at every request.
         return cls(tau, reach, head, np.ascontiguousarray(solved, dtype=np.float32))
 
@@ -78,15 +79,3 @@ class NextItemRidge:
         items = np.zeros(rows.shape, np.float32)
         items[:, self.head] = both[:, : len(self.head)]
         return items, both[:, len(self.head) :]
-
-
-def _of_rank(matrix: Float64, rank: int) -> Float64:
-    """Very nearly the closest matrix of this rank (Halko et al., "Finding structure with randomness", 2011)."""
-    rng = np.random.default_rng(0)
-    basis = linalg.qr(matrix @ rng.standard_normal((matrix.shape[1], rank + _OVERSAMPLING)), mode="economic")[0]
-    for _ in range(_POWER_STEPS):
-        basis = linalg.qr(matrix.T @ basis, mode="economic")[0]
-        basis = linalg.qr(matrix @ basis, mode="economic")[0]
-    left, values, right = linalg.svd(basis.T @ matrix, full_matrices=False)
-    squeezed: Float64 = (basis @ left[:, :rank]) * values[:rank] @ right[:rank]
-    return squeezed

@@ -13,10 +13,10 @@ from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from scipy import sparse
-from scipy.sparse import linalg
 
 from local.engine import storage
 from local.engine.data import Catalogue, Events, Float32, Float64, Indices
+from local.engine.decomposition import truncated
 from local.engine.models import refuse_unknown
 from local.engine.shares import columns_of
 
@@ -183,11 +183,7 @@ def _activity(events: Events) -> Float32:
 
 def _decomposed(matrix: sparse.csr_matrix, rank: int) -> tuple[Float32, Float32]:
     """Rows [n, k] and columns [m, k] whose inner products come nearest to the matrix, k at most `rank`."""
-    smaller = min(matrix.shape)
-    if not smaller or not matrix.nnz:
+    if not min(matrix.shape) or not matrix.nnz:
         return np.zeros((matrix.shape[0], 0), np.float32), np.zeros((matrix.shape[1], 0), np.float32)
-    if rank < smaller - 1:
-        left, values, right = linalg.svds(matrix, k=rank, v0=np.ones(smaller))
-    else:
-        left, values, right = np.linalg.svd(matrix.toarray(), full_matrices=False)
+    left, values, right = truncated(matrix, rank)
     return (left * values).astype(np.float32), right.T.astype(np.float32)

@@ -63,8 +63,8 @@ def test_without_a_query_the_active_come_first(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_a_space_of_few_dimensions_is_enough_for_two_kinds(name: str, world: Lovers) -> None:
-    """With fewer dimensions than attributes or items the two kinds of people are still told apart."""
-    scores = SEGMENTS[name].fit(world.events, world.catalogue, hidden_dimension=1 + (name == "item-affinity"))
+    """With two dimensions the two kinds of people are still told apart: one for how active, one for which kind."""
+    scores = SEGMENTS[name].fit(world.events, world.catalogue, hidden_dimension=2)
     best = np.argsort(-scores.affinity(np.array(DOGS)))[:50]
     assert 0.95 < np.isin(best, DOG_PEOPLE).mean()
 
