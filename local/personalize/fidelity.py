@@ -41,8 +41,8 @@ DIFFERENCES: dict[str, str] = {
     "CreateDataDeletionJob": "Takes seconds, not up to a day. Models keep what they learned, and campaigns the"
     " histories of their versions, until they are trained again. The old files go at the next start.",
     "CreateFilter": "Active after the pace of the server, also where the service takes minutes.",
-    "CreateSolution": "`performAutoML` is refused; `performHPO` and `hpoConfig` are recorded only."
-    " `optimizationObjective` is recorded only.",
+    "CreateSolution": "`performAutoML` chooses the first recipe that is listed, without a comparison."
+    " `performHPO`, `hpoConfig` and `optimizationObjective` are recorded only.",
     "UpdateSolution": "`performIncrementalUpdate` is recorded only.",
     "CreateSolutionVersion": "UPDATE trains on all data of the group, as FULL does; AUTOTRAIN is refused."
     " `trainingHours` are the hours that this computer needed.",

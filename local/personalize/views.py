@@ -130,6 +130,7 @@ VIEWS: dict[Kind, View] = {
             "eventType",
             "solutionConfig",
             "latestSolutionUpdate",
+            "autoMLResult",
         ),
         summary=("recipeArn",),
         parent="datasetGroupArn",

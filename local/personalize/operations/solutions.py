@@ -26,12 +26,16 @@ if TYPE_CHECKING:
     from local.personalize.service import Personalize
 
 
+_AUTO_ML_RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
+"""What AutoML chooses when the request lists no recipes."""
+
+
 def create_solution(service: "Personalize", request: Json) -> Json:
     """CreateSolution, of a recipe that the engine has a model for."""
     recipe = _recipe(request)
     config = request.get("solutionConfig", {})
     _check_config(recipe, config)
-    group = request["datasetGroupArn"]
+    group, chosen = request["datasetGroupArn"], service.account.public_arn(f"recipe/{recipe.name}")
     with service.store.transaction() as changes:
         service.need(group, "dataset-group", active=True)
         arn, now = service.account.arn(f"solution/{request['name']}"), service.clock.now()
@@ -39,13 +43,15 @@ def create_solution(service: "Personalize", request: Json) -> Json:
             raise already_exists(arn)
         body: Json = {
             "performHPO": request.get("performHPO", False),
-            "performAutoML": False,
+            "performAutoML": request.get("performAutoML", False),
             "performAutoTraining": request.get("performAutoTraining", True),
             "performIncrementalUpdate": request.get("performIncrementalUpdate", False),
-            "recipeArn": request["recipeArn"],
+            "recipeArn": chosen,
             "datasetGroupArn": group,
             "solutionConfig": config,
         }
+        if body["performAutoML"]:
+            body["autoMLResult"] = {"bestRecipeArn": chosen}
         if "eventType" in request:
             body["eventType"] = request["eventType"]
         service.admit("solution", group)
@@ -67,13 +73,15 @@ def create_solution(service: "Personalize", request: Json) -> Json:
 
 
 def _recipe(request: Json) -> Recipe:
-    if request.get("performAutoML"):
-        raise invalid_input("performAutoML is not supported by the local Personalize; give a recipeArn.")
-    if "recipeArn" not in request:
+    arn = request.get("recipeArn")
+    if arn is None and request.get("performAutoML"):
+        listed = request.get("solutionConfig", {}).get("autoMLConfig", {}).get("recipeList", [])
+        arn = listed[0] if listed else _AUTO_ML_RECIPE
+    if arn is None:
         raise invalid_input("recipeArn is required unless performAutoML is true.")
-    recipe = recipe_of(request["recipeArn"])
+    recipe = recipe_of(arn)
     if recipe is None:
-        raise not_found(request["recipeArn"])
+        raise not_found(arn)
     if recipe.model is None:
         known = ", ".join(one.name for one in RECIPES.values() if one.model)
         raise invalid_input(f"Recipe {recipe.name} is not supported by the local Personalize; it has {known}.")

@@ -1,4 +1,4 @@
-"""Metric attributions, algorithms and feature transformations."""
+"""Metric attributions, algorithms, feature transformations and AutoML."""
 
 from typing import Any
 
@@ -104,3 +104,23 @@ def test_algorithms_and_transformations_are_those_of_the_recipes(world: World) -
     ):
         with pytest.raises(control.exceptions.ResourceNotFoundException):
             describe(**request)
+
+
+def test_auto_ml_chooses_a_recipe(world: World, group: str) -> None:
+    """The first one that is listed, user-personalization without a list; the choice is shown."""
+    listed = ["arn:aws:personalize:::recipe/aws-sims", "arn:aws:personalize:::recipe/aws-popularity-count"]
+    for name, config, chosen in (
+        ("listed", {"autoMLConfig": {"recipeList": listed}}, listed[0]),
+        ("unlisted", {}, "arn:aws:personalize:::recipe/aws-user-personalization"),
+    ):
+        arn = world.control.create_solution(
+            name=name, datasetGroupArn=group, performAutoML=True, solutionConfig=config
+        )["solutionArn"]
+        shown = world.control.describe_solution(solutionArn=arn)["solution"]
+        assert (True, chosen, chosen) == (
+            shown["performAutoML"],
+            shown["recipeArn"],
+            shown["autoMLResult"]["bestRecipeArn"],
+        )
+    with pytest.raises(world.control.exceptions.InvalidInputException, match="recipeArn is required"):
+        world.control.create_solution(name="none", datasetGroupArn=group)
