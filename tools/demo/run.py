@@ -265,7 +265,12 @@ class Demonstration:
             progress(f"{len(records):,} of {len(self._sent):,} records")
             return len(records) >= len(self._sent)
 
-        poll(complete, every_seconds=0.5, for_seconds=180, otherwise=f"the archive holds only {len(records):,} records")
+        poll(
+            complete,
+            every_seconds=0.5,
+            for_seconds=180,
+            otherwise="the archive does not hold every record; `make logs` says more",
+        )
         return records
 
 
