@@ -6,8 +6,6 @@ import pytest
 
 from tests.statemachines.world import NDCG, ended
 
-pytestmark = pytest.mark.xdist_group("statemachines")
-
 MARKER = "AnimalRecommender."
 
 
