@@ -13,7 +13,7 @@ from tools.connection import Connection
 from tools.deploy.observe import observe
 from tools.deploy.training import running_training
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("deploy")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from tests.e2e.deploy_checkout import Checkout, personalize_names, until
 from tools.connection import Connection
 from tools.deploy.observe import observe
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("generation")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 GROUP = {"animal_species_id": "1", "animal_primary_breed_id": "Russian Blue", "animal_size_id": "1"}
 
 
