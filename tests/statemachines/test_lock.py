@@ -1,6 +1,5 @@
 """One works at a time: runs and deploys share a lock, which outlives nobody for long."""
 
-
 from tests.statemachines.world import wait_until
 
 
