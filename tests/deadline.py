@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def eventually(get: Callable[[], T], *, seconds: float = 30.0, what: str = "it") -> T:
+def eventually(get: Callable[[], T], *, seconds: float = 60.0, what: str = "it") -> T:
     """The first true value of `get`; fails the test when there is none within the deadline."""
     deadline = time.monotonic() + seconds
     while True:

@@ -101,6 +101,8 @@ def recommend_command(
     """Which groups is this visitor recommended?"""
     items = recommend(connect(environment), userId=user, sessionId=session, limit=limit, filters=only)
     table = Table("", "group", "in words", "score", "reason", "source", box=None, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
     for place, item in enumerate(items, start=1):
         score = "" if item["score"] is None else f"{item['score']:.4f}"
         words = in_words(item["id"])

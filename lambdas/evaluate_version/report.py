@@ -30,13 +30,14 @@ def report(event: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
     decisions = {solution["decision"] for solution in solutions}
     outcome = next((name for name in _ORDER if name in decisions), "skipped")
     output = {"outcome": outcome, "solutions": solutions}
+    request = event["request"]
     head = (
-        f"Training run {event['execution']} of environment {limits.environment}"
-        f" (trigger: {event['request']['trigger']}), {event['startedAt']} to {event['now']}"
+        f"Run {event['execution']} of environment {limits.environment}"
+        f" (task: {request['task']}, trigger: {request['trigger']}), {event['startedAt']} to {event['now']}"
     )
     stories = [_story(solution) for solution in solutions]
     return {
-        "subject": _subject(limits.environment, solutions),
+        "subject": _subject(limits.environment, request["task"], solutions),
         "message": "\n\n".join([head, *stories])[:_LONGEST_MESSAGE],
         "ends": "failed" if outcome == "failed" else "well",
         "error": FAILED,
@@ -45,7 +46,7 @@ def report(event: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
             "execution": event["execution"],
             "startedAt": event["startedAt"],
             "endedAt": event["now"],
-            "request": event["request"],
+            "request": request,
             **output,
         },
         "metricData": _metric_data(results, limits.environment, event["now"]),
@@ -94,10 +95,11 @@ def _popular(result: Mapping[str, Any]) -> list[str]:
     return [f"the popular list was not renewed, an older one stands in ({error['Error']}: {error.get('Cause', '')})"]
 
 
-def _subject(environment: str, solutions: Sequence[Mapping[str, Any]]) -> str:
+def _subject(environment: str, task: str, solutions: Sequence[Mapping[str, Any]]) -> str:
     """Plain ASCII of at most 100 characters."""
+    what = "Canary" if task == "canary" else "Training"
     told = ", ".join(f"{s['role']} {_WORDS.get(s['decision'], s['decision'])}" for s in solutions)
-    return f"[{environment}] Training: {told}"[:_LONGEST_SUBJECT]
+    return f"[{environment}] {what}: {told}"[:_LONGEST_SUBJECT]
 
 
 def _story(solution: Mapping[str, Any]) -> str:

@@ -24,7 +24,7 @@ ACCOUNT, REGION = "000000000000", "us-east-1"
 def install(*, personalize: str, state: Path) -> None:
     """Registers our resource types with MiniStack's stack engine."""
     from ministack.services import budgets, cloudwatch, s3
-    from ministack.services.cloudformation import provisioners, stacks
+    from ministack.services.cloudformation import changesets, provisioners, stacks
 
     # Patient enough for a Personalize that the supervisor is just starting again.
     patient = Config(retries={"mode": "standard", "total_max_attempts": 6})
@@ -61,6 +61,7 @@ def install(*, personalize: str, state: Path) -> None:
     emulator_settling.install()
     _refuse_to_delete_full_buckets(provisioners, s3)
     _run_off_the_loop(stacks)
+    _take_up_existing_buckets(changesets)
 
 
 def _register(provisioners: Any, name: str, handler: Any, create_only: tuple[str, ...]) -> None:
@@ -95,3 +96,21 @@ def _run_off_the_loop(stacks: Any) -> None:
         return resource_type in RESOURCE_TYPES or blocks(resource_type)
 
     stacks._runs_on_worker_thread = runs_on_worker_thread
+
+
+def _take_up_existing_buckets(changesets: Any) -> None:
+    """Lets a change set that imports a bucket be executed.
+
+    The validation before a deployment takes every name that exists for a conflict, also that of a bucket that the
+    change set itself has found and marked for import.
+    """
+    deploy = changesets._deploy_stack_async
+
+    async def deploy_with_imports(stack_name: str, *arguments: Any, imports: Any = None, **options: Any) -> Any:
+        from ministack.services.cloudformation import _stacks
+
+        if imports:
+            _stacks[stack_name]["_disable_validation"] = True
+        return await deploy(stack_name, *arguments, imports=imports, **options)
+
+    changesets._deploy_stack_async = deploy_with_imports

@@ -86,9 +86,10 @@ class S3Objects:
     def __init__(self) -> None:
         import boto3  # here, because the server's own process need not hold it
 
+        # A session of its own: the shared one keeps the credentials that it first found.
         # An S3 on this computer takes any key; AWS takes the caller's own, which boto3 finds where it always does.
         keys = _ANY_KEYS if _on_this_computer() and "AWS_ACCESS_KEY_ID" not in os.environ else {}
-        self._client: Any = boto3.client("s3", **keys)
+        self._client: Any = boto3.Session().client("s3", **keys)
 
     def read(self, location: str) -> Iterator[tuple[str, bytes]]:
         bucket, key = split(location)

@@ -16,7 +16,7 @@ from tests.e2e.deploy_checkout import Checkout, personalize_names, until
 from tools.connection import Connection
 from tools.deploy.observe import observe
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("generation")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 GROUP = {"animal_species_id": "1", "animal_primary_breed_id": "Russian Blue", "animal_size_id": "1"}
 
 
@@ -147,8 +147,11 @@ class TestANewGeneration:
         )
 
     def test_promoted_it_takes_over_and_the_old_one_is_gone(self, checkout: Checkout, connection: Connection) -> None:
-        """What was held back is judged anew, serves, and nothing of generation 1 is left to be billed."""
+        """What was held back is judged anew and serves; interrupted while the old one goes, it goes all the same."""
         next_generation(checkout, promotionThreshold=0.001)
+        code, output = checkout.interrupt(lambda: observe(connection).serving == 2, what="the switch")
+        assert code == 130, output
+        assert observe(connection).generations == frozenset({1, 2})
         code, output = checkout.deploy()
         assert code == 0, output
         observed = observe(connection)

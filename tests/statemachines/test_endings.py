@@ -1,10 +1,10 @@
 """How a run ends: one message that tells all, and end states of their own for what stands in its way."""
 
+import json
+
 import pytest
 
 from tests.statemachines.world import NDCG, ended
-
-pytestmark = pytest.mark.xdist_group("statemachines")
 
 MARKER = "AnimalRecommender."
 
@@ -103,6 +103,15 @@ def test_an_input_that_is_no_object_ends_without_the_marker(served):
     assert not described["error"].startswith(MARKER)
     assert served.messages() == []
     assert served.holder() is None
+
+
+@pytest.mark.parametrize("task", ["tarin", None, 5])
+def test_d46_an_unknown_task_trains_nothing(served, task):
+    """A misspelt input is told and costs nothing; the lock is not even asked for."""
+    run = served.run({"task": task})
+    assert (run.status, run.error) == ("FAILED", "AnimalRecommender.UnknownTask")
+    assert f'"task":{json.dumps(task)}' in run.messages[0]["message"]
+    assert "TakeLock" not in served.history(run)
 
 
 def test_d46_an_unknown_answer_of_the_gate_promotes_nothing(served):

@@ -7,8 +7,6 @@ from botocore.exceptions import ClientError
 
 from tests.statemachines.world import ROLE, ended, new_name, wait_until
 
-pytestmark = pytest.mark.xdist_group("statemachines")
-
 CATCH_ALL = [{"ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Caught"}]
 
 

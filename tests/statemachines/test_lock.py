@@ -1,10 +1,6 @@
 """One works at a time: runs and deploys share a lock, which outlives nobody for long."""
 
-import pytest
-
 from tests.statemachines.world import wait_until
-
-pytestmark = pytest.mark.xdist_group("statemachines")
 
 
 def test_d40_a_second_start_does_nothing_while_one_runs(new):

@@ -4,8 +4,6 @@ import pytest
 
 from tests.statemachines.world import GOOD, NDCG, ROLES
 
-pytestmark = pytest.mark.xdist_group("statemachines")
-
 
 def test_the_first_run_promotes_into_the_ledger_before_any_campaign_exists(new):
     """Without campaigns a promoted version goes into the ledger, from which the campaigns are then made."""

@@ -7,8 +7,6 @@ import pytest
 from tests.infra.synthesis import Synthesis, synthesize
 from tests.statemachines.world import new_name, wait_until
 
-pytestmark = pytest.mark.xdist_group("statemachines")
-
 
 @pytest.fixture(scope="module")
 def rule():

@@ -6,8 +6,6 @@ import pytest
 
 from tests.statemachines.world import GOOD, NDCG, ROLES
 
-pytestmark = pytest.mark.xdist_group("statemachines")
-
 
 @pytest.mark.parametrize("status", ["CREATE FAILED", "CREATE STOPPED"])
 def test_d38_a_training_that_ended_badly_is_a_failure_at_once(served, status):

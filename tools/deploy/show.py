@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
 from tools.deploy.costs import Cost, total
 
@@ -43,13 +44,13 @@ class Display:
         """Says where the stage is: at once on a terminal, now and then elsewhere."""
         if self.console.is_terminal:
             if self._status is not None:
-                self._status.update(f"{self._stage}: {escape(text)}")
+                self._status.update(Text(f"{self._stage}: {text}", overflow="ellipsis", no_wrap=True))
         elif time.monotonic() >= self._next_line:
             self.console.print(f"             {escape(text)}", highlight=False, soft_wrap=True)
             self._next_line = time.monotonic() + _SECONDS_BETWEEN_LINES
 
     def say(self, text: str) -> None:
-        self.console.print(escape(text), highlight=False)
+        self.console.print(escape(text), highlight=False, soft_wrap=True)
 
     def _line(self, mark: str, name: str, seconds: float, text: str) -> None:
         detail = f"  [dim]{escape(text)}[/dim]" if text else ""

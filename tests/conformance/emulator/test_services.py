@@ -187,3 +187,30 @@ def _machine(cloud, name: str, definition: dict[str, Any]) -> str:
         name=name, roleArn=ROLE, definition=json.dumps(definition)
     )
     return str(made["stateMachineArn"])
+
+
+def test_a_rule_tells_which_executions_ended_silently(cloud, name):
+    """Status changes of executions reach the bus; `$or`, `exists` and `anything-but` choose as the failure rule needs."""
+    states, events, sqs = cloud.client("stepfunctions"), cloud.client("events"), cloud.client("sqs")
+    queue = sqs.create_queue(QueueName=name)["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    failing = {"StartAt": "End", "States": {"End": {"Type": "Fail", "ErrorPath": "$.error", "Cause": "any"}}}
+    machine = _machine(cloud, name, failing)
+    silent = [
+        {"status": ["ABORTED", "TIMED_OUT"]},
+        {"status": ["FAILED"], "error": [{"exists": False}, {"anything-but": {"prefix": "Told."}}]},
+    ]
+    pattern = {
+        "source": ["aws.states"],
+        "detail-type": ["Step Functions Execution Status Change"],
+        "detail": {"stateMachineArn": [machine], "$or": silent},
+    }
+    events.put_rule(Name=name, EventPattern=json.dumps(pattern))
+    events.put_targets(Rule=name, Targets=[{"Id": "queue", "Arn": queue_arn}])
+    for error in ("Told.Failure", "States.Runtime"):
+        states.start_execution(stateMachineArn=machine, name=error, input=json.dumps({"error": error}))
+    (message,) = eventually(lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages"))
+    detail = json.loads(message["Body"])["detail"]
+    assert ("FAILED", "States.Runtime") == (detail["status"], detail["name"])
+    eventually(lambda: len(states.list_executions(stateMachineArn=machine, statusFilter="FAILED")["executions"]) == 2)
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1)

@@ -125,6 +125,15 @@ def test_a_canary_without_a_campaign_is_called_what_it_is():
     }
 
 
+def test_a_canary_run_is_not_called_a_training():
+    """The subject says what the run was for."""
+    event = to_report(result("canary"))
+    event["request"] = event["request"] | {"task": "canary"}
+    answer = report(event, LIMITS)
+    assert answer["subject"] == "[dev] Canary: recommendation answers"
+    assert "(task: canary, trigger: schedule)" in answer["message"]
+
+
 def test_solutions_that_are_off_are_not_mentioned():
     """Neither in the message nor in the output."""
     answer = told(result("promoted"), result("off", solution={"role": "baseline"}))

@@ -31,7 +31,7 @@ NOW = datetime(2026, 3, 9, 7, 5, 2, 345000, UTC)
 
 class AwsClients:
     def client(self, service: str) -> Any:
-        return boto3.client(service, region_name="us-east-1")
+        return boto3.Session(region_name="us-east-1").client(service)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import botocore.exceptions
 import pytest
 
 from local.cloud import strict_asl
+from local.cloud.states_language import StatesError
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 
@@ -259,7 +260,7 @@ def test_errors_of_calls_have_the_names_of_aws(sfn, answers, outcome, error):
 
 def test_a_resource_that_nobody_knows_ends_the_run():
     """The definition's check finds it first; a definition from before the check may still hold one."""
-    with pytest.raises(strict_asl.StatesError, match="not recognized"):
+    with pytest.raises(StatesError, match="not recognized"):
         strict_asl._call("arn:aws:states:::aws-sdk:ssm:getNothing", {})
 
 
