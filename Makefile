@@ -4,6 +4,8 @@ PYTHON ?= python3.11
 VENV := .venv
 EMULATOR := .venv-emulator
 BIN := $(VENV)/bin
+AWSCLI := .venv-awscli
+SDK := tests/conformance/personalize/sdk
 UNUSED := $(shell command -v $(PYTHON) >/dev/null || echo missing)
 ifeq ($(UNUSED),missing)
 PYTHON := python3
@@ -17,6 +19,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 with_python = if [ -x $(BIN)/python ]; then $(BIN)/python $(1); else echo "Nothing was set up yet."; fi
 
 .PHONY: help setup run up down status logs clean test lint types lock
+.PHONY: sdk-boto3 sdk-cli sdk-javascript sdk-cli-client sdk-javascript-client
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | column -t -s '|'
@@ -47,6 +50,29 @@ build/layer/.done: lambdas/requirements.txt $(VENV)/.done
 		--platform any --only-binary=:all: --implementation py --target build/layer/python -r lambdas/requirements.txt
 	@rm -rf build/layer/python/bin
 	@touch $@
+
+$(AWSCLI)/.done: $(SDK)/cli/requirements.txt
+	@echo "== Python environment of the AWS CLI"
+	@test -x $(AWSCLI)/bin/python || $(PYTHON) -m venv $(AWSCLI)
+	@$(AWSCLI)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+$(SDK)/javascript/node_modules/.done: $(SDK)/javascript/package-lock.json
+	@echo "== AWS SDK for JavaScript"
+	@cd $(SDK)/javascript && npm ci --silent --ignore-scripts
+	@touch $@
+
+sdk-cli-client: $(AWSCLI)/.done
+sdk-javascript-client: $(SDK)/javascript/node_modules/.done
+
+sdk-boto3: $(VENV)/.done  ## Take the embedded Personalize from schema to recommendations to nothing with boto3
+	@$(BIN)/python -m $(subst /,.,$(SDK)) boto3
+
+sdk-cli: $(VENV)/.done sdk-cli-client  ## The same with the AWS CLI
+	@$(BIN)/python -m $(subst /,.,$(SDK)) cli
+
+sdk-javascript: $(VENV)/.done sdk-javascript-client  ## The same with the AWS SDK for JavaScript
+	@$(BIN)/python -m $(subst /,.,$(SDK)) javascript
 
 run: setup  ## See the whole product work on this computer: deploy, stream, train, recommend, report
 	@$(BIN)/python -m tools.demo
@@ -86,3 +112,4 @@ lock:  ## Resolve the pinned requirements again (needs uv)
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate requirements-dev.in -o requirements-dev.txt
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate local/cloud/requirements.in -o local/cloud/requirements.txt
 	uv pip compile -q --python-version 3.13 --generate-hashes --no-emit-index-url --no-header --no-annotate --no-deps lambdas/requirements.in -o lambdas/requirements.txt
+	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate $(SDK)/cli/requirements.in -o $(SDK)/cli/requirements.txt

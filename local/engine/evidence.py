@@ -14,27 +14,27 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from local.engine import storage
 from local.engine.data import Catalogue, Events, Float32, Float64, History, Int32
 from local.engine.prefixes import history_row, prefix_rows
 from local.engine.ridge import NextItemRidge
+from local.engine.shares import columns_of, counts_of, expected_shares, exposure_of, posterior_shares, unproven
 
 SHORT, LONG = 2.0, 50.0
 """Memories of the two readings of a history, in events: the mood of the moment and the taste."""
 REACH = 100
-_PSEUDO_EVENTS = 1.0
+"""Events of a history that count, the newest, unless the model says otherwise."""
+PSEUDO_EVENTS = 1.0
 """Events' worth of the average visitor that a profile starts from."""
-_PRIOR_EVENTS = 5.0
-"""Events' worth of its kind's popularity that an item starts from."""
-MAX_ATTRIBUTES = 1500
-"""Attributes that count, those of most items: each has a row and a column in the ridges' dense matrices."""
-_MAX_FIELDS = 12
 _RECENT_SHARE = 0.1
-_MIN_EXPOSURE = 0.05
-"""Items listed for less than this tell nothing about what their attributes let expect."""
-_ATTRIBUTE_RIDGE = 3.0
 
 
-_FOLLOWS = ("follows now", "kind follows now", "again now", "follows", "kind follows", "again")
+FOLLOWS = ("follows now", "kind follows now", "again now", "follows", "kind follows", "again")
+
+
+def memory_of(reach: int) -> float:
+    """The memory of the taste, in events: one that is longer than the history would be cut off, not fade."""
+    return min(LONG, float(reach))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,55 +55,72 @@ class Evidence:
     @property
     def names(self) -> tuple[str, ...]:
         """The features, in their order."""
-        kinds = tuple(f"kind {field}" for field in range(self._n_fields))
-        return ("stranger popularity", "stranger trend", "popularity", "trend", *_FOLLOWS, *kinds)
+        kinds = tuple(f"kind {field}" for field in range(self.n_fields))
+        return ("stranger popularity", "stranger trend", "popularity", "trend", *FOLLOWS, *kinds)
 
     @property
     def prior(self) -> Float64:
         """Weights that make sense without evidence: what is popular, and what is like the history."""
-        return np.array([1.0, 0.0, 0.5, 0.0] + [0.3] * len(_FOLLOWS) + [0.5] * self._n_fields)
+        return np.array([1.0, 0.0, 0.5, 0.0] + [0.3] * len(FOLLOWS) + [0.5] * self.n_fields)
 
     @property
-    def _n_fields(self) -> int:
+    def n_fields(self) -> int:
+        """How many fields the catalogue has."""
         return int(self.fields.max(initial=-1)) + 1
 
     @classmethod
-    def fit(cls, events: Events, catalogue: Catalogue, *, ridge: float) -> Self:
-        """The makers of features, from events (in order) with a mean weight of about one."""
-        attributes, fields = _columns(catalogue)
-        counts = _counts(events)
-        exposure = _exposure(events, catalogue)
-        share = _shares(counts, exposure, _expected(counts, exposure, attributes))
-        last, first = events.time.max(initial=0.0), events.time.min(initial=0.0)
-        recent = events.of(events.time >= last - _RECENT_SHARE * (last - first))
-        of_recent = _counts(recent)
-        recent_share = _shares(of_recent, _exposure(recent, catalogue), share * max(of_recent.sum(), 1.0))
+    def fit(
+        cls,
+        events: Events,
+        catalogue: Catalogue,
+        *,
+        ridge: float,
+        reach: int = REACH,
+        rank: int | None = None,
+        recency: bool = True,
+    ) -> Self:
+        """The makers of features, from events (in order) with a mean weight of about one.
+
+        reach: newest events of a history that count. rank: the dimension that the ridges are squeezed through, None for
+        none. recency: without it the trend is the same for all items and says nothing.
+        """
+        attributes, fields = columns_of(catalogue)
+        counts = counts_of(events)
+        share = expected_shares(events, catalogue, attributes)
+        log_recent = np.zeros(catalogue.n_items)
+        if recency:
+            last, first = events.time.max(initial=0.0), events.time.min(initial=0.0)
+            recent = events.of(events.time >= last - _RECENT_SHARE * (last - first))
+            of_recent = counts_of(recent)
+            expected = share * max(of_recent.sum(), 1.0)
+            log_recent = np.log(posterior_shares(of_recent, exposure_of(recent, catalogue), expected))
         usual = attributes.T @ share
         per_field = np.bincount(fields, weights=usual, minlength=int(fields.max(initial=-1)) + 1)
         return cls(
             attributes,
             fields,
             np.log(share).astype(np.float32),
-            np.log(recent_share).astype(np.float32),
+            log_recent.astype(np.float32),
             np.log(usual / np.maximum(per_field, 1e-12)[fields]).astype(np.float32),
-            (_PRIOR_EVENTS / (counts + _PRIOR_EVENTS)).astype(np.float32),
-            NextItemRidge.fit(events, attributes, tau=SHORT, ridge=ridge, reach=REACH),
-            NextItemRidge.fit(events, attributes, tau=LONG, ridge=ridge, reach=REACH),
+            unproven(counts).astype(np.float32),
+            NextItemRidge.fit(events, attributes, tau=SHORT, ridge=ridge, reach=reach, rank=rank),
+            NextItemRidge.fit(events, attributes, tau=memory_of(reach), ridge=ridge, reach=reach, rank=rank),
         )
 
     def of_prefixes(self, events: Events, chosen: npt.NDArray[np.bool_]) -> Float32:
         """Features [q, n_items, k] of the histories before the chosen events; `events` must be in order."""
         return self._features(
-            prefix_rows(events, tau=SHORT, reach=REACH)[chosen], prefix_rows(events, tau=LONG, reach=REACH)[chosen]
+            prefix_rows(events, tau=SHORT, reach=self.short.reach)[chosen],
+            prefix_rows(events, tau=self.long.tau, reach=self.long.reach)[chosen],
         )
 
     def of_history(self, history: History) -> Float32:
         """Features [n_items, k] of one history."""
-        features: Float32 = self._features(self._row(history, SHORT), self._row(history, LONG))[0]
+        features: Float32 = self._features(self._row(history, self.short), self._row(history, self.long))[0]
         return features
 
-    def _row(self, history: History, tau: float) -> sparse.csr_matrix:
-        items, values = history_row(history, tau=tau, reach=REACH)
+    def _row(self, history: History, ridge: NextItemRidge) -> sparse.csr_matrix:
+        items, values = history_row(history, tau=ridge.tau, reach=ridge.reach)
         return sparse.csr_matrix((values, items, np.array([0, len(items)])), shape=(1, len(self.log_share)))
 
     def _features(self, short: sparse.csr_matrix, long: sparse.csr_matrix) -> Float32:
@@ -137,24 +154,23 @@ class Evidence:
         held = (rows @ self.attributes).toarray()
         usual = np.exp(self.log_usual)
         lifts = []
-        for field in range(self._n_fields):
+        for field in range(self.n_fields):
             mine = np.flatnonzero(self.fields == field)
             total = held[:, mine].sum(axis=1, keepdims=True)
-            share = (held[:, mine] + _PSEUDO_EVENTS * usual[mine]) / (total + _PSEUDO_EVENTS)
+            share = (held[:, mine] + PSEUDO_EVENTS * usual[mine]) / (total + PSEUDO_EVENTS)
             lifts.append((self.attributes[:, mine] @ (np.log(share) - self.log_usual[mine]).T).T)
         return lifts
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything in arrays, for storage."""
         return {
-            "attributes_data": self.attributes.data,
-            "attributes_indices": self.attributes.indices,
-            "attributes_indptr": self.attributes.indptr,
+            **storage.of_sparse("attributes", self.attributes),
             "fields": self.fields,
             "log_share": self.log_share,
             "log_recent": self.log_recent,
             "log_usual": self.log_usual,
             "unproven": self.unproven,
+            "reach": np.array(self.long.reach),
             "short_head": self.short.head,
             "short_weights": self.short.weights,
             "long_head": self.long.head,
@@ -164,65 +180,15 @@ class Evidence:
     @classmethod
     def of_arrays(cls, stored: dict[str, npt.NDArray[Any]]) -> Self:
         """The evidence that `arrays` gave."""
-        parts = (stored["attributes_data"], stored["attributes_indices"], stored["attributes_indptr"])
         shape = (len(stored["log_share"]), len(stored["fields"]))
+        reach = int(stored["reach"])
         return cls(
-            sparse.csr_matrix(parts, shape=shape),
+            storage.sparse_of("attributes", stored, shape),
             stored["fields"],
             stored["log_share"],
             stored["log_recent"],
             stored["log_usual"],
             stored["unproven"],
-            NextItemRidge(SHORT, REACH, stored["short_head"], stored["short_weights"]),
-            NextItemRidge(LONG, REACH, stored["long_head"], stored["long_weights"]),
+            NextItemRidge(SHORT, reach, stored["short_head"], stored["short_weights"]),
+            NextItemRidge(memory_of(reach), reach, stored["long_head"], stored["long_weights"]),
         )
-
-
-def _columns(catalogue: Catalogue) -> tuple[sparse.csr_matrix, Int32]:
-    """The catalogue's attributes and the field of each; without attributes, a matrix without columns."""
-    if catalogue.attributes is None:
-        return sparse.csr_matrix((catalogue.n_items, 0), dtype=np.float32), np.empty(0, np.int32)
-    attributes = sparse.csr_matrix(catalogue.attributes, dtype=np.float32)
-    held_by = np.asarray((attributes != 0).sum(axis=0)).ravel()
-    used = np.flatnonzero(held_by)
-    used = np.sort(used[np.argsort(-held_by[used], kind="stable")[:MAX_ATTRIBUTES]])
-    attributes = attributes[:, used]
-    if catalogue.fields is None:
-        return attributes, np.zeros(attributes.shape[1], np.int32)
-    _, fields = np.unique(catalogue.fields[used], return_inverse=True)
-    return attributes, np.minimum(fields, _MAX_FIELDS - 1).astype(np.int32)
-
-
-def _counts(events: Events) -> Float64:
-    return np.bincount(events.item, weights=events.weight, minlength=events.n_items).astype(np.float64)
-
-
-def _exposure(events: Events, catalogue: Catalogue) -> Float64:
-    """The share of all events that came while each item was in the catalogue, shape [n_items]; 1 when not known."""
-    if catalogue.created is None or not len(events):
-        return np.ones(catalogue.n_items)
-    return 1 - np.searchsorted(np.sort(events.time), catalogue.created) / len(events)
-
-
-def _expected(counts: Float64, exposure: Float64, attributes: sparse.csr_matrix) -> Float64:
-    """The events that each item's attributes let expect, were it listed throughout: a ridge on the log of the rates."""
-    known = np.flatnonzero(exposure >= _MIN_EXPOSURE)
-    level = np.log((counts[known] + 0.5) / exposure[known])
-    centre = level.mean() if len(known) else 0.0
-    of_known = attributes[known]
-    inner = (of_known.T @ of_known).toarray().astype(np.float64)
-    inner[np.diag_indices_from(inner)] += _ATTRIBUTE_RIDGE
-    slopes = np.linalg.solve(inner, of_known.T @ (level - centre))
-    expected: Float64 = np.exp(attributes @ slopes + centre)
-    return expected
-
-
-def _shares(counts: Float64, exposure: Float64, expected: Float64) -> Float64:
-    """The share of events that each item would have, listed throughout; they sum to one.
-
-    The mean of a Gamma-Poisson posterior: an item starts from what is expected of it and moves to its own rate with the
-    events that it had, or did not have while it was listed.
-    """
-    rate = (counts + _PRIOR_EVENTS) / (exposure + _PRIOR_EVENTS / expected)
-    shares: Float64 = rate / rate.sum()
-    return shares

@@ -4,7 +4,7 @@ Developer guide, "Evaluating a solution version with metrics": 90 % of the users
 it; of each test user the oldest 90 % of events are the input and the newest 10 % are what should have been recommended.
 """
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from local.engine.data import Catalogue, Events, History, Indices
 from local.engine.models import Model
 from local.engine.scores import ranking
+from local.engine.trending import REFRESH_SECONDS
 
 CUTOFFS = (5, 10, 25)
 _TEST_SHARE = 0.1
@@ -23,7 +24,13 @@ class Case:
     """One test user: what the model may see, and the items that came then."""
 
     history: History
-    relevant: frozenset[int]
+    worth: Mapping[int, float]
+    """What came then: the largest weight of each item's events."""
+
+    @property
+    def relevant(self) -> Set[int]:
+        """The items that came then."""
+        return self.worth.keys()
 
 
 def hold_out(events: Events, *, seed: int) -> tuple[Events, list[Case]]:
@@ -47,23 +54,88 @@ def hold_out(events: Events, *, seed: int) -> tuple[Events, list[Case]]:
 def _case(ordered: Events, start: int, end: int) -> Case:
     cut = end - max(1, round(_TARGET_SHARE * (end - start)))
     history = History(ordered.item[start:cut], ordered.time[start:cut], ordered.weight[start:cut])
-    return Case(history, frozenset(ordered.item[cut:end].tolist()))
+    worth: dict[int, float] = {}
+    for item, weight in zip(ordered.item[cut:end].tolist(), ordered.weight[cut:end].tolist(), strict=True):
+        worth[item] = max(weight, worth.get(item, 0.0))
+    return Case(history, worth)
 
 
 def solution_metrics(
-    model_class: type[Model], events: Events, catalogue: Catalogue, *, seed: int = 0, **hyperparameters: float
+    model_class: type[Model],
+    events: Events,
+    catalogue: Catalogue,
+    *,
+    seed: int = 0,
+    event_weights: bool = False,
+    **hyperparameters: float,
 ) -> dict[str, float]:
     """The documented metrics of a model of this class trained on the hold-out's training part.
 
     Keys: coverage, mean_reciprocal_rank_at_25, and normalized_discounted_cumulative_gain_at_K and precision_at_K for K
-    of 5, 10 and 25; values in 0..1, rounded to four digits as the service gives them. All are 0 without a test user.
+    of 5, 10 and 25; with `event_weights` also normalized_discounted_cumulative_gain_with_event_weights_at_K; for a
+    model of trends also trending_prediction_accuracy. Values in 0..1, rounded to four digits as the service gives them.
+    All are 0 without a test user.
     """
     training, cases = hold_out(events, seed=seed)
-    if not cases:
-        return ranking_metrics([], n_items=catalogue.n_items)
-    model = model_class.fit(training, catalogue, seed=seed, **hyperparameters)
-    lists = (ranking(model.score(case.history), limit=max(CUTOFFS)) for case in cases)
-    return ranking_metrics(zip(lists, (case.relevant for case in cases), strict=True), n_items=catalogue.n_items)
+    found = ranking_metrics([], n_items=catalogue.n_items)
+    weighted = weighted_gains([])
+    if cases:
+        model = model_class.fit(training, catalogue, seed=seed, **hyperparameters)
+        lists = [ranking(model.score(case.history), limit=max(CUTOFFS)) for case in cases]
+        relevant = [case.relevant for case in cases]
+        found = ranking_metrics(zip(lists, relevant, strict=True), n_items=catalogue.n_items)
+        weighted = weighted_gains(list(zip(lists, (case.worth for case in cases), strict=True)))
+    if event_weights:
+        found |= weighted
+    if model_class.capabilities.trends:
+        found["trending_prediction_accuracy"] = trend_accuracy(model_class, events, catalogue, seed, hyperparameters)
+    return found
+
+
+def weighted_gains(answers: Sequence[tuple[Indices | Sequence[int], Mapping[int, float]]]) -> dict[str, float]:
+    """The NDCG of ranked lists whose relevant items have worths; only ratios of worths matter.
+
+    Developer guide, "normalized discounted cumulative gain with event weights": an item's gain is its event's weight
+    over the mean weight.
+    """
+    discount = 1 / np.log(np.arange(2, max(CUTOFFS) + 2))
+    values = {}
+    for k in CUTOFFS:
+        gains = []
+        for ranked, worth in answers:
+            gained = np.array([worth.get(int(item), 0.0) for item in ranked[:k]])
+            best = np.sort(list(worth.values()))[::-1][:k]
+            ideal = float(discount[: len(best)] @ best)
+            gains.append(float(discount[: len(gained)] @ gained) / ideal if ideal else 0.0)
+        values[f"normalized_discounted_cumulative_gain_with_event_weights_at_{k}"] = round(_mean(gains), 4)
+    return values
+
+
+def trend_accuracy(
+    model_class: type[Model], events: Events, catalogue: Catalogue, seed: int, hyperparameters: Mapping[str, float]
+) -> float:
+    """How much of the growth of the last interval the list of the interval before foresaw, from 0 to 1.
+
+    Developer guide, "trend prediction accuracy": the growth of the 25 items recommended over that of the 25 that grew
+    most. The interval is that of `hyperparameters`.
+    """
+    if not len(events):
+        return 0.0
+    interval = hyperparameters.get("interval", REFRESH_SECONDS)
+    end = float(np.nextafter(events.time.max(), np.inf))
+    last = events.time >= end - interval
+    before = (events.time >= end - 2 * interval) & ~last
+    counts = [
+        np.bincount(events.item[chosen], weights=events.weight[chosen], minlength=catalogue.n_items)
+        for chosen in (before, last)
+    ]
+    growth = np.maximum(counts[1] - counts[0], 0.0)
+    most = float(np.sort(growth)[::-1][: max(CUTOFFS)].sum())
+    if not most:
+        return 0.0
+    model = model_class.fit(events.of(~last), catalogue, seed=seed, **hyperparameters)
+    foreseen = growth[ranking(model.score(History.empty()), limit=max(CUTOFFS))].sum()
+    return round(float(foreseen) / most, 4)
 
 
 def ranking_metrics(answers: Iterable[tuple[Indices | Sequence[int], Set[int]]], *, n_items: int) -> dict[str, float]:

@@ -18,6 +18,10 @@ class Capabilities:
     """An item without events is ranked by its attributes."""
     real_time: bool
     """A new event of the history changes the scores at once, without training."""
+    by_item: bool = False
+    """The scores answer for an item, the last of the history, not for a visitor."""
+    trends: bool = False
+    """The scores depend on the time of the request, and events join without training (`with_events`)."""
 
 
 def refuse_unknown(model: str, unknown: Mapping[str, float]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import linalg, sparse
 
 from local.engine.data import Events, Float32, Indices
+from local.engine.decomposition import truncated
 from local.engine.prefixes import prefix_rows
 
 MAX_ITEMS = 6000
@@ -32,8 +33,20 @@ class NextItemRidge:
     """Shape [h + m, h + m]."""
 
     @classmethod
-    def fit(cls, events: Events, attributes: sparse.csr_matrix, *, tau: float, ridge: float, reach: int) -> Self:
-        """The ridge on `events` (in order). attributes: csr [n_items, m], m may be 0."""
+    def fit(
+        cls,
+        events: Events,
+        attributes: sparse.csr_matrix,
+        *,
+        tau: float,
+        ridge: float,
+        reach: int,
+        rank: int | None = None,
+    ) -> Self:
+        """The ridge on `events` (in order). attributes: csr [n_items, m], m may be 0.
+
+        rank: the weights are replaced by the nearest ones of this rank.
+        """
         counts = np.bincount(events.item, minlength=events.n_items)
         seen = np.flatnonzero(counts)
         head = np.sort(seen[np.argsort(-counts[seen], kind="stable")[:MAX_ITEMS]])
@@ -50,6 +63,9 @@ class NextItemRidge:
         gram = (weighted @ inputs).toarray()
         gram[np.diag_indices_from(gram)] += ridge
         solved = linalg.solve(gram, (weighted @ outputs).toarray(), assume_a="pos", overwrite_a=True, overwrite_b=True)
+        if rank is not None and rank < len(solved):
+            left, values, right = truncated(solved, rank)
+            solved = (left * values) @ right
         # In rows: a sparse product would copy columns first, at every request.
         return cls(tau, reach, head, np.ascontiguousarray(solved, dtype=np.float32))
 

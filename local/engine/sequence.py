@@ -1,6 +1,6 @@
 """The default model: closed-form readings of a visitor's sequence, blended into calibrated chances."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -9,8 +9,10 @@ import numpy as np
 from local.engine import storage
 from local.engine.blend import fit_weights
 from local.engine.data import Catalogue, Events, Float32, Float64, History
-from local.engine.evidence import Evidence
+from local.engine.evidence import REACH, Evidence
 from local.engine.models import Capabilities, refuse_unknown
+from local.engine.percentiles import of_usual_users
+from local.engine.reading import Reader
 
 _JUDGING_SHARE = 0.2
 """Share of the users whose events set the blend's weights, unseen by the evidence."""
@@ -36,27 +38,54 @@ class SequenceModel:
     """Shape [k]: the weight of each of `evidence.names`."""
     unit: float
     """The mean weight of a training event: histories are measured in it."""
+    reader: Reader = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reader", Reader.of(self.evidence, self.blend))
 
     @classmethod
-    def fit(cls, events: Events, catalogue: Catalogue, *, seed: int = 0, ridge: float = 30.0, **unknown: float) -> Self:
-        """Train on events of positive weight. ridge: the lambda of both ridges, in events' worth of evidence."""
+    def fit(
+        cls,
+        events: Events,
+        catalogue: Catalogue,
+        *,
+        seed: int = 0,
+        ridge: float = 30.0,
+        reach: float = REACH,
+        rank: float = 0.0,
+        recency: float = 1.0,
+        min_user_history_length_percentile: float = 0.0,
+        max_user_history_length_percentile: float = 1.0,
+        **unknown: float,
+    ) -> Self:
+        """Train on events of positive weight.
+
+        ridge: the lambda of both ridges, in events' worth of evidence. reach: newest events of a history that count.
+        rank: the dimension that the ridges are squeezed through, 0 for none. recency: 1 when what is popular of late
+        counts apart from what is popular at all, 0 when not. The percentiles (0..1) leave out the users with the fewest
+        and the most events.
+        """
         refuse_unknown("sequence", unknown)
         if ridge <= 0:
             raise ValueError(f"ridge must be positive, not {ridge}")
-        counting = events.of(events.weight > 0)
+        if reach < 1:
+            raise ValueError(f"reach must be at least 1, not {reach}")
+        counting = of_usual_users(events, min_user_history_length_percentile, max_user_history_length_percentile)
         unit = float(counting.weight.mean()) if len(counting) else 1.0
         ordered = replace(counting, weight=(counting.weight / np.float32(unit))).in_order()
         rng = np.random.default_rng(seed)
         judging = rng.random(events.n_users) < _JUDGING_SHARE
         judged = judging[ordered.user]
-        blend = _blend(
-            Evidence.fit(ordered.of(~judged), catalogue, ridge=ridge), ordered.of(judged), catalogue.n_items, rng
-        )
-        return cls(Evidence.fit(ordered, catalogue, ridge=ridge), blend, unit)
+
+        def evidence(seen: Events) -> Evidence:
+            dimension = int(rank) if rank else None
+            return Evidence.fit(seen, catalogue, ridge=ridge, reach=int(reach), rank=dimension, recency=bool(recency))
+
+        blend = _blend(evidence(ordered.of(~judged)), ordered.of(judged), catalogue.n_items, rng)
+        return cls(evidence(ordered), blend, unit)
 
     def score(self, history: History, *, now: float | None = None) -> Float32:
-        known = replace(history, weight=history.weight / np.float32(self.unit))
-        return self.evidence.of_history(known) @ self.blend.astype(np.float32)
+        return self.reader.score(History(history.item, history.time, history.weight / np.float32(self.unit)))
 
     def save(self, folder: Path) -> None:
         storage.write(

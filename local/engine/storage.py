@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import sparse
 
 _ARRAYS, _FACTS = "arrays.npz", "model.json"
 
@@ -32,6 +33,17 @@ def read(folder: Path, *, model: str) -> tuple[dict[str, Any], dict[str, npt.NDA
         raise ValueError(f"{folder} holds a {found!r} model, not {model!r}")
     with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
         return facts, {name: stored[name] for name in stored.files}
+
+
+def of_sparse(name: str, matrix: sparse.csr_matrix) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a sparse matrix for `write`, under names that `sparse_of` knows."""
+    return {f"{name}_data": matrix.data, f"{name}_indices": matrix.indices, f"{name}_indptr": matrix.indptr}
+
+
+def sparse_of(name: str, arrays: Mapping[str, npt.NDArray[Any]], shape: tuple[int, int]) -> sparse.csr_matrix:
+    """The sparse matrix that `of_sparse` took apart."""
+    parts = (arrays[f"{name}_data"], arrays[f"{name}_indices"], arrays[f"{name}_indptr"])
+    return sparse.csr_matrix(parts, shape=shape)
 
 
 def _facts(folder: Path) -> dict[str, Any]:

@@ -8,8 +8,10 @@ from pathlib import Path
 import uvicorn
 
 from local.personalize.app import SERVER, App
+from local.personalize.quotas import QuotaFileError, Quotas, read_quotas
 from local.personalize.resources import Account
 from local.personalize.service import Options
+from local.personalize.throttling import Rates
 
 _DESCRIPTION = """Serve the Amazon Personalize API: control plane, events and runtime on one port of 127.0.0.1.
 
@@ -48,7 +50,35 @@ def parser() -> argparse.ArgumentParser:
         default="NORMAL",
         help="NORMAL (default) keeps acknowledged events over kill -9, FULL over loss of power too",
     )
+    add(
+        "--quotas",
+        type=_quotas,
+        default=(Quotas(), None),
+        metavar="FILE",
+        help="TOML file with other quotas than the documented ones; its table [rates] switches throttling on",
+    )
+    add(
+        "--record-delay",
+        type=_seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="time until filters see a put item or user; default 0, the service takes up to 1200",
+    )
+    add(
+        "--update-interval",
+        type=_seconds,
+        default=7200.0,
+        metavar="SECONDS",
+        help="time between automatic updates, which bring new items in; default 7200, as the service",
+    )
     return made
+
+
+def _quotas(text: str) -> tuple[Quotas, Rates | None]:
+    try:
+        return read_quotas(Path(text))
+    except QuotaFileError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _seconds(text: str) -> float:
@@ -68,6 +98,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pace=given.pace,
         s3_root=given.s3_root.resolve() if given.s3_root else None,
         synchronous=given.durability,
+        quotas=given.quotas[0],
+        rates=given.quotas[1],
+        record_delay=given.record_delay,
+        update_interval=given.update_interval,
     )
     uvicorn.run(App(options), host="127.0.0.1", port=given.port, **SERVER)
 

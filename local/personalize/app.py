@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from local.personalize.protocol import Protocol
+from local.personalize.protocol import DroppedError, Protocol
 from local.personalize.service import Options, Personalize
 
 Scope = dict[str, Any]
@@ -24,6 +24,10 @@ class App:
         self._service: Personalize | None = None
         self._protocol: Protocol | None = None
 
+    def made(self, options: Options) -> Personalize:
+        """The service that is served; not started yet."""
+        return Personalize(options)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             await self._http(scope, receive, send)
@@ -41,14 +45,19 @@ class App:
                 return
         if self._protocol is None:
             raise RuntimeError("the application got a request before its start-up")
-        answer = await self._protocol.answer(scope["method"], scope["path"], dict(scope["headers"]), body)
+        try:
+            answer = await self._protocol.answer(scope["method"], scope["path"], dict(scope["headers"]), body)
+        except DroppedError:
+            # A body in chunks whose last chunk never comes: the server closes the connection, as if it had broken.
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            return
         await _send(send, answer.status, answer.headers, answer.body)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self._service = Personalize(self._options)
+                self._service = self.made(self._options)
                 self._protocol = Protocol(self._service)
                 self._service.start()
                 await send({"type": "lifespan.startup.complete"})

@@ -27,6 +27,19 @@ class SystemClock:
         changed.wait(None if until is None else max(0.0, until - time.time()))
 
 
+class StoppedClock:
+    """One moment, for work that is to see its data as of then."""
+
+    def __init__(self, now: float) -> None:
+        self._now = now
+
+    def now(self) -> float:
+        return self._now
+
+    def wait(self, changed: threading.Condition, until: float | None) -> None:
+        raise RuntimeError("time does not pass here")
+
+
 class ManualClock:
     """A clock that moves only when told to."""
 

@@ -9,6 +9,7 @@ Tables, for readers of the file:
   anonymous visitor), `session`, `item`, `type`, `at` (`sentAt`, seconds), `value`, `event_id`, `extra` (JSON of the
   other members). An `event_id` is stored once a dataset: later events with the same id are ignored, as documented.
 - `record`: the newest properties (JSON) of an item or user that was put, by `dataset` and `id`.
+- `waiting`: put items and users that filters do not see before the time `visible`; then they move to `record`.
 """
 
 import asyncio
@@ -31,11 +32,16 @@ CREATE UNIQUE INDEX IF NOT EXISTS event_identity ON event (dataset, event_id) WH
 CREATE TABLE IF NOT EXISTS record (
     dataset INTEGER NOT NULL, id TEXT NOT NULL, properties TEXT NOT NULL, PRIMARY KEY (dataset, id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS waiting (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, dataset INTEGER NOT NULL, id TEXT NOT NULL, properties TEXT NOT NULL,
+    visible REAL NOT NULL
+);
 """
 _INSERT = (
     "INSERT INTO event (dataset, user, session, item, type, at, value, event_id, extra)"
     " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
 )
+_PUT = "INSERT OR REPLACE INTO record (dataset, id, properties) VALUES (?,?,?)"
 _CHUNK = 5_000
 _CHECKPOINT_PAGES = 2_000
 
@@ -108,18 +114,29 @@ class EventStore:
             if not future.cancelled():
                 future.set_result(None)
 
-    def put_records(self, dataset: int, records: Iterable[tuple[str, Json]]) -> None:
-        """Store items or users durably, each in place of the earlier one with its id."""
+    def put_records(self, dataset: int, records: Iterable[tuple[str, Json]], *, visible: float | None = None) -> None:
+        """Store items or users durably, each in place of the earlier one with its id.
+
+        With `visible` filters see them from that time on (see `settle`).
+        """
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            self._connection.executemany(
-                "INSERT OR REPLACE INTO record (dataset, id, properties) VALUES (?,?,?)",
-                [(dataset, record, json.dumps(properties)) for record, properties in records],
-            )
+            rows = [(dataset, record, json.dumps(properties)) for record, properties in records]
+            if visible is None:
+                self._connection.executemany(_PUT, rows)
+            else:
+                self._connection.executemany(
+                    "INSERT INTO waiting (dataset, id, properties, visible) VALUES (?,?,?,?)",
+                    [(*row, visible) for row in rows],
+                )
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
+        self.records_changed += 1
+
+    def touch(self) -> None:
+        """The records were changed in another thread."""
         self.records_changed += 1
 
     def of_visitor(self, dataset: int, visitor: str, *, after: int, limit: int) -> list[LiveEvent]:
@@ -156,21 +173,39 @@ class EventReader:
 
     def last(self, dataset: int) -> int:
         """The number of the newest event of the dataset; 0 when it has none."""
-        row = self._connection.execute("SELECT max(seq) FROM event WHERE dataset = ?", (dataset,)).fetchone()
-        return int(row[0] or 0)
+        # Backwards by number, which ends at the first row; max(seq) would read the dataset's whole index.
+        row = self._connection.execute(
+            "SELECT seq FROM event WHERE +dataset = ? ORDER BY seq DESC LIMIT 1", (dataset,)
+        ).fetchone()
+        return int(row[0]) if row else 0
 
-    def events(self, dataset: int) -> Iterator[EventRow]:
-        """All events of the dataset in order of arrival."""
+    def items(self, dataset: int, *, after: int) -> Iterator[tuple[str, float]]:
+        """Each item of the events that arrived later than the event `after`, and when the first of these was."""
+        rows = self._connection.execute(
+            "SELECT item, min(at) FROM event WHERE +dataset = ? AND seq > ? AND item IS NOT NULL GROUP BY item",
+            (dataset, after),
+        )
+        return ((item, at) for item, at in rows)
+
+    def events(self, dataset: int, *, after: int = 0) -> Iterator[EventRow]:
+        """The events of the dataset in order of arrival: all, or those after the one with the number `after`."""
         rows = self._connection.execute(
             "SELECT dataset, user, session, item, type, at, value, event_id, extra FROM event"
-            " WHERE dataset = ? ORDER BY seq",
-            (dataset,),
+            " WHERE dataset = ? AND seq > ? ORDER BY seq",
+            (dataset, after),
         )
         return map(EventRow._make, rows)
 
-    def records(self, dataset: int) -> Iterator[tuple[str, Json]]:
-        """All put items or users of the dataset with their properties."""
-        rows = self._connection.execute("SELECT id, properties FROM record WHERE dataset = ? ORDER BY id", (dataset,))
+    def records(self, dataset: int, *, waiting: bool = True) -> Iterator[tuple[str, Json]]:
+        """All put items or users of the dataset with their properties; the last one of an id counts.
+
+        `waiting` adds those that filters do not see yet.
+        """
+        statement = "SELECT id, properties FROM record WHERE dataset = ? ORDER BY id"
+        rows = self._connection.execute(statement, (dataset,)).fetchall()
+        if waiting:
+            later = "SELECT id, properties FROM waiting WHERE dataset = ? ORDER BY seq"
+            rows += self._connection.execute(later, (dataset,)).fetchall()
         return ((name, json.loads(properties)) for name, properties in rows)
 
     def close(self) -> None:
@@ -182,8 +217,8 @@ def forget(path: Path, dataset: int) -> None:
     """Delete the events and records of a dataset, in steps that never keep PutEvents waiting for long."""
     connection = connect(path)
     try:
-        for table in ("event", "record"):
-            key = "rowid" if table == "event" else "id"
+        for table in ("event", "record", "waiting"):
+            key = "id" if table == "record" else "rowid"
             statement = (
                 f"DELETE FROM {table} WHERE dataset = ? AND {key} IN"  # noqa: S608
                 f" (SELECT {key} FROM {table} WHERE dataset = ? LIMIT {_CHUNK})"
@@ -192,6 +227,52 @@ def forget(path: Path, dataset: int) -> None:
                 pass
     finally:
         connection.close()
+
+
+def forget_users(path: Path, users: Iterable[str], *, interactions: int | None, records: int | None) -> int:
+    """Delete what users did and are, and what their sessions did before they had a name; how many rows that were.
+
+    `interactions` and `records` are the ids of the Interactions and Users datasets, None where there is none.
+    """
+    connection = connect(path)
+    own = "DELETE FROM event WHERE dataset = ? AND coalesce(user, session) = ? AND user"
+    deleted = 0
+    try:
+        for user in users:
+            connection.execute("BEGIN IMMEDIATE")
+            sessions = connection.execute(
+                "SELECT DISTINCT session FROM event WHERE dataset = ? AND coalesce(user, session) = ?"
+                " AND user IS NOT NULL",
+                (interactions, user),
+            ).fetchall()
+            deleted += connection.execute(f"{own} IS NOT NULL", (interactions, user)).rowcount
+            for (session,) in sessions:
+                deleted += connection.execute(f"{own} IS NULL", (interactions, session)).rowcount
+            for table in ("record", "waiting"):
+                statement = f"DELETE FROM {table} WHERE dataset = ? AND id = ?"  # noqa: S608
+                deleted += connection.execute(statement, (records, user)).rowcount
+            connection.execute("COMMIT")
+    finally:
+        connection.close()
+    return deleted
+
+
+def settle(path: Path, now: float) -> tuple[int, float | None]:
+    """Let filters see the put records whose time has come: how many those are, and when the next one's comes."""
+    connection = connect(path)
+    try:
+        connection.execute("BEGIN")
+        due = connection.execute(
+            "SELECT dataset, id, properties FROM waiting WHERE visible <= ? ORDER BY seq", (now,)
+        ).fetchall()
+        if due:
+            connection.executemany(_PUT, due)
+            connection.execute("DELETE FROM waiting WHERE visible <= ?", (now,))
+        (visible,) = connection.execute("SELECT min(visible) FROM waiting").fetchone()
+        connection.execute("COMMIT")
+    finally:
+        connection.close()
+    return len(due), visible
 
 
 def tidy(path: Path) -> None:

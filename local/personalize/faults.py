@@ -17,13 +17,14 @@ _OUTCOMES: dict[str, type | tuple[type, ...]] = {
     "status": str,
     "metrics": dict,
     "delaySeconds": (int, float),
+    "drop": bool,
 }
 """What can be ordered, and the JSON type of its value."""
 
 
 @dataclass(slots=True)
 class Fault:
-    """What happens to the next `times` calls of `operation` whose request (or its answer's ARN) holds `match`."""
+    """What happens to the next `times` calls of `operation` (`*`: of any) whose request holds `match`."""
 
     operation: str
     match: str
@@ -37,6 +38,8 @@ class Effects:
 
     delay: float = 0.0
     error: ServiceError | None = None
+    drop: bool = False
+    """The connection breaks off: nothing was done, and the client hears nothing."""
     job: Json = field(default_factory=dict)
     """For the lifecycle that the call starts: `status` and `failureReason` to end with, `metrics` to record."""
 
@@ -54,8 +57,8 @@ class Faults:
             raise invalid_input("A fault is an object with operation, outcome and, if wanted, match and times.")
         operation, outcome = described.get("operation"), described.get("outcome")
         match, times = described.get("match", ""), described.get("times", 1)
-        if not isinstance(operation, str) or operation not in known:
-            raise invalid_input(f"operation must be one of the API's, not {operation!r}.")
+        if not isinstance(operation, str) or (operation != "*" and operation not in known):
+            raise invalid_input(f"operation must be one of the API's or *, not {operation!r}.")
         if not isinstance(match, str) or type(times) is not int or times < 1:
             raise invalid_input("match must be a string and times a positive number.")
         if not isinstance(outcome, dict) or not any(name in outcome for name in _OUTCOMES):
@@ -81,18 +84,20 @@ class Faults:
         delay = 0.0
         error: ServiceError | None = None
         job: Json = {}
+        drop = False
         # Metrics are recorded when the version is made, whichever of the two operations the order names.
-        names = {operation, "GetSolutionMetrics"} if operation == "CreateSolutionVersion" else {operation}
+        names = {operation, "*", "GetSolutionMetrics"} if operation == "CreateSolutionVersion" else {operation, "*"}
         text = json.dumps(request)
         with self._lock:
             for fault in self._faults:
                 if fault.operation not in names or fault.match not in text or fault.times < 1:
                     continue
-                if fault.operation != operation and "metrics" not in fault.outcome:
+                if fault.operation not in (operation, "*") and "metrics" not in fault.outcome:
                     continue
                 if fault.operation == operation == "GetSolutionMetrics" and "metrics" in fault.outcome:
                     continue
                 fault.times -= 1
+                drop = drop or fault.outcome.get("drop", False)
                 delay += float(fault.outcome.get("delaySeconds", 0.0))
                 if "error" in fault.outcome and error is None:
                     given = fault.outcome["error"]
@@ -105,4 +110,4 @@ class Faults:
                     if name in fault.outcome
                 }
             self._faults = [fault for fault in self._faults if fault.times > 0]
-        return Effects(delay, error, job)
+        return Effects(delay, error, drop, job)

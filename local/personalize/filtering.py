@@ -1,6 +1,11 @@
-"""Filters applied: which of a model's items an answer may hold. Vectorised over the items."""
+"""Filters applied: which of a model's items an answer may hold. Vectorised over the items.
+
+What a condition needs of a column is computed once and kept until the data change, the masks of recent conditions too:
+a request pays for a few operations on arrays of one byte an item.
+"""
 
 import operator
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,13 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from local.personalize.errors import invalid_input
-from local.personalize.filters import Condition, Expression, Filter, Parameter, parse_values
-from local.personalize.tables import Table, Text
+from local.personalize.filters import Condition, Expression, Filter, Operator, Parameter, Reference, parse_values
+from local.personalize.tables import Numbers, Table, Text
 
 Mask = npt.NDArray[np.bool_]
+Cell = str | float
+Row = Mapping[str, Cell]
+_MASKS = 64
+"""Masks of conditions that are kept, one byte an item each."""
 _COMPARE: dict[str, Callable[[npt.NDArray[np.float64], float], Mask]] = {
     "=": operator.eq,
-    "!=": operator.ne,
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -30,41 +38,114 @@ class Interacted:
     types: Sequence[str]
 
 
-class ItemColumns:
-    """The Items dataset in the order of a model's items; an item that the dataset lacks has null everywhere."""
+class _Strings:
+    """A column of strings in the order of the items; cells may hold several values with bars between."""
 
-    def __init__(self, table: Table | None, items: Sequence[str]) -> None:
+    def __init__(self, column: Text, rows: npt.NDArray[np.intp]) -> None:
+        null = len(column.values)
+        self._codes = np.append(column.codes, -1).astype(np.intp)[rows]
+        self._codes[self._codes < 0] = null
+        self._null = null
+        self._cells: dict[str, list[int]] = defaultdict(list)
+        for code, cell in enumerate(column.values):
+            for value in set(cell.split("|")):
+                self._cells[value].append(code)
+
+    def matches(self, operation: Operator, values: Sequence[Cell]) -> Mask:
+        by_code = np.zeros(self._null + 1, bool)
+        for value in values:
+            by_code[self._cells.get(str(value), [])] = True
+        if operation == "NOT IN":
+            by_code = ~by_code
+            by_code[self._null] = False
+        return by_code[self._codes]
+
+
+class _Numbers:
+    """A column of numbers in the order of the items, NaN for null."""
+
+    def __init__(self, column: Numbers, rows: npt.NDArray[np.intp]) -> None:
+        self._values = np.append(column.values, np.nan)[rows]
+
+    def matches(self, operation: Operator, values: Sequence[Cell]) -> Mask:
+        return _number_matches(self._values, operation, values)
+
+
+class ItemColumns:
+    """The Items dataset in the order of a model's items; an item that the dataset lacks has null everywhere.
+
+    With `key` USER_ID the Users dataset in the order of a model's users.
+    """
+
+    def __init__(self, table: Table | None, items: Sequence[str], *, key: str = "ITEM_ID") -> None:
         self._table = table
         self._n = len(items)
         self._rows = np.full(self._n, -1, np.intp)
+        self._columns: dict[str, _Strings | _Numbers] = {}
+        self._masks: OrderedDict[tuple[str, Operator, tuple[Cell, ...]], Mask] = OrderedDict()
         if table is not None:
-            ids = table.text("ITEM_ID")
+            ids = table.text(key)
             row_of_code = np.full(len(ids.values) + 1, -1, np.intp)
             row_of_code[ids.codes] = np.arange(len(table))
             place = {name: code for code, name in enumerate(ids.values)}
             self._rows = row_of_code[[place.get(name, -1) for name in items]] if self._n else self._rows
 
-    def matches(self, condition: Condition, values: Sequence[str | float]) -> Mask:
-        """For each item whether the condition holds; null fulfils no condition."""
-        if self._table is None:
+    def matches(self, condition: Condition, values: Sequence[Cell]) -> Mask:
+        """For each item whether the condition holds; null fulfils no condition. Not to be written to."""
+        table = self._table
+        if table is None:
             return np.zeros(self._n, bool)
-        column = self._table.columns[condition.column]
-        if isinstance(column, Text):
-            wanted = {str(value) for value in values}
-            negated = condition.operator == "NOT IN"
-            by_code = np.array([bool(wanted & set(one.split("|"))) != negated for one in column.values] + [False])
-            in_table = by_code[column.codes] & (column.codes >= 0)
+        asked = (condition.column, condition.operator, tuple(values))
+        mask = self._masks.get(asked)
+        if mask is None:
+            mask = self._column(table, condition.column).matches(condition.operator, values)
+            self._masks[asked] = mask
+            mask.flags.writeable = False
+            if len(self._masks) > _MASKS:
+                self._masks.popitem(last=False)
         else:
-            in_table = _number_matches(column.values, condition.operator, values)
-        return np.append(in_table, False)[self._rows]
+            self._masks.move_to_end(asked)
+        return mask
+
+    def of(self, place: int) -> Row:
+        """The cells of one item by column; null cells are left out."""
+        if self._table is None or self._rows[place] < 0:
+            return {}
+        return row_of(self._table, int(self._rows[place]))
+
+    def _column(self, table: Table, name: str) -> _Strings | _Numbers:
+        if name not in self._columns:
+            column = table.columns[name]
+            self._columns[name] = (
+                _Strings(column, self._rows) if isinstance(column, Text) else _Numbers(column, self._rows)
+            )
+        return self._columns[name]
 
 
-def _number_matches(column: npt.NDArray[np.float64], operation: str, values: Sequence[str | float]) -> Mask:
+def row_of(table: Table, row: int) -> Row:
+    """The cells of one row by column; null cells are left out."""
+    cells: dict[str, Cell] = {}
+    for name, column in table.columns.items():
+        if isinstance(column, Text):
+            if column.codes[row] >= 0:
+                cells[name] = column.values[column.codes[row]]
+        elif not np.isnan(column.values[row]):
+            cells[name] = float(column.values[row])
+    return cells
+
+
+def _number_matches(column: npt.NDArray[np.float64], operation: Operator, values: Sequence[Cell]) -> Mask:
     numbers = [_as_number(value) for value in values]
-    known = ~np.isnan(column)
-    if operation in ("IN", "NOT IN"):
-        return np.isin(column, numbers, invert=operation == "NOT IN") & known
-    return _COMPARE[operation](column, numbers[0]) & known
+    match operation, numbers:
+        case ("IN", _):
+            return np.isin(column, numbers)  # NaN is not in any list of numbers
+        case ("NOT IN", _):
+            return np.isin(column, numbers, invert=True) & ~np.isnan(column)
+        case ("!=", [number]):
+            return np.not_equal(column, number) & ~np.isnan(column)
+        case _:
+            compared: Mask = _COMPARE[operation](column, numbers[0])
+            return compared
 
 
 def _as_number(value: str | float) -> float:
@@ -84,8 +165,9 @@ class FilterRequest:
         *,
         columns: Callable[[], ItemColumns],
         interacted: Callable[[], Interacted],
-        user: Callable[[], Mapping[str, str | float]],
+        user: Callable[[], Row],
         n_items: int,
+        current_item: Callable[[], Row | None] = lambda: None,
     ) -> None:
         unknown = sorted(given.keys() - parsed.parameters)
         if unknown:
@@ -93,6 +175,7 @@ class FilterRequest:
         self._parsed = parsed
         self._values = {name: parse_values(name, text) for name, text in given.items()}
         self._columns, self._interacted, self._user = columns, interacted, user
+        self._current_item = current_item
         self._n = n_items
 
     def mask(self) -> Mask:
@@ -118,7 +201,7 @@ class FilterRequest:
     def _user_fulfils(self, condition: Condition) -> bool:
         value = self._user().get(condition.column)
         values = self._resolved(condition)
-        if value is None:
+        if value is None or not values:
             return False
         if isinstance(value, str):
             found = bool(set(map(str, values)) & set(value.split("|")))
@@ -126,18 +209,19 @@ class FilterRequest:
         return bool(_number_matches(np.array([value]), condition.operator, values)[0])
 
     def _found(self, expression: Expression) -> Mask:
-        found = np.zeros(self._n, bool)
+        """Of an OR of ANDs the mask, which may be a kept one: not to be written to."""
+        found: Mask | None = None
         for conditions in expression.any_of:
-            every = np.ones(self._n, bool)
-            for condition in conditions:
-                every &= self._matches(condition)
-            found |= every
-        return found
+            every = self._matches(conditions[0])
+            for condition in conditions[1:]:
+                every = every & self._matches(condition)
+            found = every if found is None else found | every
+        return np.zeros(self._n, bool) if found is None else found
 
     def _matches(self, condition: Condition) -> Mask:
         values = self._resolved(condition)
-        if condition.dataset == "Items":
-            return self._columns().matches(condition, values)
+        if condition.dataset in ("Items", "Users"):
+            return self._columns().matches(condition, values) if values else np.zeros(self._n, bool)
         wanted = {str(value).lower() for value in values}
         negated = condition.operator == "NOT IN"
         seen = self._interacted()
@@ -150,13 +234,25 @@ class FilterRequest:
         mask[places] = True
         return mask
 
-    def _resolved(self, condition: Condition) -> list[str | float]:
-        values: list[str | float] = []
+    def _resolved(self, condition: Condition) -> list[Cell]:
+        """The values that the condition compares with; none when the current item has null there."""
+        values: list[Cell] = []
         for value in condition.values:
             if isinstance(value, Parameter):
                 values.extend(self._values[value.name])
-            elif isinstance(value, str | float):
+            elif isinstance(value, Reference):
+                cell = self._current(value.column)
+                if cell is None:
+                    return []
+                values.extend(cell.split("|") if isinstance(cell, str) else [cell])
+            else:
                 values.append(value)
         if condition.operator not in ("IN", "NOT IN") and len(values) != 1:
             raise invalid_input(f"{condition.dataset}.{condition.column} {condition.operator} takes one value.")
         return values
+
+    def _current(self, column: str) -> Cell | None:
+        item = self._current_item()
+        if item is None:
+            raise invalid_input(f"itemId is required: the filter reads CurrentItem.{column}.")
+        return item.get(column)

@@ -45,6 +45,10 @@ class Plan:
     shown_in: str | None = None
     """The member of the body that shows the status (`latestCampaignUpdate`); None: the resource's own status."""
     deletes: bool = False
+    done: str = ACTIVE
+    """The status of success."""
+    failed: str = CREATE_FAILED
+    """The status of failure."""
 
 
 class Lifecycle:
@@ -181,7 +185,7 @@ class Lifecycle:
         if future.cancelled():
             return
         now = self._clock.now()
-        failure = self._failure(job, future)
+        failure = self._failure(job, plan, future)
         if failure is not None and failure[0] == CREATE_STOPPED and self._closing:
             return
         with self._store.transaction() as changes:
@@ -199,13 +203,13 @@ class Lifecycle:
                 if "metrics" in job.outcome:
                     result = {**result, "metrics": {**result.get("metrics", {}), **job.outcome["metrics"]}}
                 ended = plan.end(changes, resource, result)
-                changes.put(_showing(plan, ended, now, ACTIVE, None))
+                changes.put(_showing(plan, ended, now, plan.done, None))
         with self._changed:
             self._working.pop(job.arn, None)
             if self._jobs.get(job.arn) == job:
                 del self._jobs[job.arn]
 
-    def _failure(self, job: Job, future: "Future[Json]") -> tuple[str, str | None] | None:
+    def _failure(self, job: Job, plan: Plan, future: "Future[Json]") -> tuple[str, str | None] | None:
         """Status and reason of an action that did not succeed."""
         if "status" in job.outcome:
             return job.outcome["status"], job.outcome.get("failureReason", "A fault on order.")
@@ -216,11 +220,11 @@ class Lifecycle:
             case WorkStoppedError():
                 return CREATE_STOPPED, None
             case WorkError():
-                return CREATE_FAILED, str(error)
+                return plan.failed, str(error)
             case _:
                 # A defect of this server: the resource must not hang in progress, and the log must say why.
                 _LOG.error("%s of %s failed", job.action, job.arn, exc_info=error)
-                return CREATE_FAILED, f"Internal failure: {error!r}"
+                return plan.failed, f"Internal failure: {error!r}"
 
 
 def _action(job: Job) -> Action:

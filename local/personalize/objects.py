@@ -23,6 +23,10 @@ class Objects(Protocol):
         """Name and content of the object at `location`; when it ends with `/`, of each object directly below."""
         ...
 
+    def find(self, location: str) -> Iterator[tuple[str, bytes]]:
+        """Name and content of every object whose address begins with `location`, in sub-folders too."""
+        ...
+
     def write(self, location: str, content: bytes) -> None:
         """Store an object."""
         ...
@@ -60,6 +64,16 @@ class FolderObjects:
         for file in files:
             yield file.name, file.read_bytes()
 
+    def find(self, location: str) -> Iterator[tuple[str, bytes]]:
+        bucket, prefix = split(location)
+        root = self._path(f"s3://{bucket}/")
+        keys = sorted(one.relative_to(root).as_posix() for one in root.rglob("*") if one.is_file())
+        found = [key for key in keys if key.startswith(prefix)]
+        if not found:
+            raise ObjectError(_LOCATION)
+        for key in found:
+            yield key.rpartition("/")[2], (root / key).read_bytes()
+
     def write(self, location: str, content: bytes) -> None:
         path = self._path(location)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,19 +94,32 @@ class S3Objects:
     def read(self, location: str) -> Iterator[tuple[str, bytes]]:
         bucket, key = split(location)
         try:
-            keys = self._below(bucket, key) if key.endswith("/") or not key else [key]
-            if not keys:
-                raise ObjectError(_LOCATION)
-            for one in keys:
-                yield one, self._client.get_object(Bucket=bucket, Key=one)["Body"].read()
+            yield from self._contents(bucket, self._below(bucket, key) if key.endswith("/") or not key else [key])
         except ClientError as error:
             missing = error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404")
             raise ObjectError(_LOCATION if missing else f"{_PRIVILEGES} ({error})") from error
         except BotoCoreError as error:
             raise ObjectError(f"Amazon S3 cannot be reached: {error}") from error
 
-    def _below(self, bucket: str, prefix: str) -> list[str]:
-        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/")
+    def find(self, location: str) -> Iterator[tuple[str, bytes]]:
+        bucket, prefix = split(location)
+        try:
+            for key, content in self._contents(bucket, self._below(bucket, prefix, Delimiter="")):
+                yield key.rpartition("/")[2], content
+        except ClientError as error:
+            raise ObjectError(f"{_PRIVILEGES} ({error})") from error
+        except BotoCoreError as error:
+            raise ObjectError(f"Amazon S3 cannot be reached: {error}") from error
+
+    def _contents(self, bucket: str, keys: list[str]) -> Iterator[tuple[str, bytes]]:
+        if not keys:
+            raise ObjectError(_LOCATION)
+        for key in keys:
+            yield key, self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def _below(self, bucket: str, prefix: str, **options: str) -> list[str]:
+        request = {"Bucket": bucket, "Prefix": prefix, "Delimiter": "/", **options}
+        pages = self._client.get_paginator("list_objects_v2").paginate(**request)
         return [entry["Key"] for page in pages for entry in page.get("Contents", []) if not entry["Key"].endswith("/")]
 
     def write(self, location: str, content: bytes) -> None:

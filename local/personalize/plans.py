@@ -10,10 +10,15 @@ from local.personalize.lifecycle import Action, Plan
 from local.personalize.recipes import recipe_of
 from local.personalize.resources import (
     ACTIVE,
+    BATCH_IN_PROGRESS,
+    COMPLETED,
     CREATE_IN_PROGRESS,
     CREATE_PENDING,
     DELETE_IN_PROGRESS,
     DELETE_PENDING,
+    FAILED,
+    IN_PROGRESS,
+    PENDING,
     Kind,
     Resource,
 )
@@ -40,6 +45,14 @@ def plans(service: "Personalize") -> dict[tuple[Kind, Action], Plan]:
         ("dataset", "delete"): Plan(_DELETE, work.delete_dataset, work.end_delete_dataset, deletes=True),
         ("dataset-import-job", "create"): Plan(_CREATE, work.import_data, work.end_import),
         ("dataset-export-job", "create"): Plan(_CREATE, work.export_data),
+        ("dataset", "update"): Plan(_CREATE, end=work.end_update_dataset, shown_in="latestDatasetUpdate"),
+        ("data-deletion-job", "create"): Plan(
+            (PENDING, IN_PROGRESS), work.delete_users, work.end_delete_users, done=COMPLETED, failed=FAILED
+        ),
+        ("batch-inference-job", "create"): Plan((PENDING, BATCH_IN_PROGRESS), work.infer),
+        ("batch-segment-job", "create"): Plan((PENDING, BATCH_IN_PROGRESS), work.infer),
+        ("metric-attribution", "create"): plain,
+        ("metric-attribution", "delete"): gone,
         ("event-tracker", "create"): plain,
         ("event-tracker", "delete"): gone,
         ("filter", "create"): plain,
@@ -106,6 +119,65 @@ class _Work:
         }
         return self._service.options.worker.run("export", task, stop)
 
+    def end_update_dataset(self, changes: Transaction, dataset: Resource, result: Json) -> Resource:
+        """Show the new schema; the solutions that exist leave its new columns out of training."""
+        now, schema_arn = self._service.clock.now(), dataset.body["latestDatasetUpdate"]["schemaArn"]
+        old, new = self._service.schema(dataset.body["schemaArn"]), self._service.schema(schema_arn)
+        added = [name for name in new.names if name not in old.names]
+        kind = dataset.body["datasetType"]
+        for solution in self._service.store.every("solution", dataset.parent):
+            known = solution.body.get("_added", {})
+            changes.put(solution.changed(solution.updated, _added={**known, kind: [*known.get(kind, ()), *added]}))
+        return dataset.changed(now, schemaArn=schema_arn)
+
+    def delete_users(self, job: Resource, stop: threading.Event) -> Json:
+        datasets = self._service.datasets(job.parent)
+        of_users = [datasets[kind] for kind in ("INTERACTIONS", "USERS") if kind in datasets]
+        folders = {
+            str(self._service.import_folder(part)): str(self._service.import_folder(f"{part}-{job.id}"))
+            for dataset in of_users
+            for part in dataset.body["_imports"]
+        }
+        task = {"location": job.body["dataSource"]["dataLocation"], "s3Root": self._s3_root(), "folders": folders}
+        result = self._service.options.worker.run("deletion", task, stop)
+        deleted = events.forget_users(
+            self._service.events_path,
+            result["users"],
+            interactions=datasets["INTERACTIONS"].id if "INTERACTIONS" in datasets else None,
+            records=datasets["USERS"].id if "USERS" in datasets else None,
+        )
+        return {"changed": result["changed"], "numDeleted": result["deleted"] + deleted}
+
+    def end_delete_users(self, changes: Transaction, job: Resource, result: Json) -> Resource:
+        """What remains of the changed imports takes their places; the sweep of the next start removes the old files."""
+        now = self._service.clock.now()
+        for dataset in self._service.store.every("dataset", job.parent):
+            imports = dataset.body["_imports"]
+            kept = [
+                f"{part}-{job.id}" if str(self._service.import_folder(part)) in result["changed"] else part
+                for part in imports
+            ]
+            if kept != imports:
+                changes.put(dataset.changed(now, _imports=kept))
+        changes.after_commit.append(self._service.events.touch)
+        return job.changed(now, numDeleted=result["numDeleted"])
+
+    def infer(self, job: Resource, stop: threading.Event) -> Json:
+        return self._service.options.worker.run("batch", self._batch(job), stop)
+
+    def _batch(self, job: Resource) -> Json:
+        return {
+            "data": str(self._service.folder),
+            "now": self._service.clock.now(),
+            "segments": job.kind == "batch-segment-job",
+            "version": job.body["solutionVersionArn"],
+            "filter": job.body.get("filterArn"),
+            "numResults": job.body.get("numResults", 0),
+            "input": job.body["jobInput"]["s3DataSource"]["path"],
+            "output": job.body["jobOutput"]["s3DataDestination"]["path"],
+            "s3Root": self._s3_root(),
+        }
+
     def _schema_text(self, dataset: Resource) -> str:
         schema = self._service.store.get(dataset.body["schemaArn"], "schema")
         if schema is None:
@@ -137,7 +209,8 @@ class _Work:
             else None,
             "eventType": version.body.get("eventType"),
             "solutionConfig": version.body.get("solutionConfig", {}),
-            "model": recipe.model,
+            "added": version.body.get("_added", {}),
+            "recipe": recipe.name,
             "folder": str(self._service.model_folder(version)),
         }
         began = time.monotonic()
@@ -145,6 +218,7 @@ class _Work:
         return {**result, "hours": (time.monotonic() - began) / 3600}
 
     def end_training(self, changes: Transaction, version: Resource, result: Json) -> Resource:
+        changes.after_commit.append(self._service.schedule.wake)
         return version.changed(
             self._service.clock.now(), trainingHours=round(result["hours"], 6), _metrics=result["metrics"]
         )
@@ -154,6 +228,7 @@ class _Work:
         return {}
 
     def end_create_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:
+        changes.after_commit.append(self._service.schedule.wake)
         return campaign.changed(self._service.clock.now(), _serving=campaign.body["_requested"], _requested=None)
 
     def load_update(self, campaign: Resource, stop: threading.Event) -> Json:
@@ -161,6 +236,7 @@ class _Work:
         return {}
 
     def end_update_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:
+        changes.after_commit.append(self._service.schedule.wake)
         update = campaign.body["latestCampaignUpdate"]
         wanted = {
             name: update[name]

@@ -33,6 +33,10 @@ class Answer:
     body: bytes
 
 
+class DroppedError(Exception):
+    """A fault on order: the client is to get no answer."""
+
+
 class Protocol:
     """Answers requests from one service."""
 
@@ -42,7 +46,7 @@ class Protocol:
         self._operations = self._routes.operations
 
     async def answer(self, method: str, path: str, headers: Mapping[bytes, bytes], body: bytes) -> Answer:
-        """The answer to one request; header names in lower case. Never raises."""
+        """The answer to one request; header names in lower case. Raises DroppedError when a fault orders it only."""
         if path.startswith("/_local/"):
             return self._admin(method, path, body)
         try:
@@ -52,6 +56,8 @@ class Protocol:
         content_type = _JSON_1_1 if operation.api == "personalize" else _JSON
         try:
             shown = await self._call(operation, body)
+        except DroppedError:
+            raise
         except ServiceError as error:
             return _failed(error, operation.statuses.get(error.code, error.status), content_type)
         except Exception:  # noqa: BLE001 - a defect of this server is an answer and a log entry, no dropped connection
@@ -75,10 +81,14 @@ class Protocol:
         if call is None:
             raise not_supported(operation.name)
         request = operation.parse(_decoded(body), "")
+        if self._service.throttle is not None:
+            self._service.throttle.check(self._service, operation.name, request)
         if self._service.faults:
             effects = self._service.faults.take(operation.name, request)
             if effects.delay:
                 await asyncio.sleep(effects.delay)
+            if effects.drop:
+                raise DroppedError
             if effects.error is not None:
                 raise effects.error
             request = {**request, "_fault": effects.job}
@@ -86,9 +96,9 @@ class Protocol:
         if isinstance(answer, Awaitable):
             await answer
             answer = None
-        if operation.shape is None:
+        if operation.write is None:
             return b"" if operation.api != "personalize" else b"{}"
-        return json.dumps(operation.shape(answer or {}, ""), separators=(",", ":")).encode()
+        return operation.write(answer or {}).encode()
 
     # --- for tests and operators; AWS clients never come here
 
@@ -110,6 +120,13 @@ class Protocol:
             return _plain(error.status, {"message": error.message})
 
 
+def _not_a_number(constant: str) -> Any:
+    raise invalid_input(f"{constant} is no JSON value.")
+
+
+_DECODE = json.JSONDecoder(parse_constant=_not_a_number).decode
+
+
 def _plain(status: int, content: Mapping[str, Any]) -> Answer:
     return Answer(status, _headers(_JSON), json.dumps(content).encode())
 
@@ -118,13 +135,9 @@ def _decoded(body: bytes) -> Any:
     if not body:
         return {}
     try:
-        return json.loads(body, parse_constant=_not_a_number)
+        return _DECODE(body.decode())
     except (ValueError, RecursionError):
         raise serialization("The body is not JSON.") from None
-
-
-def _not_a_number(constant: str) -> Any:
-    raise invalid_input(f"{constant} is no JSON value.")
 
 
 def _headers(content_type: str) -> Headers:

@@ -1,10 +1,15 @@
 """Documented quotas (developer guide, "Amazon Personalize endpoints and quotas"); all can be set."""
 
+import dataclasses
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from local.personalize.errors import limit_exceeded
 from local.personalize.resources import ACTIVE, CREATING, Kind, Resource
 from local.personalize.storage import Store
+from local.personalize.throttling import Rates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +23,9 @@ class Quotas:
     campaigns_per_group: int = 5
     pending_imports: int = 5
     pending_versions: int = 20
+    pending_deletions: int = 5
+    pending_batch_inference_jobs: int = 5
+    pending_batch_segment_jobs: int = 5
 
     def check(self, store: Store, kind: Kind, group: str | None = None) -> None:
         """LimitExceededException when one more resource of this kind (in this dataset group) is too many."""
@@ -39,6 +47,12 @@ class Quotas:
                 _pending(store.every(kind), self.pending_imports)
             case "solution-version":
                 _pending(store.every(kind), self.pending_versions)
+            case "data-deletion-job":
+                _pending(store.every(kind), self.pending_deletions)
+            case "batch-inference-job":
+                _pending(store.every(kind), self.pending_batch_inference_jobs)
+            case "batch-segment-job":
+                _pending(store.every(kind), self.pending_batch_segment_jobs)
 
     def _count(self, resources: list[Resource], most: int, kind: str) -> None:
         if len([one for one in resources if one.status in CREATING | {ACTIVE}]) >= most:
@@ -51,3 +65,33 @@ class Quotas:
 def _pending(resources: list[Resource], most: int) -> None:
     if len([one for one in resources if one.status in CREATING]) >= most:
         raise limit_exceeded(f"More than {most} resources with PENDING or IN_PROGRESS status.")
+
+
+class QuotaFileError(ValueError):
+    """A quota file that cannot be read; the text says why."""
+
+
+def read_quotas(path: Path) -> tuple[Quotas, Rates | None]:
+    """The quotas of a TOML file, and the rates of its table `rates`; what it does not name is as documented.
+
+    None without that table: rates are not enforced then.
+    """
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise QuotaFileError(f"{path}: {error}") from error
+    rates = given.pop("rates", None)
+    if rates is not None and not isinstance(rates, dict):
+        raise QuotaFileError(f"{path}: rates must be a table")
+    quotas = Quotas(**_checked(path, given, Quotas))
+    return quotas, None if rates is None else Rates(**_checked(path, rates, Rates))
+
+
+def _checked(path: Path, given: dict[str, Any], kind: type[Quotas] | type[Rates]) -> dict[str, int]:
+    names = [field.name for field in dataclasses.fields(kind)]
+    for name, value in given.items():
+        if name not in names:
+            raise QuotaFileError(f"{path}: there is no {name}; there are {', '.join(names)}")
+        if type(value) is not int or value < 0:
+            raise QuotaFileError(f"{path}: {name} must be a whole number, zero or more")
+    return given

@@ -13,11 +13,15 @@ Kind = Literal[
     "dataset",
     "dataset-import-job",
     "dataset-export-job",
+    "data-deletion-job",
     "event-tracker",
     "filter",
     "solution",
     "solution-version",
     "campaign",
+    "batch-inference-job",
+    "batch-segment-job",
+    "metric-attribution",
 ]
 
 ACTIVE = "ACTIVE"
@@ -28,7 +32,13 @@ CREATE_STOPPING = "CREATE STOPPING"
 CREATE_STOPPED = "CREATE STOPPED"
 DELETE_PENDING = "DELETE PENDING"
 DELETE_IN_PROGRESS = "DELETE IN_PROGRESS"
-CREATING = frozenset({CREATE_PENDING, CREATE_IN_PROGRESS, CREATE_STOPPING})
+PENDING = "PENDING"
+IN_PROGRESS = "IN_PROGRESS"
+BATCH_IN_PROGRESS = "IN PROGRESS"
+"""What batch jobs show, with a space, by the documentation of `Describe`; data deletion jobs have the underscore."""
+COMPLETED = "COMPLETED"
+FAILED = "FAILED"
+CREATING = frozenset({CREATE_PENDING, CREATE_IN_PROGRESS, CREATE_STOPPING, PENDING, IN_PROGRESS, BATCH_IN_PROGRESS})
 DELETING = frozenset({DELETE_PENDING, DELETE_IN_PROGRESS})
 LATEST = "$LATEST"
 """The alias of a solution's newest active version in the ARN that a campaign is given."""

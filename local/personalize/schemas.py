@@ -120,3 +120,15 @@ def check_dataset_type(schema: Schema, dataset_type: str) -> None:
             raise invalid_input("Textual fields are allowed in Items datasets only.")
     if sum(field.textual for field in schema.fields) > 1:
         raise invalid_input("A schema may have one textual field.")
+
+
+def check_replacement(old: Schema, new: Schema) -> None:
+    """InvalidInputException unless `new` has every field of `old` as it was, and its other fields allow null."""
+    fields = {field.name: field for field in new.fields}
+    for field in old.fields:
+        if fields.get(field.name) != field:
+            raise invalid_input(f"Field {field.name} must stay with its type and attributes when a schema is replaced.")
+    known = set(old.names)
+    for field in new.fields:
+        if field.name not in known and not field.nullable:
+            raise invalid_input(f"Field {field.name} is new in the schema and must allow null.")

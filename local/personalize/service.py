@@ -10,16 +10,17 @@ from typing import IO
 
 from local.personalize import events as event_storage
 from local.personalize.clock import Clock, SystemClock
+from local.personalize.contents import Contents
 from local.personalize.errors import in_use, invalid_input, not_found
-from local.personalize.events import EventStore
 from local.personalize.faults import Faults
 from local.personalize.lifecycle import Action, Lifecycle
 from local.personalize.plans import plans
 from local.personalize.quotas import Quotas
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Account, Kind, Resource
-from local.personalize.schemas import Schema, parse_schema
+from local.personalize.schedule import Schedule
 from local.personalize.serving import Serving
-from local.personalize.storage import Store, Transaction
+from local.personalize.storage import Transaction
+from local.personalize.throttling import Rates, Throttle
 from local.personalize.validation import Json
 from local.personalize.work import Subprocess, Worker
 
@@ -42,6 +43,12 @@ class Options:
     worker: Worker = field(default_factory=Subprocess)
     clock: Clock = field(default_factory=SystemClock)
     quotas: Quotas = field(default_factory=Quotas)
+    rates: Rates | None = None
+    """Requests a second; None: as many as come."""
+    record_delay: float = 0.0
+    """Seconds until filters see a put item or user; the service says within 20 minutes."""
+    update_interval: float = 7_200.0
+    """Seconds between automatic updates of a served version."""
 
 
 class FolderInUseError(RuntimeError):
@@ -59,54 +66,37 @@ def _locked(folder: Path) -> IO[str]:
     return file
 
 
-class Personalize:
+class Personalize(Contents):
     """Resources, events, lifecycles and serving of one account. Operations run in one thread: the event loop's."""
 
     def __init__(self, options: Options) -> None:
-        self.options = options
-        self.account, self.clock = options.account, options.clock
+        self.options, self.account = options, options.account
         options.folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(options.folder)
-        self.store = Store(options.folder / "resources.db", synchronous=options.synchronous)
-        self.events = EventStore(self.events_path, synchronous=options.synchronous)
+        super().__init__(options.folder, options.clock, synchronous=options.synchronous)
         self.faults = Faults()
+        self.throttle = Throttle(options.rates) if options.rates else None
         self.lifecycle = Lifecycle(self.store, self.clock, pace=options.pace, plans=plans(self))
         self.serving = Serving(self)
+        self.schedule = Schedule(self)
         self._trackers: tuple[int, Mapping[str, tuple[Resource, int]]] = (-1, {})
-        self._datasets: tuple[int, dict[str, dict[str, Resource]]] = (-1, {})
-        self._schemas: dict[str, Schema] = {}
         self._closing = threading.Event()
         self._tidying = threading.Thread(target=self._tidy, name="tidy", daemon=True)
-
-    @property
-    def events_path(self) -> Path:
-        return self.options.folder / "events.db"
-
-    def import_folder(self, job: int) -> Path:
-        """Where the table of the import job with this id lies."""
-        return self.options.folder / "imports" / str(job)
-
-    def bulk(self, dataset: Resource) -> list[str]:
-        """The folders of the import jobs whose rows the dataset holds, in order."""
-        return [str(self.import_folder(job)) for job in dataset.body["_imports"]]
-
-    def model_folder(self, version: Resource) -> Path:
-        """Where a solution version's snapshot lies."""
-        return self.options.folder / "models" / str(version.id)
 
     def start(self) -> None:
         """Remove what no resource names any more, and go on with the lifecycles that were under way."""
         self._sweep()
         self.lifecycle.start()
+        self.schedule.start()
         self._tidying.start()
 
     def close(self) -> None:
         """Stop the threads and release the files."""
         self._closing.set()
+        self.schedule.close()
         self.lifecycle.close()
         self._tidying.join()
-        self.events.close()
-        self.store.close()
+        super().close()
         self._lock.close()
 
     def _sweep(self) -> None:
@@ -141,33 +131,6 @@ class Personalize:
     def begin(self, changes: Transaction, resource: Resource, action: Action, request: Json) -> None:
         """Start a lifecycle of a resource that shows its first status; `_fault` in the request orders its end."""
         self.lifecycle.begin(changes, resource, action, request.get("_fault", {}))
-
-    def schema(self, arn: str) -> Schema:
-        """The parsed schema with this ARN."""
-        if arn not in self._schemas:
-            resource = self.store.get(arn, "schema")
-            if resource is None:
-                raise not_found(arn)
-            self._schemas[arn] = parse_schema(resource.body["schema"])
-        return self._schemas[arn]
-
-    def forget_schema(self, arn: str) -> None:
-        """A schema was deleted: another may take its name."""
-        self._schemas.pop(arn, None)
-
-    def datasets(self, group: str) -> dict[str, Resource]:
-        """The datasets of a group by type (upper case)."""
-        version, groups = self._datasets
-        if version != self.store.version:
-            version, groups = self.store.version, {}
-            for dataset in self.store.every("dataset"):
-                groups.setdefault(dataset.parent, {})[dataset.body["datasetType"]] = dataset
-            self._datasets = (version, groups)
-        return groups.get(group, {})
-
-    def dataset_schemas(self, group: str) -> dict[str, Schema]:
-        """The schemas of a group's datasets by dataset type."""
-        return {kind: self.schema(dataset.body["schemaArn"]) for kind, dataset in self.datasets(group).items()}
 
     def tracker(self, tracking_id: str) -> tuple[Resource, int] | None:
         """The event tracker with this tracking id, and the id of the Interactions dataset that its events go to."""

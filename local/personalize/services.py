@@ -7,7 +7,8 @@ from functools import cache
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
-from local.personalize.validation import Parse, compile_input, compile_output
+from local.personalize.answers import Write, compile_writer
+from local.personalize.validation import Parse, compile_input
 
 _APIS = ("personalize", "personalize-events", "personalize-runtime")
 
@@ -19,7 +20,7 @@ class Operation:
     name: str
     api: str
     parse: Parse
-    shape: Parse | None
+    write: Write | None
     """None where the operation answers with an empty body (PutEvents and its siblings)."""
     errors: frozenset[str]
     statuses: Mapping[str, int]
@@ -54,7 +55,7 @@ def routes() -> Routes:
                 name=name,
                 api=api,
                 parse=compile_input(shapes.input_shape),
-                shape=compile_output(shapes.output_shape) if shapes.output_shape else None,
+                write=compile_writer(shapes.output_shape) if shapes.output_shape else None,
                 errors=frozenset(shape.name for shape in shapes.error_shapes),
                 statuses={
                     shape.name: shape.metadata.get("error", {}).get("httpStatusCode", 400)

@@ -8,26 +8,28 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from local.engine.data import Float32, History
 from local.engine.scores import ranking, softmax
+from local.personalize.contents import Contents
 from local.personalize.errors import invalid_input, not_found
-from local.personalize.filtering import FilterRequest
+from local.personalize.exploration import Explored, mixed, weight_and_cut_off
+from local.personalize.filtering import FilterRequest, ItemColumns, Row
 from local.personalize.filters import Filter, parse_filter
+from local.personalize.ranked import Ranked, RecentScores
 from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Resource
 from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
+from local.personalize.trends import Trends
 from local.personalize.validation import Json
-from local.personalize.visitors import Visitors, metadata
+from local.personalize.visitors import Numbered, Visitors, metadata
 from local.personalize.work import WorkError
-
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
 DEFAULT_RESULTS = 25
 MAXIMUM_RESULTS = 500
@@ -48,17 +50,20 @@ class Served:
     recipe: Recipe
     rule: EventRule
     snapshot: Snapshot
+    explored: Explored | None = None
 
 
 class Serving:
     """Answers of the runtime API. Called in the event loop's thread; `load` from any."""
 
-    def __init__(self, service: "Personalize") -> None:
+    def __init__(self, service: Contents) -> None:
         self._service = service
         self._visitors = Visitors(service)
+        self._trends = Trends(service)
         self._served: OrderedDict[str, Served] = OrderedDict()
         self._lock = threading.Lock()
         self._filters: dict[str, Filter] = {}
+        self._recent = RecentScores()
 
     def load(self, version_arn: str) -> Served:
         """The solution version in memory, read from disk if it is not there."""
@@ -77,12 +82,22 @@ class Serving:
             recipe,
             EventRule.of_solution(version.body.get("solutionConfig", {}), version.body.get("eventType")),
             Snapshot.load(self._service.model_folder(version)),
+            Explored.load(self._service.model_folder(version)),
         )
         with self._lock:
             self._served[version_arn] = served
             while len(self._served) > _SNAPSHOTS:
                 self._served.popitem(last=False)
         return served
+
+    def refresh(self, version_arn: str) -> None:
+        """An automatic update has brought items into the version."""
+        version = self._service.store.get(version_arn, "solution-version")
+        explored = Explored.load(self._service.model_folder(version)) if version else None
+        with self._lock:
+            served = self._served.get(version_arn)
+            if served is not None:
+                self._served[version_arn] = replace(served, explored=explored)
 
     def forget_filter(self, arn: str) -> None:
         """A filter was deleted: another may take its name."""
@@ -93,22 +108,59 @@ class Serving:
     def recommend(self, request: Json) -> Json:
         """The answer to GetRecommendations."""
         served, campaign = self._campaign(request.get("campaignArn"))
+        return self.recommend_of(served, request, campaign)
+
+    def recommend_of(self, served: Served, request: Json, campaign: Resource | None) -> Json:
+        """What a solution version recommends; a batch job has no campaign."""
         recipe = served.recipe
-        if recipe.type not in ("USER_PERSONALIZATION", "POPULAR_ITEMS"):
+        if recipe.type not in ("USER_PERSONALIZATION", "POPULAR_ITEMS", "RELATED_ITEMS"):
             raise invalid_input(
                 f"GetRecommendations is not for campaigns of {recipe.name}; use GetPersonalizedRanking."
             )
-        visitor = request.get("userId") or None
+        visitor, item = request.get("userId") or None, request.get("itemId") or None
+        if item is None and recipe.by_item:
+            raise invalid_input("itemId is required for campaigns of RELATED_ITEMS recipes.")
         if visitor is None and recipe.type == "USER_PERSONALIZATION":
             raise invalid_input("userId is required for campaigns of USER_PERSONALIZATION recipes.")
-        columns = self._metadata_columns(request, campaign, recipe)
+        columns = self._metadata_columns(request, campaign, served)
         wanted = self._results(request, with_metadata=bool(columns))
-        allowed = self._filter(request.get("filterArn"), request.get("filterValues", {}), served, visitor)
-        raw = self._raw(served, visitor)
-        listed = _recommended(raw, allowed, wanted, served)
+        allowed = self._filter(
+            request.get("filterArn"), request.get("filterValues", {}), served, visitor, request.get("itemId")
+        )
+        if recipe.by_item:
+            allowed = served.snapshot.others(item, allowed)
+        ranked = self._ranked(served, visitor, item)
+        raw = ranked.raw
+        listed = _recommended(ranked, allowed, wanted, served)
+        listed = self._explored(listed, served, request, campaign)
         listed = self._promoted(listed, raw, request.get("promotions", ()), wanted, served, visitor)
         self._add_metadata(listed, columns, served.group)
         return {"itemList": listed, "recommendationId": _recommendation_id()}
+
+    def _explored(self, listed: list[Json], served: Served, request: Json, campaign: Resource | None) -> list[Json]:
+        """The list with items among it that automatic updates brought."""
+        explored = served.explored
+        if explored is None or campaign is None:
+            return listed
+        weight, oldest = weight_and_cut_off(served.recipe, campaign)
+        chance = np.random.default_rng()
+        if not weight or not explored.items:
+            return listed
+        allowed = self._filter(
+            request.get("filterArn"),
+            request.get("filterValues", {}),
+            served,
+            request.get("userId") or None,
+            request.get("itemId"),
+            numbered=explored,
+        )
+        now = self._service.clock.now()
+        candidates = [
+            name
+            for place, name in enumerate(explored.items)
+            if now - explored.created[place] <= oldest and (allowed is None or allowed[place])
+        ]
+        return mixed(listed, candidates, weight, served.recipe, len(served.snapshot.items), chance)
 
     def _promoted(
         self,
@@ -143,10 +195,14 @@ class Serving:
     def rank(self, request: Json) -> Json:
         """The answer to GetPersonalizedRanking: known items by score, then the others in the order given."""
         served, campaign = self._campaign(request["campaignArn"])
+        return self.rank_of(served, request, campaign)
+
+    def rank_of(self, served: Served, request: Json, campaign: Resource | None) -> Json:
+        """How a solution version ranks; a batch job has no campaign."""
         if served.recipe.type != "PERSONALIZED_RANKING":
             raise invalid_input(f"GetPersonalizedRanking is not for campaigns of {served.recipe.name}.")
         names: list[str] = request["inputList"]
-        columns = self._metadata_columns(request, campaign, served.recipe)
+        columns = self._metadata_columns(request, campaign, served)
         most = MAXIMUM_WITH_METADATA if columns else MAXIMUM_RESULTS
         if not names or len(names) > most:
             raise invalid_input(f"inputList must hold 1 to {most} items, not {len(names)}.")
@@ -158,12 +214,12 @@ class Serving:
         known = places[places >= 0]
         if allowed is not None:
             known = known[allowed[known]]
-        raw = self._raw(served, visitor)
-        shares = softmax(raw, known)
+        shares = softmax(self._ranked(served, visitor).raw, known)
         order = np.argsort(-shares, kind="stable")
+        items = served.snapshot.items
         listed: list[Json] = [
-            {"itemId": served.snapshot.items[known[place]], "score": round(float(shares[place]), _DIGITS)}
-            for place in order
+            {"itemId": items[place], "score": round(share, _DIGITS)}
+            for place, share in zip(known[order].tolist(), shares[order].tolist(), strict=True)
         ]
         listed.extend({"itemId": name} for name, place in zip(names, places, strict=True) if place < 0)
         self._add_metadata(listed, columns, served.group)
@@ -181,8 +237,20 @@ class Serving:
             raise invalid_input(f"Campaign {arn} has status {campaign.status}; it must be ACTIVE.")
         return self.load(campaign.body["_serving"]), campaign
 
-    def _raw(self, served: Served, visitor: str | None) -> Float32:
-        return served.snapshot.model.score(self._history(served, visitor), now=self._service.clock.now())
+    def _ranked(self, served: Served, visitor: str | None, item: str | None = None) -> Ranked:
+        """Every item's score: for the visitor, or for the item that a related-items recipe is asked about.
+
+        Models are deterministic, and none that personalizes looks at the clock: the same history has the same scores,
+        which are kept for the visitors of late.
+        """
+        recipe, model = served.recipe, self._trends.model(served)
+        history = served.snapshot.about(item) if recipe.by_item else self._history(served, visitor)
+        if not recipe.real_time:
+            return Ranked.of(model.score(history, now=self._service.clock.now()), recipe.scored_items)
+        return self._recent.get(
+            (served.arn, history.item.tobytes(), history.time.tobytes(), history.weight.tobytes()),
+            lambda: Ranked.of(model.score(history, now=self._service.clock.now()), recipe.scored_items),
+        )
 
     def _history(self, served: Served, visitor: str | None) -> History:
         """The visitor's events up to training, and for recipes with real-time personalization those since."""
@@ -216,8 +284,17 @@ class Serving:
             raise invalid_input(f"numResults must be at most {most}, not {wanted}.")
         return wanted
 
-    def _filter(self, arn: str | None, values: Mapping[str, str], served: Served, visitor: str | None) -> Mask | None:
-        """Which items of the snapshot the filter allows; None without a filter."""
+    def _filter(
+        self,
+        arn: str | None,
+        values: Mapping[str, str],
+        served: Served,
+        visitor: str | None,
+        item: str | None = None,
+        *,
+        numbered: Numbered | None = None,
+    ) -> Mask | None:
+        """Which items of the snapshot (or of `numbered`) the filter allows; None without a filter."""
         if arn is None:
             if values:
                 raise invalid_input("filterValues need a filterArn.")
@@ -233,28 +310,45 @@ class Serving:
         if parsed is None:
             schemas = self._service.dataset_schemas(served.group)
             parsed = self._filters[arn] = parse_filter(resource.body["filterExpression"], schemas)
+        if parsed.entity != "ItemID":
+            raise invalid_input(f"Filter {arn} chooses users; it is for batch segment jobs.")
         if parsed.reads_user and visitor is None:
             raise invalid_input(f"userId is required: the filter {arn} reads what the user did or is.")
         snapshot, group, visitors = served.snapshot, served.group, self._visitors
+
+        def columns() -> ItemColumns:
+            return visitors.columns(group, served.arn, snapshot)
+
+        if numbered is None:
+            filtered, filtered_columns = cast(Numbered, snapshot), columns
+        else:
+            filtered = numbered
+            key = f"{served.arn} explored at {served.explored.at if served.explored else 0}"
+            filtered_columns = partial(visitors.columns, group, key, filtered)
+
+        def current_item() -> Row | None:
+            place = snapshot.places.get(item or "")
+            return None if item is None else {} if place is None else columns().of(place)
+
         return FilterRequest(
             parsed,
             values,
-            columns=lambda: visitors.columns(group, served.arn, snapshot),
-            interacted=lambda: visitors.interacted(group, visitor, snapshot),
+            columns=filtered_columns,
+            interacted=lambda: visitors.interacted(group, visitor, filtered),
             user=lambda: visitors.user(group, visitor or ""),
-            n_items=len(snapshot.items),
+            n_items=len(filtered.items),
+            current_item=current_item,
         ).mask()
 
-    def _metadata_columns(self, request: Json, campaign: Resource, recipe: Recipe) -> list[str]:
+    def _metadata_columns(self, request: Json, campaign: Resource | None, served: Served) -> list[str]:
         asked: Mapping[str, list[str]] = request.get("metadataColumns", {})
-        if not asked:
+        if not asked or campaign is None:
             return []
         enabled = campaign.body.get("campaignConfig", {}).get("enableMetadataWithRecommendations", False)
-        if not (recipe.metadata or enabled):
+        if not (served.recipe.metadata or enabled):
             raise invalid_input("The campaign was not made with enableMetadataWithRecommendations.")
         if set(asked) != {"ITEMS"}:
             raise invalid_input("metadataColumns may have the key ITEMS only.")
-        served = self.load(campaign.body["_serving"])
         schema = self._service.dataset_schemas(served.group).get("ITEMS")
         columns = []
         for name in asked["ITEMS"]:
@@ -271,22 +365,17 @@ class Serving:
                 entry["metadata"] = shown
 
 
-def _recommended(raw: Float32, allowed: Mask | None, wanted: int, served: Served) -> list[Json]:
+def _recommended(ranked: Ranked, allowed: Mask | None, wanted: int, served: Served) -> list[Json]:
     """The best items that are allowed, with their scores; places that stay free go to popular items (v2 recipes)."""
     recipe, snapshot = served.recipe, served.snapshot
-    scored = ranking(raw, limit=recipe.scored_items)
-    shares = softmax(raw, scored)
-    kept = np.arange(len(scored)) if allowed is None else np.flatnonzero(allowed[scored])
-    kept = kept[:wanted]
-    listed: list[Json] = [
-        {"itemId": snapshot.items[scored[place]], "score": round(float(shares[place]), _DIGITS)}
-        if recipe.scores
-        else {"itemId": snapshot.items[scored[place]]}
-        for place in kept
-    ]
-    if recipe.reasons and len(listed) < wanted and len(scored) < len(raw):
-        free = np.ones(len(raw), bool) if allowed is None else allowed.copy()
-        free[scored] = False
+    places, shares = ranked.listed(allowed, wanted)
+    named = [snapshot.items[place] for place in places]
+    listed: list[Json] = [{"itemId": name} for name in named]
+    if recipe.scores:
+        listed = [{"itemId": name, "score": round(share, _DIGITS)} for name, share in zip(named, shares, strict=True)]
+    if recipe.reasons and len(listed) < wanted and len(ranked.order) < len(ranked.raw):
+        free = np.ones(len(ranked.raw), bool) if allowed is None else allowed.copy()
+        free[ranked.order] = False
         popular = snapshot.popular[free[snapshot.popular]][: wanted - len(listed)]
         listed.extend({"itemId": snapshot.items[place], "reason": ["Popular item"]} for place in popular)
     return listed

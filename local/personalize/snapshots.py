@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from local.engine.data import Float32, Float64, History, Int32
 from local.engine.models import Model
 from local.engine.registry import load_model
+from local.engine.segments import SegmentModel
 
 HISTORY_LENGTH = 100
 """Events of a visitor that serving looks at."""
@@ -63,7 +64,7 @@ class EventRule:
 class Snapshot:
     """A trained model as it is served. Items and visitors are numbered by their place in `items` and `visitors`."""
 
-    model: Model
+    trained: Model | SegmentModel
     items: tuple[str, ...]
     visitors: dict[str, int]
     offsets: npt.NDArray[np.int64]
@@ -80,6 +81,20 @@ class Snapshot:
     popular: npt.NDArray[np.intp]
     """Items by falling popularity."""
 
+    @property
+    def model(self) -> Model:
+        """The model of items; TypeError for a version that segments users."""
+        if not hasattr(self.trained, "score"):
+            raise TypeError(f"{type(self.trained).__name__} does not score items")
+        return cast(Model, self.trained)
+
+    @property
+    def segments(self) -> SegmentModel:
+        """The model of users, for batch segment jobs; TypeError for a version that scores items."""
+        if not hasattr(self.trained, "affinity"):
+            raise TypeError(f"{type(self.trained).__name__} does not score users")
+        return cast(SegmentModel, self.trained)
+
     def history(self, visitor: str) -> History:
         """The visitor's events up to training, oldest first; empty for a stranger."""
         number = self.visitors.get(visitor)
@@ -88,12 +103,28 @@ class Snapshot:
         events = slice(self.offsets[number], self.offsets[number + 1])
         return History(self.history_item[events], self.history_time[events], self.history_weight[events])
 
+    def about(self, item: str | None) -> History:
+        """A history that asks about an item: it and nothing else; empty for an item that training has not seen."""
+        place = self.places.get(item or "")
+        if place is None:
+            return History.empty()
+        return History(np.array([place], np.int32), np.zeros(1), np.ones(1, np.float32))
+
+    def others(self, item: str | None, allowed: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_] | None:
+        """The items that are allowed (None: all) without the one that was asked about."""
+        place = self.places.get(item or "")
+        if place is None:
+            return allowed
+        others = np.ones(len(self.items), bool) if allowed is None else allowed.copy()
+        others[place] = False
+        return others
+
     def save(self, folder: Path) -> None:
         """Write everything into `folder`, in place of what an interrupted training left there."""
         partial = folder.with_name(folder.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
-        self.model.save(partial / "model")
+        self.trained.save(partial / "model")
         with (partial / "snapshot.npz").open("wb") as file:
             np.savez(
                 file,
@@ -129,7 +160,7 @@ class Snapshot:
     @classmethod
     def of(
         cls,
-        model: Model,
+        model: Model | SegmentModel,
         *,
         items: tuple[str, ...],
         visitors: list[str],

@@ -96,6 +96,15 @@ class Table:
         codes = self.text(name).codes
         return self.of(np.sort(len(codes) - 1 - np.unique(codes[::-1], return_index=True)[1]))
 
+    def without_unused(self, name: str) -> "Table":
+        """The table with only those values in the vocabulary of a text column that some row has."""
+        column = self.text(name)
+        used = np.unique(column.codes[column.codes >= 0])
+        places = np.full(len(column.values) + 1, -1, np.int32)
+        places[used] = np.arange(len(used), dtype=np.int32)
+        kept = Text(places[column.codes], tuple(column.values[code] for code in used))
+        return Table({**self.columns, name: kept})
+
     def save(self, folder: Path) -> None:
         """Write the table into a new folder that appears at once or not at all."""
         partial = folder.with_name(folder.name + ".partial")

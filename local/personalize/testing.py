@@ -28,6 +28,7 @@ class LocalPersonalize:
     """A server in a thread, on a free port, with its data in `folder`.
 
     Buckets are the sub-folders of `folder/s3`. Trainings run in threads of the process unless `isolated`.
+    `more` are other members of `Options`: `quotas`, `record_delay`, `update_interval`.
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class LocalPersonalize:
         clock: Clock | None = None,
         isolated: bool = False,
         s3_root: Path | None = None,
+        **more: Any,
     ) -> None:
         self.s3_root = s3_root or folder / "s3"
         self.account = account or Account()
         options = Options(
+            **more,
             folder=folder / "data",
             account=self.account,
             pace=pace,

@@ -14,15 +14,16 @@ from scipy import sparse
 
 from local.engine.data import Catalogue, Events, Float32, Int32
 from local.engine.metrics import solution_metrics
-from local.engine.registry import MODELS
+from local.engine.models import Model
+from local.engine.registry import MODELS, SEGMENTS
+from local.engine.segment_metrics import segment_metrics
+from local.engine.segments import SegmentModel
 from local.personalize.events import EventRow
+from local.personalize.recipes import DataRules, Recipe
 from local.personalize.schemas import Field, Schema
 from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
 from local.personalize.tables import Table, TableBuilder, Text, concatenate
 
-MINIMUM_INTERACTIONS = 1000
-MINIMUM_USERS = 25
-MINIMUM_SHARE = 0.01
 _SEED = 7
 
 _COLUMNS = Schema(
@@ -57,16 +58,22 @@ class TrainingData:
 
 
 def train(
-    data: TrainingData, rule: EventRule, *, model: str, excluded: Mapping[str, Sequence[str]], folder: Path
+    data: TrainingData,
+    rule: EventRule,
+    *,
+    recipe: Recipe,
+    settings: Mapping[str, float],
+    excluded: Mapping[str, Sequence[str]],
+    folder: Path,
 ) -> dict[str, float]:
-    """Train `model` of the engine on all data, write the snapshot to `folder`, and return the hold-out's metrics.
+    """Train the recipe's model on all data, write the snapshot to `folder`, and return the hold-out's metrics.
 
-    `excluded` names the columns by dataset type that training leaves out (`trainingDataConfig`). Raises TrainingError
-    when there is too little data: 1000 different interactions that count, 25 users with two of them, and one user in a
-    hundred with two.
+    `settings` are the engine model's hyperparameters (`Recipe.settings`), `excluded` names the columns by dataset type
+    that training leaves out (`trainingDataConfig`). Raises TrainingError when there is less data than the recipe's
+    rules ask for: 1000 different interactions that count, 25 users with two of them, one user in a hundred with two.
     """
     interactions, weights = _counting(_interactions(data), rule)
-    _check_amount(interactions)
+    _check_amount(interactions, recipe.rules)
     users, items = interactions.text("USER_ID"), interactions.text("ITEM_ID")
     names = list(dict.fromkeys([*_used(items), *(data.items.text("ITEM_ID").values if data.items is not None else ())]))
     events = Events(
@@ -78,9 +85,9 @@ def train(
         n_items=len(names),
     )
     catalogue = _catalogue(names, data, events, excluded)
-    model_class = MODELS[model]
-    metrics = solution_metrics(model_class, events, catalogue, seed=_SEED)
-    trained = model_class.fit(events, catalogue, seed=_SEED)
+    if recipe.rules.item_attributes and (catalogue.attributes is None or not catalogue.attributes.nnz):
+        raise TrainingError(f"Recipe {recipe.name} needs an Items dataset with a categorical column to train on.")
+    metrics, trained = _fitted(recipe, rule, events, catalogue, settings)
     ordered = events.in_order()
     offsets, kept = _latest(ordered)
     Snapshot.of(
@@ -95,6 +102,22 @@ def train(
         last_event=data.last_event,
     ).save(folder)
     return metrics
+
+
+def _fitted(
+    recipe: Recipe, rule: EventRule, events: Events, catalogue: Catalogue, settings: Mapping[str, float]
+) -> tuple[dict[str, float], Model | SegmentModel]:
+    """The metrics of the recipe's hold-out, and the model trained on everything."""
+    name = recipe.model or ""
+    if name in SEGMENTS:
+        users = SEGMENTS[name]
+        by_attribute = recipe.rules.item_attributes
+        metrics = segment_metrics(users, events, catalogue, by_attribute=by_attribute, seed=_SEED, **settings)
+        return metrics, users.fit(events, catalogue, seed=_SEED, **settings)
+    items = MODELS[name]
+    weighted = rule.weights is not None
+    metrics = solution_metrics(items, events, catalogue, seed=_SEED, event_weights=weighted, **settings)
+    return metrics, items.fit(events, catalogue, seed=_SEED, **settings)
 
 
 def _interactions(data: TrainingData) -> Table:
@@ -136,19 +159,19 @@ def _counting(interactions: Table, rule: EventRule) -> tuple[Table, Float32]:
     return interactions.of(counts), weights[counts]
 
 
-def _check_amount(interactions: Table) -> None:
-    if len(interactions) < MINIMUM_INTERACTIONS:
+def _check_amount(interactions: Table, rules: DataRules) -> None:
+    if len(interactions) < rules.interactions:
         raise TrainingError(
-            f"Training needs at least {MINIMUM_INTERACTIONS} different interactions after event filtering;"
+            f"Training needs at least {rules.interactions} different interactions after event filtering;"
             f" there are {len(interactions)}."
         )
     per_user = np.unique(interactions.text("USER_ID").codes, return_counts=True)[1]
     able = int((per_user >= 2).sum())
-    if able < MINIMUM_USERS:
+    if able < rules.users:
         raise TrainingError(
-            f"Training needs at least {MINIMUM_USERS} users with two interactions each; there are {able}."
+            f"Training needs at least {rules.users} users with two interactions each; there are {able}."
         )
-    if able < MINIMUM_SHARE * len(per_user):
+    if able < rules.share * len(per_user):
         raise TrainingError(
             f"Training needs two interactions of at least 1 percent of the users; {able} of {len(per_user)} have them."
         )

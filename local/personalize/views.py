@@ -36,6 +36,8 @@ class View:
         return f"{self.wrapper}Arn"
 
 
+_BATCH = ("filterArn", "failureReason", "solutionVersionArn", "numResults", "jobInput", "jobOutput", "roleArn")
+
 VIEWS: dict[Kind, View] = {
     "schema": View(wrapper="schema", plural="schemas", members=("schema", "domain"), summary=("domain",), status=False),
     "dataset-group": View(
@@ -67,6 +69,41 @@ VIEWS: dict[Kind, View] = {
         summary=("failureReason",),
         parent="datasetArn",
     ),
+    "data-deletion-job": View(
+        wrapper="dataDeletionJob",
+        plural="dataDeletionJobs",
+        name="jobName",
+        members=("datasetGroupArn", "dataSource", "roleArn", "numDeleted", "failureReason"),
+        summary=("datasetGroupArn", "failureReason"),
+        parent="datasetGroupArn",
+    ),
+    "batch-inference-job": View(
+        wrapper="batchInferenceJob",
+        plural="batchInferenceJobs",
+        name="jobName",
+        members=(
+            *_BATCH,
+            "batchInferenceJobConfig",
+            "batchInferenceJobMode",
+        ),
+        summary=("solutionVersionArn", "batchInferenceJobMode", "failureReason"),
+        parent="solutionVersionArn",
+    ),
+    "batch-segment-job": View(
+        wrapper="batchSegmentJob",
+        plural="batchSegmentJobs",
+        name="jobName",
+        members=_BATCH,
+        summary=("solutionVersionArn", "failureReason"),
+        parent="solutionVersionArn",
+    ),
+    "metric-attribution": View(
+        wrapper="metricAttribution",
+        plural="metricAttributions",
+        members=("datasetGroupArn", "metricsOutputConfig", "failureReason"),
+        summary=("failureReason",),
+        parent="datasetGroupArn",
+    ),
     "event-tracker": View(
         wrapper="eventTracker",
         plural="eventTrackers",
@@ -93,6 +130,7 @@ VIEWS: dict[Kind, View] = {
             "eventType",
             "solutionConfig",
             "latestSolutionUpdate",
+            "autoMLResult",
         ),
         summary=("recipeArn",),
         parent="datasetGroupArn",

@@ -1,25 +1,36 @@
 """What filters and answers know of items and visitors right now: imported rows and what was put since."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 
+from local.personalize.contents import Contents
 from local.personalize.events import EventReader
 from local.personalize.filtering import Interacted, ItemColumns
 from local.personalize.imports import tables
 from local.personalize.records import merged
 from local.personalize.resources import Resource
-from local.personalize.snapshots import Snapshot
 from local.personalize.tables import Numbers, Table, Text, concatenate
-
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
 FILTER_EVENTS = 100
 """Newest interactions of a user and event type that a filter considers (developer guide, "Quotas")."""
 _LIVE_EVENTS = 2_000
+
+
+class Numbered(Protocol):
+    """Items with numbers: those of a snapshot, or those that an automatic update brought."""
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """The names, each at its number."""
+        ...
+
+    @property
+    def places(self) -> Mapping[str, int]:
+        """The number of each name."""
+        ...
 
 
 class _Bulk:
@@ -47,7 +58,7 @@ class _Bulk:
 class Visitors:
     """Looks up the current data of dataset groups; keeps what it computed until the data changes."""
 
-    def __init__(self, service: "Personalize") -> None:
+    def __init__(self, service: Contents) -> None:
         self._service = service
         self._bulk: dict[int, tuple[Sequence[int], _Bulk | None]] = {}
         self._tables: dict[int, tuple[object, Table]] = {}
@@ -57,6 +68,11 @@ class Visitors:
         """The Items dataset of the group; None when it has none."""
         dataset = self._service.datasets(group).get("ITEMS")
         return self._records(dataset, "ITEM_ID")[1] if dataset else None
+
+    def users(self, group: str) -> Table | None:
+        """The Users dataset of the group; None when it has none."""
+        dataset = self._service.datasets(group).get("USERS")
+        return self._records(dataset, "USER_ID")[1] if dataset else None
 
     def user(self, group: str, user: str) -> dict[str, str | float]:
         """The user's columns in the Users dataset; empty for a stranger."""
@@ -69,20 +85,20 @@ class Visitors:
             return {}
         return _row(table, int(np.argmax(column.codes == column.values.index(user))))
 
-    def columns(self, group: str, version: str, snapshot: Snapshot) -> ItemColumns:
-        """The Items dataset in the order of the snapshot's items."""
+    def columns(self, group: str, version: str, numbered: Numbered) -> ItemColumns:
+        """The Items dataset in the order of the items; `version` names them for as long as they are the same."""
         dataset = self._service.datasets(group).get("ITEMS")
         if dataset is None:
-            return ItemColumns(None, snapshot.items)
+            return ItemColumns(None, numbered.items)
         state, table = self._records(dataset, "ITEM_ID")
         known = self._columns.get(version)
         if known is None or known[0] != state:
-            known = (state, ItemColumns(table, snapshot.items))
+            known = (state, ItemColumns(table, numbered.items))
             self._columns[version] = known
         return known[1]
 
-    def interacted(self, group: str, visitor: str | None, snapshot: Snapshot) -> Interacted:
-        """What the visitor did, newest 100 of each event type, in the snapshot's numbers."""
+    def interacted(self, group: str, visitor: str | None, numbered: Numbered) -> Interacted:
+        """What the visitor did, newest 100 of each event type, in the numbers of the items."""
         dataset = self._service.datasets(group).get("INTERACTIONS")
         if dataset is None or visitor is None:
             return Interacted((), ())
@@ -97,19 +113,19 @@ class Visitors:
             low = event_type.lower()
             seen[low] += 1
             if seen[low] <= FILTER_EVENTS:
-                items.append(snapshot.places.get(item, -1))
+                items.append(numbered.places.get(item, -1))
                 types.append(low)
         return Interacted(items, types)
 
     def _records(self, dataset: Resource, key: str) -> tuple[object, Table]:
-        state = (tuple(dataset.body["_imports"]), self._service.events.records_changed)
+        state = (dataset.body["schemaArn"], tuple(dataset.body["_imports"]), self._service.events.records_changed)
         known = self._tables.get(dataset.id)
         if known is None or known[0] != state:
             reader = EventReader(self._service.events_path)
             try:
                 schema = self._service.schema(dataset.body["schemaArn"])
                 bulk = tables(self._service.bulk(dataset))
-                known = (state, merged(schema, key, bulk, reader.records(dataset.id)))
+                known = (state, merged(schema, key, bulk, reader.records(dataset.id, waiting=False)))
             finally:
                 reader.close()
             self._tables[dataset.id] = known

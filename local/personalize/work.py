@@ -15,9 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from local.personalize import exports, imports
+from local.personalize import deletions, exports, imports
+from local.personalize.clock import StoppedClock
+from local.personalize.contents import Contents
 from local.personalize.events import EventReader
 from local.personalize.objects import open_objects
+from local.personalize.recipes import RECIPES
 from local.personalize.records import merged
 from local.personalize.schemas import parse_schema
 from local.personalize.snapshots import EventRule
@@ -66,12 +69,57 @@ def run_export(task: Json) -> Json:
     return {"rows": exports.export_csv(open_objects(task["s3Root"]), task["location"], schema.names, rows)}
 
 
+def run_deletion(task: Json) -> Json:
+    """Delete users from imports. Task: location, s3Root, folders {source: target}. Result: users, changed, deleted."""
+    users = deletions.users_to_delete(open_objects(task["s3Root"]), task["location"])
+    changed, deleted = deletions.delete_from_tables(users, task["folders"])
+    return {"users": users, "changed": changed, "deleted": deleted}
+
+
+def run_batch(task: Json) -> Json:
+    """Answer a batch inference job, or with `segments` a batch segment job.
+
+    Task: data (folder), now, segments, version, filter, numResults, input, output, s3Root. Result: lines.
+    """
+    # Serving needs this module's errors, so the two cannot import each other at the top.
+    from local.personalize.batch import BatchError, infer
+    from local.personalize.segments import segment
+    from local.personalize.serving import Serving
+
+    contents = Contents(Path(task["data"]), StoppedClock(task["now"]))
+    try:
+        serving = Serving(contents)
+        served, objects = serving.load(task["version"]), open_objects(task["s3Root"])
+        if task["segments"]:
+            return {"lines": segment(contents, served, objects, task)}
+        return {"lines": infer(serving, served, objects, task)}
+    except BatchError as error:
+        raise WorkError(str(error)) from error
+    finally:
+        contents.close()
+
+
+def left_out(task: Json) -> dict[str, list[str]]:
+    """The columns that training leaves out: by name, by naming others only, and those that came after the solution."""
+    config = task["solutionConfig"].get("trainingDataConfig", {})
+    excluded = {kind.upper(): list(columns) for kind, columns in config.get("excludedDatasetColumns", {}).items()}
+    for kind, columns in config.get("includedDatasetColumns", {}).items():
+        if kind.upper() == "ITEMS" and task["items"]:
+            kept = {name.upper() for name in columns}
+            names = parse_schema(task["items"]["schema"]).names
+            excluded["ITEMS"] = [name for name in names if name.upper() not in kept]
+    for kind, columns in task.get("added", {}).items():
+        excluded[kind] = [*excluded.get(kind, ()), *columns]
+    return excluded
+
+
 def run_training(task: Json) -> Json:
     """Train a solution version.
 
-    Task: events, interactions {dataset, bulk}, items {dataset, bulk, schema} or null, eventType, solutionConfig, model,
-    folder. Result: metrics.
+    Task: events, interactions {dataset, bulk}, items {dataset, bulk, schema} or null, eventType, solutionConfig, recipe
+    (name), folder. Result: metrics.
     """
+    recipe = RECIPES[task["recipe"]]
     reader = EventReader(Path(task["events"]))
     try:
         interactions, items = task["interactions"], task["items"]
@@ -90,15 +138,22 @@ def run_training(task: Json) -> Json:
     metrics = train(
         data,
         EventRule.of_solution(task["solutionConfig"], task["eventType"]),
-        model=task["model"],
-        excluded=task["solutionConfig"].get("trainingDataConfig", {}).get("excludedDatasetColumns", {}),
+        recipe=recipe,
+        settings=recipe.settings(task["solutionConfig"]),
+        excluded=left_out(task),
         folder=Path(task["folder"]),
     )
     return {"metrics": metrics}
 
 
-TASKS: dict[str, Callable[[Json], Json]] = {"import": run_import, "export": run_export, "training": run_training}
-_FAILURES = (imports.ImportJobError, exports.ExportJobError, TrainingError)
+TASKS: dict[str, Callable[[Json], Json]] = {
+    "import": run_import,
+    "export": run_export,
+    "deletion": run_deletion,
+    "batch": run_batch,
+    "training": run_training,
+}
+_FAILURES = (WorkError, imports.ImportJobError, exports.ExportJobError, deletions.DeletionError, TrainingError)
 
 
 class Worker(Protocol):

@@ -7,6 +7,7 @@ from local.personalize.operations.removal import begin_deletion, deletable
 from local.personalize.operations.tags import tagged
 from local.personalize.recipes import recipe_of
 from local.personalize.resources import ACTIVE, CREATE_FAILED, CREATE_PENDING, CREATING, LATEST, Resource
+from local.personalize.storage import Transaction
 from local.personalize.validation import Json
 
 if TYPE_CHECKING:
@@ -62,10 +63,14 @@ def _version(service: "Personalize", arn: str) -> Resource:
 
 
 def _check_config(config: Json, version: Resource, requested: str) -> None:
+    recipe = recipe_of(version.body["recipeArn"])
+    if recipe is not None and recipe.type == "USER_SEGMENTATION":
+        raise invalid_input(f"Recipe {recipe.name} has no campaigns; it is for batch segment jobs.")
     if config.get("syncWithLatestSolutionVersion") and not requested.endswith(f"/{LATEST}"):
         raise invalid_input(f"syncWithLatestSolutionVersion needs a solutionVersionArn that ends with /{LATEST}.")
     exploration = config.get("itemExplorationConfig", {})
-    recipe = recipe_of(version.body["recipeArn"])
+    if recipe is not None and not recipe.campaigns:
+        raise invalid_input(f"Versions of recipe {recipe.name} are for batch segment jobs, not for campaigns.")
     if exploration and not (recipe and recipe.explores):
         raise invalid_input(f"itemExplorationConfig is not for recipe {version.body['recipeArn']}.")
     for name, value in exploration.items():
@@ -103,19 +108,28 @@ def update_campaign(service: "Personalize", request: Json) -> Json:
             raise invalid_input(f"Solution version {version.arn} is of another solution than the campaign's.")
         config = request.get("campaignConfig", campaign.body.get("campaignConfig", {}))
         _check_config(config, version, requested)
-        now = service.clock.now()
-        shown = {
-            "solutionVersionArn": requested,
-            "minProvisionedTPS": request.get("minProvisionedTPS", campaign.body["minProvisionedTPS"]),
-            **({"campaignConfig": config} if config else {}),
-            "status": CREATE_PENDING,
-            "creationDateTime": now,
-            "lastUpdatedDateTime": now,
-        }
-        updating = campaign.changed(now, latestCampaignUpdate=shown, _requested=version.arn)
-        changes.put(updating)
-        service.begin(changes, updating, "update", request)
+        begin_update(service, changes, campaign, version, {**request, "solutionVersionArn": requested})
     return {"campaignArn": arn}
+
+
+def begin_update(
+    service: "Personalize", changes: Transaction, campaign: Resource, version: Resource, request: Json | None = None
+) -> None:
+    """Lead a campaign to a version; what the request does not name stays."""
+    wanted = request or {}
+    now = service.clock.now()
+    config = wanted.get("campaignConfig", campaign.body.get("campaignConfig", {}))
+    shown = {
+        "solutionVersionArn": wanted.get("solutionVersionArn", campaign.body["solutionVersionArn"]),
+        "minProvisionedTPS": wanted.get("minProvisionedTPS", campaign.body["minProvisionedTPS"]),
+        **({"campaignConfig": config} if config else {}),
+        "status": CREATE_PENDING,
+        "creationDateTime": now,
+        "lastUpdatedDateTime": now,
+    }
+    updating = campaign.changed(now, latestCampaignUpdate=shown, _requested=version.arn)
+    changes.put(updating)
+    service.begin(changes, updating, "update", wanted)
 
 
 def delete_campaign(service: "Personalize", request: Json) -> None:

@@ -1,4 +1,4 @@
-"""What every account sees: recipes."""
+"""What every account sees: recipes, their algorithms and feature transformations."""
 
 from typing import TYPE_CHECKING
 
@@ -39,6 +39,62 @@ def _summary(service: "Personalize", recipe: Recipe) -> Json:
         "creationDateTime": _MADE,
         "lastUpdatedDateTime": _MADE,
     }
+
+
+def describe_algorithm(service: "Personalize", request: Json) -> Json:
+    """DescribeAlgorithm: the hyperparameters of the recipe behind it. There is no image and no role here."""
+    arn = request["algorithmArn"]
+    recipe = _named(service, arn, "algorithm")
+    ranges = {"integer": [], "continuous": [], "categorical": []}  # type: dict[str, list[Json]]
+    for name, parameter in recipe.hyperparameters.items():
+        bounds = {"name": name, "isTunable": parameter.tunable}
+        if parameter.words:
+            ranges["categorical"].append({**bounds, "values": list(parameter.words)})
+        elif parameter.whole:
+            ranges["integer"].append({**bounds, "minValue": int(parameter.low), "maxValue": int(parameter.high)})
+        else:
+            ranges["continuous"].append({**bounds, "minValue": parameter.low, "maxValue": parameter.high})
+    return {
+        "algorithm": {
+            "name": recipe.algorithm,
+            "algorithmArn": arn,
+            "defaultHyperParameters": {name: one.default for name, one in recipe.hyperparameters.items()},
+            "defaultHyperParameterRanges": {f"{kind}HyperParameterRanges": listed for kind, listed in ranges.items()},
+            "trainingInputMode": "File",
+            "creationDateTime": _MADE,
+            "lastUpdatedDateTime": _MADE,
+        }
+    }
+
+
+def describe_feature_transformation(service: "Personalize", request: Json) -> Json:
+    """DescribeFeatureTransformation."""
+    arn = request["featureTransformationArn"]
+    recipe = _named(service, arn, "feature-transformation")
+    return {
+        "featureTransformation": {
+            "name": recipe.feature_transformation,
+            "featureTransformationArn": arn,
+            "defaultParameters": {
+                name: one.default
+                for other in RECIPES.values()
+                if other.feature_transformation == recipe.feature_transformation
+                for name, one in other.featurization.items()
+            },
+            "status": "ACTIVE",
+            "creationDateTime": _MADE,
+            "lastUpdatedDateTime": _MADE,
+        }
+    }
+
+
+def _named(service: "Personalize", arn: str, kind: str) -> Recipe:
+    """The first recipe with the algorithm or feature transformation of this ARN."""
+    for recipe in RECIPES.values():
+        name = recipe.algorithm if kind == "algorithm" else recipe.feature_transformation
+        if arn == service.account.public_arn(f"{kind}/{name}"):
+            return recipe
+    raise not_found(arn)
 
 
 def list_recipes(service: "Personalize", request: Json) -> Json:

@@ -6,7 +6,7 @@ from local.personalize.errors import already_exists, in_use, invalid_input
 from local.personalize.operations.removal import begin_deletion, deletable
 from local.personalize.operations.tags import tagged
 from local.personalize.resources import CREATE_PENDING, CREATING, Kind, Resource
-from local.personalize.schemas import DATASET_TYPES, check_dataset_type, parse_schema
+from local.personalize.schemas import DATASET_TYPES, check_dataset_type, check_replacement, parse_schema
 from local.personalize.validation import Json
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def delete_schema(service: "Personalize", request: Json) -> None:
     arn = request["schemaArn"]
     with service.store.transaction() as changes:
         service.need(arn, "schema")
-        users = [one.arn for one in service.store.every("dataset") if one.body["schemaArn"] == arn]
+        users = [one.arn for one in service.store.every("dataset") if arn in (one.body["schemaArn"], updating_to(one))]
         if users:
             raise in_use(f"Schema {arn} is used by the dataset {users[0]}.")
         changes.delete(arn)
@@ -68,11 +68,11 @@ def create_dataset_group(service: "Personalize", request: Json) -> Json:
 
 
 def delete_dataset_group(service: "Personalize", request: Json) -> None:
-    """DeleteDatasetGroup: after its trackers, solutions, filters and datasets."""
+    """DeleteDatasetGroup: after its trackers, solutions, filters, metric attributions and datasets."""
     arn = request["datasetGroupArn"]
     with service.store.transaction() as changes:
         group = deletable(service, arn, "dataset-group")
-        kinds: tuple[Kind, ...] = ("event-tracker", "solution", "dataset", "filter")
+        kinds: tuple[Kind, ...] = ("event-tracker", "solution", "metric-attribution", "dataset", "filter")
         for kind in kinds:
             for one in service.store.every(kind, arn):
                 raise in_use(f"Dataset group {arn} still has the resource {one.arn}.")
@@ -112,11 +112,52 @@ def create_dataset(service: "Personalize", request: Json) -> Json:
     return {"datasetArn": arn}
 
 
+def updating_to(dataset: Resource) -> str | None:
+    """The schema that the dataset is about to get; None when no update is under way."""
+    update = dataset.body.get("latestDatasetUpdate")
+    return str(update["schemaArn"]) if update and update["status"] in CREATING else None
+
+
+def update_dataset(service: "Personalize", request: Json) -> Json:
+    """UpdateDataset: another schema that holds all of the old one; what it adds must allow null.
+
+    Source: developer guide, "Replacing a dataset's schema". Solutions that exist never train on the added columns.
+    """
+    arn, schema_arn = request["datasetArn"], request["schemaArn"]
+    with service.store.transaction() as changes:
+        dataset = service.need(arn, "dataset", active=True)
+        if updating_to(dataset):
+            raise in_use(f"Dataset {arn} is being updated already.")
+        service.need(schema_arn, "schema")
+        kind = dataset.body["datasetType"]
+        if kind not in ("ITEMS", "USERS"):
+            raise invalid_input(f"The schema of an {kind} dataset cannot be replaced; those of Items and Users can.")
+        for job in service.store.every("dataset-import-job", arn):
+            if job.status in CREATING:
+                raise in_use(f"Dataset {arn} is used by {job.arn}, which has status {job.status}.")
+        schema = service.schema(schema_arn)
+        check_dataset_type(schema, kind)
+        check_replacement(service.schema(dataset.body["schemaArn"]), schema)
+        now = service.clock.now()
+        shown = {
+            "schemaArn": schema_arn,
+            "status": CREATE_PENDING,
+            "creationDateTime": now,
+            "lastUpdatedDateTime": now,
+        }
+        updating = dataset.changed(now, latestDatasetUpdate=shown)
+        changes.put(updating)
+        service.begin(changes, updating, "update", request)
+    return {"datasetArn": arn}
+
+
 def delete_dataset(service: "Personalize", request: Json) -> None:
     """DeleteDataset: not while something is made from it; an event tracker needs the interactions."""
     arn = request["datasetArn"]
     with service.store.transaction() as changes:
         dataset = deletable(service, arn, "dataset")
+        if updating_to(dataset):
+            raise in_use(f"Dataset {arn} is being updated and cannot be deleted now.")
         busy = [
             *service.store.every("dataset-import-job", arn),
             *service.store.every("dataset-export-job", arn),

@@ -79,7 +79,9 @@ def _put(service: "Personalize", arn: str, kind: str, key: str, records: list[tu
     if dataset.status != ACTIVE:
         raise invalid_input(f"Dataset {arn} has status {dataset.status}; it must be ACTIVE.")
     schema = service.schema(dataset.body["schemaArn"])
+    delay = service.options.record_delay
     service.events.put_records(
         dataset.id,
         [(name, check_record(schema, key, parse_properties(one.get("properties")))) for name, one in records],
+        visible=service.clock.now() + delay if delay else None,
     )

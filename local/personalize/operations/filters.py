@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from local.personalize.errors import already_exists, in_use
-from local.personalize.filters import parse_filter
+from local.personalize.errors import already_exists, in_use, limit_exceeded
+from local.personalize.filters import MAXIMUM_FIELDS_OF_GROUP, parse_filter
+from local.personalize.operations.batch import running_batch
 from local.personalize.operations.tags import tagged
 from local.personalize.resources import CREATE_PENDING, CREATING, Resource
 from local.personalize.validation import Json
@@ -20,8 +21,9 @@ def create_filter(service: "Personalize", request: Json) -> Json:
         arn, now = service.account.arn(f"filter/{request['name']}"), service.clock.now()
         if service.store.get(arn):
             raise already_exists(arn)
-        parse_filter(request["filterExpression"], service.dataset_schemas(group))
+        fields = parse_filter(request["filterExpression"], service.dataset_schemas(group)).fields
         service.admit("filter", group)
+        _admit_fields(service, group, fields)
         made = changes.add(
             Resource(
                 arn=arn,
@@ -45,5 +47,19 @@ def delete_filter(service: "Personalize", request: Json) -> None:
     with service.store.transaction() as changes:
         if service.need(arn, "filter").status in CREATING:
             raise in_use(f"Filter {arn} is being created and cannot be deleted now.")
+        job = running_batch(service, "filterArn", arn)
+        if job is not None:
+            raise in_use(f"Filter {arn} is used by {job.arn}, which has status {job.status}.")
         changes.delete(arn)
     service.serving.forget_filter(arn)
+
+
+def _admit_fields(service: "Personalize", group: str, fields: frozenset[tuple[str, str]]) -> None:
+    """LimitExceededException when the filters of the group would read too many different columns."""
+    schemas = service.dataset_schemas(group)
+    for other in service.store.every("filter", group):
+        fields |= parse_filter(other.body["filterExpression"], schemas).fields
+    if len(fields) > MAXIMUM_FIELDS_OF_GROUP:
+        raise limit_exceeded(
+            f"The filters of a dataset group may use {MAXIMUM_FIELDS_OF_GROUP} distinct fields, not {len(fields)}."
+        )

@@ -1,10 +1,11 @@
-"""Dataset import and export jobs."""
+"""Dataset import and export jobs, and data deletion jobs."""
 
 from typing import TYPE_CHECKING
 
-from local.personalize.errors import already_exists, invalid_input
+from local.personalize.errors import already_exists, in_use, invalid_input
+from local.personalize.operations.datasets import updating_to
 from local.personalize.operations.tags import tagged
-from local.personalize.resources import CREATE_PENDING, Kind, Resource
+from local.personalize.resources import CREATE_PENDING, CREATING, PENDING, Kind, Resource
 from local.personalize.validation import Json
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ def create_dataset_import_job(service: "Personalize", request: Json) -> Json:
         raise invalid_input("dataSource.dataLocation is required.")
     mode = request.get("importMode", "FULL")
     dataset = service.need(request["datasetArn"], "dataset", active=True)
+    if updating_to(dataset):
+        raise in_use(f"The schema of dataset {dataset.arn} is being replaced.")
     if mode == "INCREMENTAL" and not dataset.body["_imports"]:
         raise invalid_input("The first import of a dataset must have importMode FULL.")
     optional = ("roleArn", "publishAttributionMetricsToS3")
@@ -41,7 +44,28 @@ def create_dataset_export_job(service: "Personalize", request: Json) -> Json:
     return {"datasetExportJobArn": _create(service, request, "dataset-export-job", dataset, body)}
 
 
-def _create(service: "Personalize", request: Json, kind: Kind, dataset: Resource, body: Json) -> str:
+def create_data_deletion_job(service: "Personalize", request: Json) -> Json:
+    """CreateDataDeletionJob: removes users from every dataset of the group; models keep them until trained again."""
+    if "dataLocation" not in request["dataSource"]:
+        raise invalid_input("dataSource.dataLocation is required.")
+    group = service.need(request["datasetGroupArn"], "dataset-group", active=True)
+    datasets = service.datasets(group.arn)
+    if not datasets:
+        raise invalid_input(f"Dataset group {group.arn} has no dataset to delete from.")
+    for dataset in datasets.values():
+        for job in service.store.every("dataset-import-job", dataset.arn):
+            if job.status in CREATING:
+                raise in_use(f"The dataset import job {job.arn} has status {job.status}; wait until it has ended.")
+    for job in service.store.every("data-deletion-job", group.arn):
+        if job.status in CREATING:
+            raise in_use(f"The data deletion job {job.arn} has status {job.status}; wait until it has ended.")
+    body = {name: request[name] for name in ("datasetGroupArn", "dataSource", "roleArn")}
+    return {"dataDeletionJobArn": _create(service, request, "data-deletion-job", group, body, status=PENDING)}
+
+
+def _create(
+    service: "Personalize", request: Json, kind: Kind, parent: Resource, body: Json, *, status: str = CREATE_PENDING
+) -> str:
     name, now = request["jobName"], service.clock.now()
     arn = service.account.arn(f"{kind}/{name}")
     with service.store.transaction() as changes:
@@ -53,8 +77,8 @@ def _create(service: "Personalize", request: Json, kind: Kind, dataset: Resource
                 arn=arn,
                 kind=kind,
                 name=name,
-                parent=dataset.arn,
-                status=CREATE_PENDING,
+                parent=parent.arn,
+                status=status,
                 created=now,
                 updated=now,
                 body=body,

@@ -3,9 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 from local.personalize.errors import ServiceError, already_exists, in_use, invalid_input, not_found
+from local.personalize.events import EventReader
+from local.personalize.operations.batch import running_batch
+from local.personalize.operations.datasets import updating_to
 from local.personalize.operations.removal import begin_deletion, deletable
 from local.personalize.operations.tags import tagged
-from local.personalize.recipes import RECIPES, Recipe, check_hyperparameters, recipe_of
+from local.personalize.recipes import RECIPES, Recipe, check_hyperparameters, check_tuning, recipe_of
 from local.personalize.resources import (
     ACTIVE,
     CREATE_IN_PROGRESS,
@@ -15,6 +18,7 @@ from local.personalize.resources import (
     Resource,
     short_id,
 )
+from local.personalize.storage import Transaction
 from local.personalize.validation import Json
 from local.personalize.views import described
 
@@ -22,12 +26,16 @@ if TYPE_CHECKING:
     from local.personalize.service import Personalize
 
 
+_AUTO_ML_RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
+"""What AutoML chooses when the request lists no recipes."""
+
+
 def create_solution(service: "Personalize", request: Json) -> Json:
     """CreateSolution, of a recipe that the engine has a model for."""
     recipe = _recipe(request)
     config = request.get("solutionConfig", {})
     _check_config(recipe, config)
-    group = request["datasetGroupArn"]
+    group, chosen = request["datasetGroupArn"], service.account.public_arn(f"recipe/{recipe.name}")
     with service.store.transaction() as changes:
         service.need(group, "dataset-group", active=True)
         arn, now = service.account.arn(f"solution/{request['name']}"), service.clock.now()
@@ -35,13 +43,15 @@ def create_solution(service: "Personalize", request: Json) -> Json:
             raise already_exists(arn)
         body: Json = {
             "performHPO": request.get("performHPO", False),
-            "performAutoML": False,
+            "performAutoML": request.get("performAutoML", False),
             "performAutoTraining": request.get("performAutoTraining", True),
             "performIncrementalUpdate": request.get("performIncrementalUpdate", False),
-            "recipeArn": request["recipeArn"],
+            "recipeArn": chosen,
             "datasetGroupArn": group,
             "solutionConfig": config,
         }
+        if body["performAutoML"]:
+            body["autoMLResult"] = {"bestRecipeArn": chosen}
         if "eventType" in request:
             body["eventType"] = request["eventType"]
         service.admit("solution", group)
@@ -63,13 +73,15 @@ def create_solution(service: "Personalize", request: Json) -> Json:
 
 
 def _recipe(request: Json) -> Recipe:
-    if request.get("performAutoML"):
-        raise invalid_input("performAutoML is not supported by the local Personalize; give a recipeArn.")
-    if "recipeArn" not in request:
+    arn = request.get("recipeArn")
+    if arn is None and request.get("performAutoML"):
+        listed = request.get("solutionConfig", {}).get("autoMLConfig", {}).get("recipeList", [])
+        arn = listed[0] if listed else _AUTO_ML_RECIPE
+    if arn is None:
         raise invalid_input("recipeArn is required unless performAutoML is true.")
-    recipe = recipe_of(request["recipeArn"])
+    recipe = recipe_of(arn)
     if recipe is None:
-        raise not_found(request["recipeArn"])
+        raise not_found(arn)
     if recipe.model is None:
         known = ", ".join(one.name for one in RECIPES.values() if one.model)
         raise invalid_input(f"Recipe {recipe.name} is not supported by the local Personalize; it has {known}.")
@@ -79,6 +91,7 @@ def _recipe(request: Json) -> Recipe:
 def _check_config(recipe: Recipe, config: Json) -> None:
     check_hyperparameters(recipe, config.get("algorithmHyperParameters", {}))
     check_hyperparameters(recipe, config.get("featureTransformationParameters", {}), featurization=True)
+    check_tuning(recipe, config.get("hpoConfig", {}))
     if "eventValueThreshold" in config:
         try:
             float(config["eventValueThreshold"])
@@ -170,57 +183,91 @@ def delete_solution(service: "Personalize", request: Json) -> None:
         for version in service.store.every("solution-version", arn):
             if version.status in CREATING:
                 raise in_use(f"Solution version {version.arn} has status {version.status}.")
+            job = running_batch(service, "solutionVersionArn", version.arn)
+            if job is not None:
+                raise in_use(f"Solution version {version.arn} is used by {job.arn}, which has status {job.status}.")
         begin_deletion(service, changes, solution, request)
 
 
 def create_solution_version(service: "Personalize", request: Json) -> Json:
     """CreateSolutionVersion: trains on what the dataset group holds when the training begins."""
-    solution_arn, mode = request["solutionArn"], request.get("trainingMode", "FULL")
     with service.store.transaction() as changes:
-        solution = service.need(solution_arn, "solution", active=True)
-        if _under_way(solution.body.get("latestSolutionUpdate")):
-            raise in_use(f"Solution {solution_arn} is being updated.")
-        _check_mode(mode)
-        _check_data(service, solution.parent)
-        versions = service.store.every("solution-version", solution_arn)
-        name = request.get("name")
-        for version in versions:
-            if name is not None and version.name == name:
-                raise already_exists(version.arn)
-        arn, now = f"{solution_arn}/{short_id()}", service.clock.now()
-        copied = solution.members(
-            "performHPO",
-            "performAutoML",
-            "performIncrementalUpdate",
-            "recipeArn",
-            "eventType",
-            "datasetGroupArn",
-            "solutionConfig",
-        )
-        body: Json = {**copied, "solutionArn": solution_arn, "trainingMode": mode, "trainingType": "MANUAL"}
-        if name is not None:
-            body["name"] = name
-        service.admit("solution-version")
-        version = changes.add(
-            Resource(
-                arn=arn,
-                kind="solution-version",
-                name=name or "",
-                parent=solution_arn,
-                status=CREATE_PENDING,
-                created=now,
-                updated=now,
-                body=body,
-            )
-        )
-        tagged(changes, arn, request)
-        service.begin(changes, version, "create", request)
-    return {"solutionVersionArn": arn}
+        solution = service.need(request["solutionArn"], "solution", active=True)
+        version = begin_version(service, changes, solution, request, "MANUAL")
+        tagged(changes, version.arn, request)
+    return {"solutionVersionArn": version.arn}
 
 
-def _check_mode(mode: str) -> None:
-    if mode != "FULL":
-        raise invalid_input(f"trainingMode {mode} is not supported by the local Personalize; use FULL.")
+def begin_version(
+    service: "Personalize", changes: Transaction, solution: Resource, request: Json, training_type: str
+) -> Resource:
+    """A new version of an active solution, in training; ServiceError when it cannot be trained now."""
+    mode, name = request.get("trainingMode", "FULL"), request.get("name")
+    if _under_way(solution.body.get("latestSolutionUpdate")):
+        raise in_use(f"Solution {solution.arn} is being updated.")
+    versions = service.store.every("solution-version", solution.arn)
+    _check_mode(mode, solution, versions)
+    _check_data(service, solution.parent)
+    for version in versions:
+        if name is not None and version.name == name:
+            raise already_exists(version.arn)
+    copied = solution.members(
+        "performHPO",
+        "performAutoML",
+        "performIncrementalUpdate",
+        "recipeArn",
+        "eventType",
+        "datasetGroupArn",
+        "solutionConfig",
+        "_added",
+    )
+    body: Json = {
+        **copied,
+        "solutionArn": solution.arn,
+        "trainingMode": mode,
+        "trainingType": training_type,
+        "_seen": interactions_seen(service, solution.parent),
+    }
+    if name is not None:
+        body["name"] = name
+    service.admit("solution-version")
+    now = service.clock.now()
+    version = changes.add(
+        Resource(
+            arn=f"{solution.arn}/{short_id()}",
+            kind="solution-version",
+            name=name or "",
+            parent=solution.arn,
+            status=CREATE_PENDING,
+            created=now,
+            updated=now,
+            body=body,
+        )
+    )
+    service.begin(changes, version, "create", request)
+    return version
+
+
+def interactions_seen(service: "Personalize", group: str) -> Json:
+    """Which interactions the group holds now: other values mean new data."""
+    dataset = service.datasets(group).get("INTERACTIONS")
+    if dataset is None:
+        return {}
+    reader = EventReader(service.events_path)
+    try:
+        return {"imports": dataset.body["_imports"], "event": reader.last(dataset.id)}
+    finally:
+        reader.close()
+
+
+def _check_mode(mode: str, solution: Resource, versions: list[Resource]) -> None:
+    if mode == "FULL":
+        return
+    recipe = recipe_of(solution.body["recipeArn"])
+    if mode != "UPDATE" or recipe is None or not recipe.update_mode:
+        raise invalid_input(f"trainingMode {mode} is not for recipe {solution.body['recipeArn']}; use FULL.")
+    if not any(one.status == ACTIVE and one.body["trainingMode"] == "FULL" for one in versions):
+        raise invalid_input(f"trainingMode UPDATE needs an active version of {solution.arn} that was trained FULL.")
 
 
 def _check_data(service: "Personalize", group: str) -> None:
@@ -228,6 +275,8 @@ def _check_data(service: "Personalize", group: str) -> None:
     if "INTERACTIONS" not in datasets:
         raise invalid_input(f"Dataset group {group} has no Interactions dataset to train on.")
     for dataset in datasets.values():
+        if updating_to(dataset):
+            raise in_use(f"The schema of dataset {dataset.arn} is being replaced.")
         for job in service.store.every("dataset-import-job", dataset.arn):
             if job.status in CREATING:
                 raise in_use(f"The dataset import job {job.arn} has status {job.status}; it must be ACTIVE.")

@@ -141,7 +141,7 @@ def test_names_follow_the_pattern(world: World, name: str) -> None:
 @pytest.mark.parametrize(
     ("request_", "match"),
     [
-        ({"recipeArn": "arn:aws:personalize:::recipe/aws-sims"}, "not supported by the local Personalize"),
+        ({"recipeArn": "arn:aws:personalize:::recipe/aws-semantic-similarity"}, "not supported by the local Personalize"),
         ({}, "recipeArn is required"),
         ({"performAutoML": True}, "performAutoML"),
         ({"solutionConfig": {"algorithmHyperParameters": {"bptt": "32"}}}, "no hyperparameter bptt"),
@@ -277,7 +277,7 @@ def test_solutions_are_updated_with_something(trained: Trained) -> None:
     )
     _refused(
         control.create_solution_version,
-        match="UPDATE is not supported",
+        match="UPDATE is not for recipe",
         solutionArn=trained.world.arn("solution/for-you"),
         trainingMode="UPDATE",
     )
@@ -306,7 +306,7 @@ def test_filters_come_and_go(trained: Trained) -> None:
         match="column 9",
         name="kind",
         datasetGroupArn=trained.group,
-        filterExpression='INCLUDE UserID WHERE Items.ANIMAL_TYPE IN ("1")',
+        filterExpression='INCLUDE ActionID WHERE Items.ANIMAL_TYPE IN ("1")',
     )
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from local.personalize.faults import Faults
 from local.personalize.operations import OPERATIONS
+from local.personalize.quotas import read_quotas
 from local.personalize.recipes import RECIPES
 from local.personalize.services import routes
+from local.personalize.throttling import Rates
 
 PAGE = (Path(__file__).parents[3] / "docs" / "personalize.md").read_text(encoding="utf-8")
 
@@ -41,6 +43,16 @@ def test_the_orders_are_taken() -> None:
     """The order of the page, and each outcome of its table, is one that the server takes."""
     (order,) = map(json.loads, _blocks("json"))
     outcomes = [json.loads(cell) for cell in re.findall(r"^\| `(\{.*?\})` \|", PAGE, re.MULTILINE)]
-    assert 4 == len(outcomes)
+    assert 5 == len(outcomes)
     for outcome in [order["outcome"], *outcomes]:
         Faults().add({**order, "outcome": outcome}, routes().operations)
+
+
+def test_the_quotas_are_taken(tmp_path: Path) -> None:
+    """The file of the page is one that the server reads, and says what it seems to say."""
+    (text,) = _blocks("toml")
+    file = tmp_path / "quotas.toml"
+    file.write_text(text)
+    quotas, rates = read_quotas(file)
+    assert (20, 10, 500) == (quotas.dataset_groups, quotas.campaigns_per_group, quotas.schemas)
+    assert Rates(put_events_per_group=50) == rates

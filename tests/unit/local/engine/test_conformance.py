@@ -24,6 +24,7 @@ from tests.unit.local.engine.worlds import (
 
 ALL = sorted(MODELS)
 PERSONAL = sorted(name for name in MODELS if MODELS[name].capabilities.real_time)
+BY_ITEM = sorted(name for name in MODELS if MODELS[name].capabilities.by_item)
 WITH_COLD_ITEMS = sorted(name for name in MODELS if MODELS[name].capabilities.cold_items)
 
 
@@ -216,6 +217,52 @@ def test_order_matters(name: str) -> None:
     model = MODELS[name].fit(events, Catalogue(n_items))
     followers = [int(ranking(model.score(history_of(item - 2, item - 1, item)))[0]) for item in range(2, n_items - 1)]
     assert list(range(3, n_items)) == followers
+
+
+# --- models that answer for an item
+
+
+@pytest.mark.parametrize("name", BY_ITEM)
+@pytest.mark.parametrize(("asked", "own", "other"), [(4, CATS, DOGS), (16, DOGS, CATS)])
+def test_what_the_same_people_like_is_similar(
+    name: str, asked: int, own: tuple[int, ...], other: tuple[int, ...], fitted: dict[str, Model]
+) -> None:
+    """Every other cat is closer to a cat than any dog is, and the item itself comes last."""
+    scores = fitted[name].score(history_of(asked))
+    assert scores[[item for item in own if item != asked]].min() > scores[list(other)].max()
+    assert asked == ranking(scores)[-1]
+
+
+@pytest.mark.parametrize("name", BY_ITEM)
+def test_the_last_item_of_a_history_is_asked_about(name: str, fitted: dict[str, Model]) -> None:
+    """What came before it changes nothing, and neither does what counts for nothing."""
+    expected = fitted[name].score(history_of(4))
+    np.testing.assert_array_equal(expected, fitted[name].score(history_of(12, 13, 4)))
+    half = History(np.array([4, 12], np.int32), np.arange(2.0), np.array([1.0, 0.0], np.float32))
+    np.testing.assert_array_equal(expected, fitted[name].score(half))
+
+
+@pytest.mark.parametrize("name", BY_ITEM)
+def test_an_item_that_nobody_met_gets_what_is_popular(name: str) -> None:
+    """Without events and attributes there is nothing but popularity to go by."""
+    users = np.repeat(np.arange(40), 3)
+    items = [item for user in range(40) for item in (0, 1 if user % 4 else 2, 2 if user % 2 else 0)]
+    events = events_of(users, items, n_users=40, n_items=4)
+    order = ranking(MODELS[name].fit(events, Catalogue(4)).score(history_of(3))).tolist()
+    assert [0, 1, 2, 3] == order
+
+
+@pytest.mark.parametrize("name", BY_ITEM)
+def test_the_discount_brings_rarer_neighbours_forward(name: str) -> None:
+    """Item 1 goes with everything, item 2 with item 0 alone: undiscounted 1 comes first, discounted 2."""
+    baskets = [(0, 1)] * 20 + [(0, 2)] * 15 + [(3, 1)] * 60 + [(3, 4)] * 20
+    users = np.repeat(np.arange(len(baskets)), 2)
+    events = events_of(users, [item for basket in baskets for item in basket], n_users=len(baskets), n_items=5)
+    first = [
+        int(ranking(MODELS[name].fit(events, Catalogue(5), popularity_discount_factor=factor).score(history_of(0)))[0])
+        for factor in (0.0, 1.0)
+    ]
+    assert [1, 2] == first
 
 
 # --- models that know new items

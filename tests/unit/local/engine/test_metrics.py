@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from local.engine.data import Catalogue, Events
-from local.engine.metrics import hold_out, ranking_metrics, solution_metrics
+from local.engine.metrics import hold_out, ranking_metrics, solution_metrics, trend_accuracy, weighted_gains
 from local.engine.registry import MODELS
+from local.engine.trending import TrendingModel
 from tests.unit.local.engine.worlds import events_of, lovers
 
 KEYS = {
@@ -102,7 +103,8 @@ def test_every_model_has_the_documented_metrics(name: str) -> None:
     """Exactly the documented keys, values in 0..1 with four digits."""
     world = lovers()
     metrics = solution_metrics(MODELS[name], world.events, world.catalogue, seed=2)
-    assert set(metrics) == KEYS
+    trends = {"trending_prediction_accuracy"} if MODELS[name].capabilities.trends else set()
+    assert set(metrics) == KEYS | trends
     assert all(0 <= value <= 1 and round(value, 4) == value for value in metrics.values())
 
 
@@ -139,3 +141,43 @@ def test_without_users_to_test_all_metrics_are_zero() -> None:
     )
     metrics = solution_metrics(MODELS["sequence"], nothing, Catalogue(3))
     assert dict.fromkeys(KEYS, 0.0) == metrics
+
+
+def test_event_weights_shape_the_gain() -> None:
+    """An item of three times the weight first, then the other: all the gain; the other way round: less."""
+    worth = {1: 0.3, 2: 0.1}
+    best, swapped, half = (weighted_gains([(order, worth)]) for order in ([1, 2], [2, 1], [2, 9]))
+    key = "normalized_discounted_cumulative_gain_with_event_weights_at_5"
+    ideal = 1.5 / math.log(2) + 0.5 / math.log(3)
+    assert 1.0 == best[key]
+    assert round((0.5 / math.log(2) + 1.5 / math.log(3)) / ideal, 4) == swapped[key]
+    assert round(0.5 / math.log(2) / ideal, 4) == half[key]
+    assert {f"{key[:-1]}{k}" for k in (5, 10, 25)} == best.keys()
+
+
+def test_event_weights_are_reported_when_asked_for() -> None:
+    """The keys with event weights are there for solutions with eventsConfig alone."""
+    world = lovers()
+    asked = solution_metrics(MODELS["popularity"], world.events, world.catalogue, event_weights=True)
+    assert {f"normalized_discounted_cumulative_gain_with_event_weights_at_{k}" for k in (5, 10, 25)} == set(
+        asked
+    ) - KEYS
+
+
+def test_trend_accuracy_is_the_share_of_the_growth_foreseen() -> None:
+    """A rise that began an interval earlier is foreseen, one out of nothing is not."""
+    hour = 3600.0
+
+    def events(*counts: tuple[int, float, int]) -> Events:
+        item = np.repeat([one[0] for one in counts], [one[2] for one in counts]).astype(np.int32)
+        time = np.repeat([one[1] * hour for one in counts], [one[2] for one in counts])
+        n = len(item)
+        return Events(np.arange(n, dtype=np.int32), item, time, np.ones(n, np.float32), n, 60)
+
+    rising = events((1, 0.2, 1), (1, 1.2, 10), (1, 2.2, 30), *[(item, 1.2, 2) for item in range(10, 50)])
+    sudden = events((59, 2.2, 30), *[(item, 1.2, 2) for item in range(10, 50)])
+    accuracies = [
+        trend_accuracy(TrendingModel, world, Catalogue(60), 0, {"interval": hour}) for world in (rising, sudden)
+    ]
+    assert [1.0, 0.0] == accuracies
+    assert 0.0 == trend_accuracy(TrendingModel, events(), Catalogue(60), 0, {})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from local.engine import evidence
+from local.engine import shares
 from local.engine.data import Catalogue, History
 from local.engine.scores import softmax
 from local.engine.sequence import SequenceModel
@@ -66,7 +66,7 @@ def test_a_new_item_is_not_held_against_its_age() -> None:
 
 def test_of_very_many_attributes_the_common_ones_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """A column that tells every item apart has a value an item: beyond the limit the rarest values are left out."""
-    monkeypatch.setattr(evidence, "MAX_ATTRIBUTES", 3)
+    monkeypatch.setattr(shares, "MAX_ATTRIBUTES", 3)
     world = lovers()
     own = sparse.identity(22, dtype=np.float32, format="csr")
     fields = np.array([0] * 22 + [1, 1], np.int32)

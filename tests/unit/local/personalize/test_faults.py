@@ -75,3 +75,12 @@ def test_wrong_orders_are_refused(order: Any) -> None:
     """An order that could never be carried out is refused at once."""
     with pytest.raises(ServiceError):
         _faults(order)
+
+
+def test_an_order_for_every_operation() -> None:
+    """`*` meets any call, also the making of a version; a broken connection is an outcome."""
+    faults = _faults({"operation": "*", "times": 2, "outcome": {"drop": True, "delaySeconds": 1}})
+    for operation in ("PutEvents", "CreateSolutionVersion"):
+        effects = faults.take(operation, {})
+        assert (True, 1.0, None) == (effects.drop, effects.delay, effects.error)
+    assert not faults

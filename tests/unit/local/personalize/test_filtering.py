@@ -4,12 +4,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from local.personalize.errors import ServiceError
 from local.personalize.filtering import FilterRequest, Interacted, ItemColumns
-from local.personalize.filters import parse_filter
+from local.personalize.filters import Condition, parse_filter
 from local.personalize.schemas import Field, Schema
-from local.personalize.tables import Numbers, Table, Text
+from local.personalize.tables import Numbers, Table, TableBuilder, Text
 
 ITEMS = ("boot", "shoe", "hat", "absent")
 SCHEMAS = {
@@ -40,6 +42,7 @@ def _allowed(
     interacted: Interacted | None = None,
     user: dict[str, Any] | None = None,
     table: Table | None = TABLE,
+    current_item: dict[str, Any] | None = None,
 ) -> set[str]:
     mask = FilterRequest(
         parse_filter(text, SCHEMAS),
@@ -48,6 +51,7 @@ def _allowed(
         interacted=lambda: interacted or Interacted((), ()),
         user=lambda: user or {},
         n_items=len(ITEMS),
+        current_item=lambda: current_item,
     ).mask()
     return {name for name, allowed in zip(ITEMS, mask, strict=True) if allowed}
 
@@ -137,3 +141,93 @@ def test_without_items_dataset_nothing_is_fulfilled() -> None:
     """A group without Items rows includes nothing and excludes nothing."""
     assert set() == _allowed('INCLUDE ItemID WHERE Items.KIND IN ("foot")', table=None)
     assert set(ITEMS) == _allowed('EXCLUDE ItemID WHERE Items.KIND IN ("foot")', table=None)
+
+
+@pytest.mark.parametrize(
+    ("condition", "item", "allowed"),
+    [
+        ("Items.PRICE < CurrentItem.PRICE", {"PRICE": 60.0}, {"shoe"}),
+        ("Items.KIND IN CurrentItem.KIND", {"KIND": "winter|summer"}, {"boot"}),
+        ("Items.KIND NOT IN CurrentItem.KIND", {"KIND": "winter"}, {"shoe"}),
+        ("Items.PRICE IN CurrentItem.PRICE", {"PRICE": 50.0}, {"shoe"}),
+        ("Items.PRICE < CurrentItem.PRICE", {}, set()),
+        ("Items.KIND NOT IN CurrentItem.KIND", {}, set()),
+    ],
+)
+def test_conditions_with_the_current_item(condition: str, item: dict[str, Any], allowed: set[str]) -> None:
+    """CurrentItem stands for the cells of the item asked about, each of several values; null fulfils nothing."""
+    assert allowed == _allowed(f"INCLUDE ItemID WHERE {condition}", current_item=item)
+
+
+def test_the_current_item_must_be_named() -> None:
+    """A filter that reads CurrentItem is refused where no item was named."""
+    with pytest.raises(ServiceError, match=r"itemId is required: the filter reads CurrentItem\.PRICE"):
+        _allowed("INCLUDE ItemID WHERE Items.PRICE < CurrentItem.PRICE")
+
+
+def test_users_of_a_segment() -> None:
+    """A filter on UserID chooses among users by the columns of the Users dataset."""
+    users = Table(
+        {
+            "USER_ID": Text(np.array([0, 1, 2], np.int32), ("ann", "bob", "cem")),
+            "AGE": Numbers(np.array([17.0, 30.0, np.nan]), whole=True),
+            "CITY": Text(np.array([0, 0, -1], np.int32), ("Rome",)),
+        }
+    )
+    parsed = parse_filter(
+        'INCLUDE UserID WHERE Users.AGE >= $AGE | EXCLUDE UserID WHERE Users.CITY IN ("Oslo")', SCHEMAS
+    )
+    mask = FilterRequest(
+        parsed,
+        {"AGE": "18"},
+        columns=lambda: ItemColumns(users, ("cem", "bob", "ann", "new"), key="USER_ID"),
+        interacted=lambda: Interacted((), ()),
+        user=dict,
+        n_items=4,
+    ).mask()
+    assert [False, True, False, False] == mask.tolist()
+
+
+def test_kept_masks_are_not_spoiled() -> None:
+    """The same columns answer the same, whatever was asked between; and one condition is computed once."""
+    columns = ItemColumns(TABLE, ITEMS)
+
+    def allowed(text: str, **values: str) -> list[bool]:
+        mask = FilterRequest(
+            parse_filter(text, SCHEMAS),
+            values,
+            columns=lambda: columns,
+            interacted=lambda: Interacted((1,), ("click",)),
+            user=dict,
+            n_items=len(ITEMS),
+        ).mask()
+        return [bool(one) for one in mask]
+
+    dear = "INCLUDE ItemID WHERE Items.PRICE > $P"
+    first = allowed(dear, P="60")
+    assert [True, False, False, False] == first
+    assert [True, True, False, False] == allowed(dear + " | INCLUDE ItemID WHERE Items.PRICE < 60", P="60")
+    assert [True, False, False, False] == allowed(dear + ' AND Items.KIND IN ("foot")', P="60")
+    assert [True, False, False, False] == allowed(
+        dear + ' | EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")', P="60"
+    )
+    assert first == allowed(dear, P="60")
+    (condition,) = parse_filter(dear, SCHEMAS).expressions[0].any_of[0]
+    assert columns.matches(condition, ["60"]) is columns.matches(condition, ["60"])
+
+
+@given(
+    st.lists(st.one_of(st.none(), st.sets(st.sampled_from("abcd"), min_size=1)), min_size=1, max_size=8),
+    st.lists(st.sampled_from("abcde"), min_size=1, max_size=3),
+    st.booleans(),
+)
+def test_strings_match_as_sets_do(cells: list[set[str] | None], wanted: list[str], negated: bool) -> None:
+    """For any cells and values the mask is what sets of values say, one item at a time."""
+    names = [f"i{number}" for number in range(len(cells))]
+    builder = TableBuilder(SCHEMAS["ITEMS"])
+    for name, cell in zip(names, cells, strict=True):
+        builder.add({"ITEM_ID": name, "KIND": "|".join(sorted(cell)) if cell else None, "PRICE": None})
+    mask = ItemColumns(builder.table(), names[::-1]).matches(
+        Condition("Items", "KIND", "NOT IN" if negated else "IN", tuple(wanted)), wanted
+    )
+    assert [cell is not None and bool(cell & set(wanted)) != negated for cell in cells[::-1]] == mask.tolist()

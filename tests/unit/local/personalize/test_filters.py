@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.personalize.errors import ServiceError
-from local.personalize.filters import Condition, Expression, Filter, Parameter, parse_filter, parse_values
+from local.personalize.filters import Condition, Expression, Filter, Parameter, Reference, parse_filter, parse_values
 from local.personalize.schemas import Field, Schema
 
 
@@ -90,9 +90,17 @@ EXAMPLES = {
 }
 
 
+EXAMPLES["INCLUDE ItemID WHERE Items.PRICE < CurrentItem.PRICE AND Items.GENRE IN CurrentItem.GENRE"] = Filter(
+    (Expression(True, ((_items("PRICE", "<", Reference("PRICE")), _items("GENRE", "IN", Reference("GENRE"))),), ()),)
+)
+EXAMPLES["INCLUDE UserID WHERE Users.CITY IN ($CITY)"] = Filter(
+    (Expression(True, ((Condition("Users", "CITY", "IN", (Parameter("CITY"),)),),), (), "UserID"),)
+)
+
+
 @pytest.mark.parametrize("text", EXAMPLES)
 def test_the_examples_of_the_guide(text: str) -> None:
-    """Each example of the developer guide that is for ItemID and no related-items recipe is read as it says."""
+    """Each example of the developer guide is read as it says."""
     assert EXAMPLES[text] == _parsed(text)
 
 
@@ -137,22 +145,46 @@ def test_values_may_hold_what_the_language_uses() -> None:
         ('INCLUDE ItemID WHERE Items.GENRE IN ("a"', "unexpected end of text"),
         ('INCLUDE ItemID WHERE Items.GENRE IN ("a") EXCLUDE', "column 43"),
         ('INCLUDE ItemID WHERE (Items.GENRE IN ("a"))', "column 22"),
-        ('INCLUDE UserID WHERE Items.GENRE IN ("a")', "column 9: UserID cannot be filtered"),
+        ('INCLUDE ActionID WHERE Items.GENRE IN ("a")', "column 9: ActionID cannot be filtered"),
+        ('INCLUDE UserID WHERE Items.GENRE IN ("a")', "column 22: UserID is filtered by Users, not by Items"),
+        ('INCLUDE ItemID WHERE Users.CITY IN ("a")', "column 22: ItemID is filtered by Items or Interactions"),
+        ('INCLUDE UserID WHERE Users.CITY IN ("a") IF CurrentUser.AGE > 1', "column 45: After IF only CurrentUser"),
+        (
+            'INCLUDE ItemID WHERE Items.GENRE IN ("a") | INCLUDE UserID WHERE Users.CITY IN ("a")',
+            "ItemID and UserID cannot be used in one filter",
+        ),
         ('INCLUDE ItemID WHERE Animals.GENRE IN ("a")', "column 22: Animals is no dataset"),
-        ('INCLUDE ItemID WHERE Items.COLOUR IN ("a")', "Items.COLOUR is no column"),
-        ('INCLUDE ItemID WHERE Interactions.TIMESTAMP IN ("a")', "only EVENT_TYPE"),
-        ('INCLUDE ItemID WHERE CurrentUser.CITY IN ("a")', "only be used after IF"),
-        ('INCLUDE ItemID WHERE Items.GENRE IN ("a") IF Items.PRICE > 1', "After IF only CurrentUser"),
+        ('INCLUDE ItemID WHERE Items.COLOUR IN ("a")', "column 22: Items.COLOUR is no column"),
+        (
+            'INCLUDE ItemID WHERE Interactions.TIMESTAMP IN ("a")',
+            "column 22: Interactions.TIMESTAMP: of Interactions only EVENT_TYPE",
+        ),
+        ('INCLUDE ItemID WHERE CurrentUser.CITY IN ("a")', "column 22: CurrentUser can only be used after IF"),
+        ('INCLUDE ItemID WHERE Items.GENRE IN ("a") IF Items.PRICE > 1', "column 46: After IF only CurrentUser"),
         (
             'INCLUDE ItemID WHERE Items.GENRE IN ("a") AND Interactions.EVENT_TYPE IN ("b")',
-            "cannot be used in one expression",
+            "column 47: Items and Interactions cannot be used in one expression",
         ),
-        ("INCLUDE ItemID WHERE Items.GENRE NOT IN ($GENRE)", "not allowed with NOT_IN"),
-        ("INCLUDE ItemID WHERE Items.GENRE = 7", "use IN or NOT IN for strings"),
-        ('INCLUDE ItemID WHERE Items.PRICE IN ("cheap")', "'cheap' is not"),
-        ("INCLUDE ItemID WHERE Items.GENRE IN (7)", "put the value in quotes"),
-        ('INCLUDE ItemID WHERE Items.GENRE IN ("*")', "of Interactions.EVENT_TYPE only"),
-        ("INCLUDE ItemID WHERE Items.PRICE < CurrentItem.PRICE", "related-items"),
+        (
+            "INCLUDE ItemID WHERE Items.GENRE NOT IN ($GENRE)",
+            "column 42: Placeholders are not allowed with NOT_IN operator",
+        ),
+        (
+            "INCLUDE ItemID WHERE Items.GENRE = 7",
+            "column 22: Items.GENRE: = compares numbers; use IN or NOT IN for strings",
+        ),
+        ('INCLUDE ItemID WHERE Items.PRICE IN ("cheap")', "column 38: Items.PRICE is a number; 'cheap' is not"),
+        ("INCLUDE ItemID WHERE Items.GENRE IN (7)", "column 38: Items.GENRE is a string; put the value in quotes"),
+        (
+            'INCLUDE ItemID WHERE Items.GENRE IN ("*")',
+            'column 38: Items.GENRE: "*" stands for any value of Interactions.EVENT_TYPE only',
+        ),
+        ("INCLUDE ItemID WHERE Items.PRICE < CurrentItem.GENRE", "column 36: Items.PRICE and CurrentItem.GENRE must"),
+        ("INCLUDE ItemID WHERE Items.PRICE < CurrentItem.COLOUR", "column 36: CurrentItem.COLOUR is no column"),
+        ("EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN CurrentItem.GENRE", "column 49: CurrentItem cannot be"),
+        ("INCLUDE ItemID WHERE Items.GENRE IN $GENRE", "column 37: unexpected '$GENRE'"),
+        ("INCLUDE ItemID WHERE Items.PRICE < 1 IF CurrentUser.AGE > 1 OR CurrentUser.AGE < 9", "column 61: unexpected"),
+        ("INCLUDE ItemID WHERE Items.PRICE < 1 IF CurrentUser.AGE > 1 IF CurrentUser.AGE < 9", "column 61: unexpected"),
         ("INCLUDE ItemID WHERE Items.PRICE < Items.PRICE", "column 36: a value may be CurrentItem"),
         ('INCLUDE ItemID WHERE Items.DESCRIPTION IN ("a")', "textual and boolean"),
         ('INCLUDE ItemID WHERE Items.READY IN ("true")', "textual and boolean"),
@@ -172,6 +204,23 @@ def test_ten_fields_are_the_limit() -> None:
     assert _parsed("INCLUDE ItemID WHERE " + " OR ".join(conditions[:10]))
     with pytest.raises(ServiceError, match="10 distinct fields, not 11"):
         _parsed("INCLUDE ItemID WHERE " + " OR ".join(conditions))
+
+
+def test_what_a_filter_reads() -> None:
+    """A filter knows whether it needs the user, what the user did, or the current item, and its distinct fields."""
+    item = _parsed("include itemid where items.price < currentitem.price")
+    done = _parsed('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")')
+    user = _parsed("INCLUDE ItemID WHERE Items.PRICE > 1 AND Items.price < 9 IF CurrentUser.AGE > 1")
+    assert [(True, False, False), (False, True, True), (False, False, True)] == [
+        (one.reads_current_item, one.reads_interactions, one.reads_user) for one in (item, done, user)
+    ]
+    assert {("Items", "PRICE"), ("CurrentUser", "AGE")} == user.fields
+
+
+def test_columns_count_the_whole_text() -> None:
+    """In a text of several lines the column counts from its first character, line breaks too."""
+    with pytest.raises(ServiceError, match=r"column 27: Items\.COLOUR"):
+        _parsed('INCLUDE ItemID\n    WHERE\n Items.COLOUR IN ("a")')
 
 
 @given(st.text(max_size=80))

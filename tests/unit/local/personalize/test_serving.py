@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from local.engine.popularity import PopularityModel
+from local.personalize.ranked import Ranked
 from local.personalize.recipes import RECIPES, Recipe
 from local.personalize.serving import Served, _recommended
 from local.personalize.snapshots import EventRule, Snapshot
+from local.personalize.validation import Json
 
 ITEMS = ("a", "b", "c", "d", "e", "f")
 RAW = np.array([0.0, 5.0, 1.0, 4.0, 2.0, 3.0], np.float32)  # b d f e c a
@@ -33,9 +36,13 @@ def _served(recipe: Recipe) -> Served:
 V2 = replace(RECIPES["aws-user-personalization-v2"], scored_items=3)
 
 
+def _listed(allowed: npt.NDArray[np.bool_] | None, wanted: int, recipe: Recipe) -> list[Json]:
+    return _recommended(Ranked.of(RAW, recipe.scored_items), allowed, wanted, _served(recipe))
+
+
 def test_free_places_go_to_popular_items() -> None:
     """A v2 recipe scores its best three; the rest of the list is popular, without a score and with the reason."""
-    listed = _recommended(RAW, None, 5, _served(V2))
+    listed = _listed(None, 5, V2)
     assert ["b", "d", "f", "a", "c"] == [entry["itemId"] for entry in listed]
     assert 1.0 == pytest.approx(sum(entry["score"] for entry in listed[:3]), abs=1e-6)
     assert [{"itemId": "a", "reason": ["Popular item"]}, {"itemId": "c", "reason": ["Popular item"]}] == listed[3:]
@@ -44,23 +51,23 @@ def test_free_places_go_to_popular_items() -> None:
 def test_popular_items_pass_the_filter_too() -> None:
     """What the filter does not allow fills no place."""
     allowed = np.isin(np.array(ITEMS), ["d", "e", "c"])
-    listed = _recommended(RAW, allowed, 5, _served(V2))
+    listed = _listed(allowed, 5, V2)
     assert ["d", "c", "e"] == [entry["itemId"] for entry in listed]
     assert ["score" in entry for entry in listed] == [True, False, False]
 
 
 def test_v1_scores_everything() -> None:
     """A v1 recipe has a score for each item and no reason."""
-    listed = _recommended(RAW, None, 6, _served(RECIPES["aws-user-personalization"]))
+    listed = _listed(None, 6, RECIPES["aws-user-personalization"])
     assert ["b", "d", "f", "e", "c", "a"] == [entry["itemId"] for entry in listed]
     assert [{"itemId", "score"}] * 6 == [set(entry) for entry in listed]
 
 
 def test_recipes_without_scores_show_none() -> None:
     """The popularity recipe lists names."""
-    assert [{"itemId": "b"}, {"itemId": "d"}] == _recommended(RAW, None, 2, _served(RECIPES["aws-popularity-count"]))
+    assert [{"itemId": "b"}, {"itemId": "d"}] == _listed(None, 2, RECIPES["aws-popularity-count"])
 
 
 def test_no_place_no_item() -> None:
     """A list of no places is empty."""
-    assert [] == _recommended(RAW, None, 0, _served(V2))
+    assert [] == _listed(None, 0, V2)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from local.personalize.events import EventRow
+from local.personalize.recipes import RECIPES
 from local.personalize.schemas import Field, Schema
 from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
 from local.personalize.tables import Table, TableBuilder
@@ -46,7 +47,8 @@ def _data(put: list[EventRow], items: Table | None = None) -> TrainingData:
 
 
 def _train(tmp_path: Path, data: TrainingData, rule: EventRule = EVERYTHING, **excluded: list[str]) -> Snapshot:
-    train(data, rule, model="popularity", excluded=excluded, folder=tmp_path / "1")
+    recipe = RECIPES["aws-popularity-count"]
+    train(data, rule, recipe=recipe, settings={}, excluded=excluded, folder=tmp_path / "1")
     return Snapshot.load(tmp_path / "1")
 
 

@@ -14,7 +14,8 @@ from botocore.stub import Stubber
 
 from local.personalize import work
 from local.personalize.objects import ObjectError, S3Objects, split
-from local.personalize.work import InProcess, Subprocess, Worker, WorkError, WorkStoppedError
+from local.personalize.work import InProcess, Subprocess, Worker, WorkError, WorkStoppedError, left_out
+from tests.conformance.personalize.world import ITEMS as WORLD_ITEMS
 
 ROOT = Path(__file__).parents[4]
 SCHEMA = json.dumps(
@@ -164,3 +165,25 @@ def test_s3_folders_without_objects_are_wrong_locations() -> None:
         with pytest.raises(ObjectError, match=r"Invalid Data location\."):
             list(objects.read("s3://b/in/"))
     assert ("b", "") == split("s3://b")
+
+
+def test_columns_are_left_out_by_name_by_omission_and_by_age() -> None:
+    """Excluded columns, all but the included ones, and those that a replaced schema brought after the solution."""
+    items = {"schema": WORLD_ITEMS}
+    cases: tuple[tuple[dict[str, Any], dict[str, Any], dict[str, Any]], ...] = (
+        ({}, {}, {}),
+        ({"excludedDatasetColumns": {"items": ["ITEM_VALUE"]}}, {}, {"ITEMS": ["ITEM_VALUE"]}),
+        (
+            {"includedDatasetColumns": {"ITEMS": ["animal_type"]}},
+            {},
+            {"ITEMS": ["ITEM_ID", "ITEM_VALUE", "CREATION_TIMESTAMP"]},
+        ),
+        (
+            {"excludedDatasetColumns": {"ITEMS": ["ITEM_VALUE"]}},
+            {"ITEMS": ["COLOUR"]},
+            {"ITEMS": ["ITEM_VALUE", "COLOUR"]},
+        ),
+    )
+    for config, added, expected in cases:
+        task = {"solutionConfig": {"trainingDataConfig": config}, "added": added, "items": items}
+        assert expected == left_out(task)

@@ -1,0 +1,81 @@
+"""What a filter over many items costs, beside the order of their scores: `python -m benchmarks.personalize_filters`."""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from local.personalize.filtering import FilterRequest, Interacted, ItemColumns
+from local.personalize.filters import parse_filter
+from local.personalize.ranked import Ranked
+from local.personalize.schemas import Field, Schema
+from local.personalize.tables import Numbers, Table, Text
+
+KINDS = 20
+EXPRESSION = "INCLUDE ItemID WHERE Items.KIND IN ($KIND) AND Items.PRICE < $PRICE"
+SCHEMA = Schema(
+    "Items",
+    (
+        Field("ITEM_ID", "string", False, False, False),
+        Field("KIND", "string", True, True, False),
+        Field("PRICE", "float", True, False, False),
+    ),
+)
+
+
+def median_microseconds(call: Callable[[int], object], calls: int) -> float:
+    """The median time of a call; it gets its number."""
+    taken = []
+    for number in range(calls):
+        started = time.perf_counter()
+        call(number)
+        taken.append(time.perf_counter() - started)
+    return round(statistics.median(taken) * 1e6, 1)
+
+
+def measure(n_items: int, calls: int) -> dict[str, float]:
+    """Microseconds of a filter whose values are new, of one with values used before, and of the order of all scores."""
+    names = [f"i{number}" for number in range(n_items)]
+    table = Table(
+        {
+            "ITEM_ID": Text(np.arange(n_items, dtype=np.int32), tuple(names)),
+            "KIND": Text((np.arange(n_items) % KINDS).astype(np.int32), tuple(f"k{one}|all" for one in range(KINDS))),
+            "PRICE": Numbers((np.arange(n_items) % 100).astype(np.float64), whole=False),
+        }
+    )
+    columns, parsed = ItemColumns(table, names), parse_filter(EXPRESSION, {"ITEMS": SCHEMA})
+
+    def ask(kind: str, price: float) -> object:
+        return FilterRequest(
+            parsed,
+            {"KIND": kind, "PRICE": str(price)},
+            columns=lambda: columns,
+            interacted=lambda: Interacted((), ()),
+            user=dict,
+            n_items=n_items,
+        ).mask()
+
+    scores = np.random.default_rng(0).random(n_items, np.float32)
+    ask('"k1"', 0.25)
+    return {
+        "items": n_items,
+        "new_values_us": median_microseconds(lambda n: ask(f'"k{n % KINDS}","k{n % 7}"', n + 0.5), calls),
+        "same_values_us": median_microseconds(lambda _: ask('"k1","k2"', 50.0), calls),
+        "best_500_in_order_us": median_microseconds(lambda _: Ranked.of(scores, 500), calls),
+    }
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.personalize_filters", description=__doc__)
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--calls", type=int, default=100)
+    given = parser.parse_args()
+    print(json.dumps(measure(given.items, given.calls)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+"""What the embedded Personalize adds to its web server, as ratios: `python -m benchmarks.personalize_server`.
+
+A raw client on a kept connection asks in turns the same web server that answers a path with a constant of the same
+size, and (a) the server with its model and filters taken out, so that it reads, checks, routes and shapes, (b) the
+whole server. Ratios are of medians over rounds that alternate between the two servers, so that whatever else the
+computer does meets both. Scoring is also timed alone, inside this process.
+
+    --quick          small sizes, few rounds: shows that the benchmark works, says little
+    --items N        items of the small world (900)
+    --large N        items of the large world (100000); 0 leaves it out
+    --events N       stored events for memory and start (1000000); 0 leaves it out
+    --json FILE      write the figures into this file
+    --plot FILE      draw the ratios into this file
+"""
+
+import argparse
+import itertools
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.personalize_client import KeptConnection, crowd, request, seconds_each
+from benchmarks.personalize_world import Made, World, fill_with_events, make
+from local.personalize.serving import Serving
+
+ROOT = Path(__file__).resolve().parent.parent
+LIMITS = {
+    "overhead": 1.5,
+    "GetRecommendations": 3.0,
+    "GetPersonalizedRanking": 3.0,
+    "PutEvents": 2.0,
+    "GetRecommendations, large, filtered": 10.0,
+}
+"""The most that each may cost, in answers of a constant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much is asked, and of how large a world."""
+
+    items: int
+    large: int
+    events: int
+    rounds: int
+    calls: int
+
+
+def started(*arguments: str) -> tuple["subprocess.Popen[bytes]", int, float]:
+    """A server process, its port, and the seconds until it answered."""
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.personalize_servers", *arguments], cwd=ROOT, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise RuntimeError(f"the server {arguments} did not start")
+    return process, int(line), time.perf_counter() - began
+
+
+@contextmanager
+def server(*arguments: str) -> Iterator[int]:
+    """The port of a server that lives as long as the block."""
+    process, port, _ = started(*arguments)
+    try:
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def requests_of(made: Made, world: World, sizes: Sizes) -> dict[str, tuple[str, list[bytes]]]:
+    """For each question its path and the requests; no two calls of PutEvents bring the same events."""
+    users = [f"u{number}" for number in range(200)]
+    numbers = itertools.count()
+    puts = sizes.rounds * sizes.calls * 4 + 1_000
+
+    def events(user: str) -> bytes:
+        listed = [
+            {"eventId": f"e{next(numbers)}", "eventType": "click", "itemId": f"i{number}", "sentAt": 1_750_000_000}
+            for number in range(10)
+        ]
+        body = {"trackingId": made.tracking_id, "userId": user, "sessionId": user, "eventList": listed}
+        return request("/events", body)
+
+    def recommendations(user: str, **more: Any) -> bytes:
+        return request("/recommendations", {"campaignArn": made.campaign, "userId": user, "numResults": 25, **more})
+
+    def ranking(user: str) -> bytes:
+        chosen = [f"i{(7 * number) % world.items}" for number in range(100)]
+        return request("/personalize-ranking", {"campaignArn": made.ranking, "userId": user, "inputList": chosen})
+
+    price = {"filterArn": made.filter, "filterValues": {"KIND": '"k1","k2","k3"'}}
+    return {
+        "GetRecommendations": ("/recommendations", [recommendations(user) for user in users]),
+        "GetRecommendations, filtered": ("/recommendations", [recommendations(user, **price) for user in users]),
+        "GetPersonalizedRanking": ("/personalize-ranking", [ranking(user) for user in users]),
+        "PutEvents": ("/events", [events(users[number % 200]) for number in range(puts)]),
+    }
+
+
+def compared(ports: Mapping[str, int], asked: list[bytes], sizes: Sizes) -> dict[str, dict[str, float]]:
+    """Microseconds at the median and the 99th percentile of each server, asked in turns."""
+    taken: dict[str, list[float]] = {name: [] for name in ports}
+    # Each server has its own turn through the requests, after a first turn through some that is not counted.
+    with ExitStack() as stack:
+        connections = {name: stack.enter_context(KeptConnection(port)) for name, port in ports.items()}
+        for connection in connections.values():
+            seconds_each(connection, asked[:200])
+        sources = {name: itertools.cycle(asked[200:] or asked) for name in ports}
+        for _ in range(sizes.rounds):
+            for name, connection in connections.items():
+                taken[name] += seconds_each(connection, list(itertools.islice(sources[name], sizes.calls)))
+    return {name: shown(seconds) for name, seconds in taken.items()}
+
+
+def shown(seconds: list[float]) -> dict[str, float]:
+    """The median and the 99th percentile in microseconds."""
+    cuts = statistics.quantiles(seconds, n=100)
+    return {"p50_us": round(statistics.median(seconds) * 1e6, 1), "p99_us": round(cuts[98] * 1e6, 1)}
+
+
+def measure(world: World, sizes: Sizes, folder: Path, *, large: bool) -> dict[str, Any]:
+    """The figures of one world."""
+    made = make(world, folder)
+    asked = requests_of(made, world, sizes)
+    if large:
+        asked = {name: asked[name] for name in ("GetRecommendations", "GetRecommendations, filtered")}
+    figures: dict[str, Any] = {}
+    answers = folder / "answers.json"
+    whole = ["whole", "--data", str(folder / "data")]
+    with server(*whole) as port, KeptConnection(port) as connection:
+        recorded = {name: connection.exchange(requests[0]).decode() for name, (_, requests) in asked.items()}
+    for name, (path, requests) in asked.items():
+        answers.write_text(json.dumps({path: recorded[name]}), encoding="utf-8")
+        bare = ["without-scoring", "--data", str(folder / "data"), "--answers", str(answers)]
+        durable = [*whole, "--durability", "FULL"]
+        rows: dict[str, Any] = {}
+        # One server at a time holds the data folder, so each is compared with the constant in its own block.
+        kinds = {"whole": whole} if large else {"whole": whole, "without_scoring": bare}
+        if path == "/events":
+            kinds = {"whole": whole, "whole_with_fsync": durable}
+        for kind, arguments in kinds.items():
+            with server("constant", "--answers", str(answers)) as base, server(*arguments) as port:
+                both = compared({"constant": base, "asked": port}, requests, sizes)
+                rows[kind] = {**both, "ratio": round(both["asked"]["p50_us"] / both["constant"]["p50_us"], 2)}
+                if kind == "whole" and not large:
+                    again = requests[-sizes.calls * sizes.rounds :] * (1 if path == "/events" else 5)
+                    rate, latencies = crowd(port, again, clients=8)
+                    rows["eight_clients"] = {"requests_per_second": round(rate), **shown(latencies)}
+        figures[name] = rows
+    figures["scoring alone"] = scoring(made, folder, sizes)
+    return figures
+
+
+def scoring(made: Made, folder: Path, sizes: Sizes) -> dict[str, float]:
+    """Microseconds of the model alone, for the users of the questions."""
+    from local.personalize.service import Options, Personalize  # the servers above must be gone
+
+    service = Personalize(Options(folder=folder / "data"))
+    try:
+        campaign = service.store.get(made.campaign, "campaign")
+        assert campaign is not None
+        snapshot = Serving(service).load(campaign.body["_serving"]).snapshot
+        histories = [snapshot.history(f"u{number}") for number in range(200)]
+        taken = []
+        for history in itertools.islice(itertools.cycle(histories), max(100, sizes.calls)):
+            began = time.perf_counter()
+            snapshot.model.score(history, now=0.0)
+            taken.append(time.perf_counter() - began)
+        return shown(taken)
+    finally:
+        service.events.close()
+        service.store.close()
+        service._lock.close()  # a service that was not started cannot be closed as one
+
+
+def at_rest(world: World, sizes: Sizes, folder: Path) -> dict[str, float]:
+    """Memory and start-up of a server, without events and with many."""
+    made = make(world, folder)
+    arguments = ["whole", "--data", str(folder / "data")]
+    events = sizes.events
+    figures: dict[str, float] = {"events": events}
+    for name, number in (("empty", 0), ("full", events)):
+        if number:
+            fill_with_events(folder / "data", number)
+        process, port, seconds = started(*arguments)
+        try:
+            with KeptConnection(port) as connection:
+                asked = requests_of(made, world, sizes)
+                seconds_each(connection, asked["GetRecommendations"][1])
+            figures[f"{name}_start_seconds"] = round(seconds, 2)
+            figures[f"{name}_resident_megabytes"] = round(resident(process.pid), 1)
+        finally:
+            process.terminate()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+    figures["disk_megabytes"] = round((folder / "data" / "events.db").stat().st_size / 1e6, 1)
+    return figures
+
+
+def resident(pid: int) -> float:
+    """Megabytes of a process that are in memory."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def judged(figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Each limit beside what was measured."""
+    small, large = figures["small"], figures.get("large")
+    ratios = {
+        "overhead": small["GetRecommendations"]["without_scoring"]["ratio"],
+        **{
+            name: small[name]["whole"]["ratio"]
+            for name in ("GetRecommendations", "GetPersonalizedRanking", "PutEvents")
+        },
+    }
+    if large:
+        ratios["GetRecommendations, large, filtered"] = large["GetRecommendations, filtered"]["whole"]["ratio"]
+    return {
+        name: {"ratio": ratio, "limit": LIMITS[name], "met": ratio <= LIMITS[name]} for name, ratio in ratios.items()
+    }
+
+
+def plot(limits: Mapping[str, Mapping[str, Any]], file: Path) -> None:
+    """Bars of the ratios with their limits."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 2.6), layout="constrained")
+    axes = figure.subplots()
+    names = list(limits)[::-1]
+    axes.barh(names, [limits[name]["ratio"] for name in names], color="#4c78a8")
+    axes.plot([limits[name]["limit"] for name in names], names, "|", color="black", markersize=18, label="limit")
+    axes.set_xlabel("time of an answer, in answers of a constant")
+    axes.legend(frameon=False)
+    figure.savefig(file)
+
+
+def main() -> None:
+    """Print the figures; with --json, write them too."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.personalize_server",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--items", type=int, default=900)
+    parser.add_argument("--large", type=int)
+    parser.add_argument("--events", type=int)
+    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--plot", type=Path)
+    given = parser.parse_args()
+    sizes = Sizes(
+        given.items,
+        (0 if given.quick else 100_000) if given.large is None else given.large,
+        (0 if given.quick else 1_000_000) if given.events is None else given.events,
+        given.rounds or (3 if given.quick else 10),
+        100 if given.quick else 300,
+    )
+    figures: dict[str, Any] = {"sizes": {name: getattr(sizes, name) for name in Sizes.__slots__}}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        figures["small"] = measure(World(sizes.items), sizes, folder / "small", large=False)
+        if sizes.large:
+            figures["large"] = measure(World(sizes.large), sizes, folder / "large", large=True)
+        if sizes.events:
+            figures["at rest"] = at_rest(World(sizes.items), sizes, folder / "rest")
+    figures["limits"] = judged(figures)
+    print(json.dumps(figures, indent=1))
+    if given.json is not None:
+        given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    if given.plot is not None:
+        plot(figures["limits"], given.plot)
+
+
+if __name__ == "__main__":
+    main()

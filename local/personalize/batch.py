@@ -1,0 +1,109 @@
+"""Batch inference jobs: questions in JSON Lines, answers beside them in files of the same name with `.out`.
+
+Source: developer guide, "Preparing input data for batch recommendations" and "Batch recommendations output". The
+input address is a plain prefix, as the guide says: `folder` is also the beginning of `folder_test`.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from local.personalize.errors import ServiceError
+from local.personalize.objects import ObjectError, Objects
+from local.personalize.serving import Served, Serving
+from local.personalize.validation import Json
+
+MAXIMUM_FILES = 1000
+MAXIMUM_FILE_BYTES = 2**30
+_RESULTS = 25
+
+
+class BatchError(Exception):
+    """Why a batch job ends in CREATE FAILED: its `failureReason`."""
+
+
+def infer(serving: Serving, served: Served, objects: Objects, task: Json) -> int:
+    """Answer every line below the input address; returns how many lines there were.
+
+    Task: input and output (addresses), filter (ARN or None), numResults. A line that cannot be answered has its reason
+    in `error`, and the others their answers.
+    """
+    lines = 0
+    for name, content in inputs(objects, task["input"]):
+        answers = [_answered(serving, served, line, task) for line in content.splitlines() if line.strip()]
+        lines += len(answers)
+        write(objects, task["output"], name, answers)
+    return lines
+
+
+def inputs(objects: Objects, location: str) -> Iterator[tuple[str, str]]:
+    """Name and text of each input file."""
+    try:
+        for number, (name, content) in enumerate(objects.find(location), 1):
+            if number > MAXIMUM_FILES:
+                raise BatchError(f"A batch job can read {MAXIMUM_FILES} files.")
+            if len(content) > MAXIMUM_FILE_BYTES:
+                raise BatchError(f"{name} has more than {MAXIMUM_FILE_BYTES} bytes.")
+            try:
+                yield name, content.decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                raise BatchError(f"{name} is not UTF-8: {error}") from error
+    except ObjectError as error:
+        raise BatchError(str(error)) from error
+
+
+def write(objects: Objects, location: str, name: str, answers: list[Json]) -> None:
+    """Store the answers to an input file."""
+    folder = location if location.endswith("/") else location + "/"
+    text = "".join(json.dumps(answer, ensure_ascii=False, separators=(",", ":")) + "\n" for answer in answers)
+    try:
+        objects.write(f"{folder}{name}.out", text.encode())
+    except ObjectError as error:
+        raise BatchError(str(error)) from error
+
+
+def parsed(line: str) -> Json:
+    """The object on a line, or ServiceError."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise ServiceError("InvalidInputException", "The line is no JSON object.")
+    return value
+
+
+def _answered(serving: Serving, served: Served, line: str, task: Json) -> Json:
+    given: Any = line
+    try:
+        given = parsed(line)
+        return {"input": given, "output": _output(serving, served, given, task), "error": None}
+    except ServiceError as error:
+        return {"input": given, "output": None, "error": error.message}
+
+
+def _output(serving: Serving, served: Served, given: Json, task: Json) -> Json:
+    request: Json = {"numResults": task["numResults"] or _RESULTS, "userId": _text(given, "userId")}
+    if task["filter"]:
+        values = given.get("filterValues", {})
+        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+            raise ServiceError("InvalidInputException", "filterValues must be an object of strings.")
+        request |= {"filterArn": task["filter"], "filterValues": values}
+    if served.recipe.type == "PERSONALIZED_RANKING":
+        items = given.get("itemList")
+        if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+            raise ServiceError("InvalidInputException", "itemList must be a list of strings.")
+        listed = serving.rank_of(served, {**request, "inputList": items}, None)["personalizedRanking"]
+    else:
+        listed = serving.recommend_of(served, {**request, "itemId": _text(given, "itemId")}, None)["itemList"]
+    output: Json = {"recommendedItems": [entry["itemId"] for entry in listed]}
+    if served.recipe.scores:
+        output["scores"] = [entry.get("score") for entry in listed]
+    return output
+
+
+def _text(given: Json, name: str) -> str | None:
+    value = given.get(name)
+    if value is not None and not isinstance(value, str):
+        raise ServiceError("InvalidInputException", f"{name} must be a string.")
+    return value

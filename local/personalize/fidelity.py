@@ -1,0 +1,150 @@
+"""`python -m local.personalize.fidelity`: writes docs/personalize-fidelity.md from the table of operations.
+
+Which operations are carried out is read from the code; what differs from the service is written here, beside it.
+"""
+
+from pathlib import Path
+
+from local.personalize import exploration, schedule
+from local.personalize.operations import OPERATIONS
+from local.personalize.recipes import RECIPES
+from local.personalize.services import routes
+
+PAGE = Path(__file__).parents[2] / "docs" / "personalize-fidelity.md"
+
+_DOMAIN = "Domain dataset groups and recommenders are not there."
+_ACTIONS = "Next-best-action is not there: no action datasets, no such recipe."
+REASONS: dict[str, str] = {
+    **dict.fromkeys(
+        (
+            "CreateRecommender",
+            "DeleteRecommender",
+            "DescribeRecommender",
+            "ListRecommenders",
+            "StartRecommender",
+            "StopRecommender",
+            "UpdateRecommender",
+        ),
+        _DOMAIN,
+    ),
+    **dict.fromkeys(("PutActions", "PutActionInteractions", "GetActionRecommendations"), _ACTIONS),
+}
+"""Why an operation is refused."""
+
+DIFFERENCES: dict[str, str] = {
+    "CreateSchema": "`domain` is refused.",
+    "CreateDatasetGroup": "`domain` is refused; a KMS key is recorded, nothing is encrypted.",
+    "CreateDataset": "Interactions, Items and Users; the two action types are refused.",
+    "CreateDatasetImportJob": "A row that cannot be read fails the job with its line. `publishAttributionMetricsToS3`"
+    " is recorded only. The role is not used.",
+    "CreateDatasetExportJob": "Files are named `part-00000.csv` and so on.",
+    "CreateDataDeletionJob": "Takes seconds, not up to a day. Models keep what they learned, and campaigns the"
+    " histories of their versions, until they are trained again. The old files go at the next start.",
+    "CreateFilter": "Active after the pace of the server, also where the service takes minutes.",
+    "CreateSolution": "`performAutoML` chooses the first recipe that is listed, without a comparison."
+    " `performHPO`, `hpoConfig` and `optimizationObjective` are recorded only.",
+    "UpdateSolution": "`performIncrementalUpdate` is recorded only.",
+    "CreateSolutionVersion": "UPDATE trains on all data of the group, as FULL does; AUTOTRAIN is refused."
+    " `trainingHours` are the hours that this computer needed.",
+    "CreateCampaign": "`minProvisionedTPS` is recorded only. `rankingInfluence` is recorded only.",
+    "CreateMetricAttribution": "Metrics are recorded; no reports are written.",
+    "UpdateMetricAttribution": "Done at once.",
+    "CreateBatchInferenceJob": "Themes are refused. The job sees everything up to its start, not only what is 15"
+    " minutes old. `batchInferenceJobConfig` is recorded only.",
+    "CreateBatchSegmentJob": "A segment holds users whom the training has seen, and filters read the Users dataset.",
+    "DescribeAlgorithm": "Without image, role and resource configuration.",
+    "ListRecipes": "Custom recipes only.",
+    "PutItems": "Filters see the item at once; with `--record-delay 1200` after the service's 20 minutes.",
+    "PutUsers": "Filters see the user at once; with `--record-delay 1200` after the service's 20 minutes.",
+    "PutEvents": "`impression` and `recommendationId` are stored and exported, and guide nothing.",
+    "GetRecommendations": "`context` is accepted, without effect. An explored item of version 1 of the recipe has the"
+    " score of an average item.",
+    "GetPersonalizedRanking": "`context` is accepted, without effect.",
+}
+"""What a client can notice, by operation."""
+
+CHOICES: tuple[tuple[str, str], ...] = (
+    ("a row of a CSV that cannot be read", "the import fails and names the line"),
+    ("an unknown tracking id", "`InvalidInputException`, the only error that PutEvents models"),
+    ("a resource that is not `ACTIVE` yet, as a parent", "`ResourceInUseException`"),
+    ("a campaign or filter that is not `ACTIVE`, at run time", "`InvalidInputException`"),
+    ("items in a ranking that training has not seen", "last, in the order given, without a score"),
+    ("statuses of batch jobs", "`PENDING`, `IN PROGRESS`, `ACTIVE`, `CREATE FAILED`, as documented"),
+    ("statuses of data deletion jobs", "`PENDING`, `IN_PROGRESS`, `COMPLETED`, `FAILED`, as documented"),
+    ("statuses of filters and metric attributions", "those of every other resource: `CREATE PENDING` and so on"),
+    ("ARN of an event tracker", "eight hexadecimal digits, as in recorded answers"),
+    ("ARN of a dataset", "`dataset/GROUP/TYPE`, the type in upper case"),
+    ("how many metric attributions a dataset group has", "as many as wanted"),
+    ("ListMetricAttributionMetrics of one that is not there", "`InvalidInputException`: the model has no other"),
+    ("AND and OR in `itemAttributes`", "AND binds more tightly; no parentheses"),
+    ("a second data deletion job of a group", "`ResourceInUseException` while the first is under way"),
+    (
+        "the first automatic training",
+        f"{schedule.FIRST_TRAINING:g} seconds after the solution was made, unless it has a version",
+    ),
+    ("automatic training without data, or with an import under way", "waits, without a failed version"),
+    ("a campaign that follows `$LATEST`", "is led to a version as by UpdateCampaign, as soon as that is active"),
+    ("exploration weight of a campaign that names none", f"{exploration.DEFAULT_WEIGHT:g}, as documented"),
+    (
+        "exploration of version 2 of user-personalization",
+        f"{exploration.share('aws-user-personalization-v2'):.1%} of the places, with `reason` `Exploration`",
+    ),
+    ("throttling (switched off unless asked for)", "`ThrottlingException` with status 429, each second anew"),
+    ("anonymous events in an export", "under the session id"),
+    ("what a visitor has seen", "may be recommended again; a filter excludes it"),
+    ("unknown keys in the `properties` of PutItems and PutUsers", "refused"),
+    ("`eventsConfig` with a recipe that is not v2", "refused"),
+    ("hyperparameters of aws-similar-items that the guide lists for HPO only", "accepted as plain ones too"),
+    ("scores of aws-trending-now", "none, as for the other recipe of popular items"),
+    ("growth of an item", "the events of the last interval less those of the one before; what does not grow is last"),
+    ("key of the trend prediction accuracy", "`trending_prediction_accuracy`, between 0 and 1"),
+    (
+        "keys of the NDCG with event weights",
+        "`normalized_discounted_cumulative_gain_with_event_weights_at_5`, 10 and 25",
+    ),
+    ("NDCG of users with more test items than places", "the ideal list holds as many as there are, at most K"),
+    ("size of the segments that metrics look at", "one percent of the users, at least one"),
+    ("a related-items list", "does not hold the item that was asked about"),
+    ("case and casing of `reason`", "`Promoted item`, `Exploration`, `Popular item`"),
+)
+"""Where the documentation is silent or contradicts itself, and what is done here."""
+
+
+def page() -> str:
+    """The page, from the operations, recipes and differences as they are."""
+    operations = routes().operations
+    apis: dict[str, list[str]] = {}
+    for name, operation in sorted(operations.items()):
+        apis.setdefault(operation.api, []).append(name)
+    done = sum(name in OPERATIONS for name in operations)
+    lines = [
+        "# How true the local Personalize is",
+        "",
+        "Generated by `python -m local.personalize.fidelity`; a test holds it to the code. No comparison with the real",
+        "service was made: differences are those to its documentation and service models.",
+        "",
+        f"{done} of {len(operations)} operations are carried out. The others are refused with `InvalidInputException`",
+        'and the text "... is not supported by the local Personalize."',
+    ]
+    for api, names in apis.items():
+        lines += ["", f"## {api}", "", "| operation | state | differences known |", "| --- | --- | --- |"]
+        lines += [f"| `{name}` | {_state(name)} | {_difference(name)} |" for name in names]
+    lines += ["", "## Recipes", "", "| recipe | type | engine model | differences known |", "| --- | --- | --- | --- |"]
+    for recipe in RECIPES.values():
+        model = f"`{recipe.model}`" if recipe.model else "refused"
+        lines.append(f"| `{recipe.name}` | {recipe.type} | {model} | {recipe.differences} |")
+    lines += ["", "## Where the documentation leaves room", "", "| question | here |", "| --- | --- |"]
+    lines += [f"| {question} | {answer} |" for question, answer in CHOICES]
+    return "\n".join(lines) + "\n"
+
+
+def _state(name: str) -> str:
+    return "carried out" if name in OPERATIONS else "refused"
+
+
+def _difference(name: str) -> str:
+    return DIFFERENCES.get(name, "") if name in OPERATIONS else REASONS[name]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

@@ -1,0 +1,121 @@
+"""Metric attributions: which events are to be counted for whom.
+
+Source: developer guide, "Measuring the impact of recommendations", and the service model.
+"""
+
+from typing import TYPE_CHECKING
+
+import regex
+
+from local.personalize.errors import already_exists, in_use, invalid_input, not_found
+from local.personalize.operations.removal import begin_deletion, deletable
+from local.personalize.resources import ACTIVE, CREATE_PENDING, Resource
+from local.personalize.schemas import NUMBERS
+from local.personalize.validation import Json
+from local.personalize.views import page
+
+if TYPE_CHECKING:
+    from local.personalize.service import Personalize
+
+MAXIMUM_METRICS = 10
+_SUM = regex.compile(r"SUM\(\s*(Interactions|Items)\.(\w+)\s*\)", regex.IGNORECASE)
+_COUNT = regex.compile(r"SAMPLECOUNT\(\s*\)", regex.IGNORECASE)
+
+
+def create_metric_attribution(service: "Personalize", request: Json) -> Json:
+    """CreateMetricAttribution: its metrics are recorded; the local server writes no reports."""
+    group = request["datasetGroupArn"]
+    with service.store.transaction() as changes:
+        service.need(group, "dataset-group", active=True)
+        arn, now = service.account.arn(f"metric-attribution/{request['name']}"), service.clock.now()
+        if service.store.get(arn):
+            raise already_exists(arn)
+        _check(service, group, request["metrics"])
+        made = changes.add(
+            Resource(
+                arn=arn,
+                kind="metric-attribution",
+                name=request["name"],
+                parent=group,
+                status=CREATE_PENDING,
+                created=now,
+                updated=now,
+                body={
+                    "datasetGroupArn": group,
+                    "metricsOutputConfig": request["metricsOutputConfig"],
+                    "_metrics": request["metrics"],
+                },
+            )
+        )
+        service.begin(changes, made, "create", request)
+    return {"metricAttributionArn": arn}
+
+
+def _check(service: "Personalize", group: str, metrics: list[Json]) -> None:
+    if not metrics:
+        raise invalid_input("A metric attribution needs a metric.")
+    if len(metrics) > MAXIMUM_METRICS:
+        raise invalid_input(f"A metric attribution can have {MAXIMUM_METRICS} metrics, not {len(metrics)}.")
+    names = [metric["metricName"] for metric in metrics]
+    for name in names:
+        if names.count(name) > 1:
+            raise invalid_input(f"Metric {name} is given twice.")
+    schemas = service.dataset_schemas(group)
+    for metric in metrics:
+        expression = metric["expression"].strip()
+        if _COUNT.fullmatch(expression):
+            continue
+        summed = _SUM.fullmatch(expression)
+        if summed is None:
+            raise invalid_input(
+                f"Expression {expression!r} is neither SAMPLECOUNT() nor SUM(DatasetType.COLUMN_NAME) with the dataset"
+                " type Interactions or Items."
+            )
+        schema = schemas.get(summed[1].upper())
+        field = schema.field(summed[2]) if schema else None
+        if field is None or field.type not in NUMBERS:
+            raise invalid_input(f"The dataset group has no column of numbers {summed[1]}.{summed[2]}.")
+
+
+def update_metric_attribution(service: "Personalize", request: Json) -> Json:
+    """UpdateMetricAttribution: done at once."""
+    arn = request.get("metricAttributionArn")
+    if arn is None:
+        raise invalid_input("metricAttributionArn is required.")
+    added, removed = request.get("addMetrics", []), request.get("removeMetrics", [])
+    output = request.get("metricsOutputConfig")
+    if not added and not removed and output is None:
+        raise invalid_input("UpdateMetricAttribution needs something to update.")
+    with service.store.transaction() as changes:
+        attribution = service.need(arn, "metric-attribution")
+        if attribution.status != ACTIVE:
+            raise in_use(f"Metric attribution {arn} has status {attribution.status}; it must be ACTIVE.")
+        known = {metric["metricName"] for metric in attribution.body["_metrics"]}
+        for name in removed:
+            if name not in known:
+                raise not_found(f"{arn}/{name}")
+        kept = [metric for metric in attribution.body["_metrics"] if metric["metricName"] not in removed]
+        for metric in added:
+            if metric["metricName"] in {one["metricName"] for one in kept}:
+                raise already_exists(f"{arn}/{metric['metricName']}")
+        metrics = [*kept, *added]
+        _check(service, attribution.parent, metrics)
+        config = output or attribution.body["metricsOutputConfig"]
+        changes.put(attribution.changed(service.clock.now(), _metrics=metrics, metricsOutputConfig=config))
+    return {"metricAttributionArn": arn}
+
+
+def list_metric_attribution_metrics(service: "Personalize", request: Json) -> Json:
+    """ListMetricAttributionMetrics. The model has no error for an attribution that is not there but this one."""
+    arn = request.get("metricAttributionArn", "")
+    attribution = service.store.get(arn, "metric-attribution")
+    if attribution is None:
+        raise invalid_input(f"metricAttributionArn {arn!r} names no metric attribution.")
+    return page("metrics", list(enumerate(attribution.body["_metrics"], 1)), request)
+
+
+def delete_metric_attribution(service: "Personalize", request: Json) -> None:
+    """DeleteMetricAttribution."""
+    with service.store.transaction() as changes:
+        attribution = deletable(service, request["metricAttributionArn"], "metric-attribution")
+        begin_deletion(service, changes, attribution, request)

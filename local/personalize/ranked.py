@@ -1,0 +1,65 @@
+"""Scores in order, and those of recent visitors kept."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from local.engine.data import Float32, Float64, Indices
+from local.engine.scores import ranking, softmax
+
+KEPT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What a model says of every item, and the scored ones in order."""
+
+    raw: Float32
+    """Shape [n_items]."""
+    order: Indices
+    """The items that the recipe scores, the best first."""
+    shares: Float64
+    """The score of each item of `order`; they sum to one."""
+
+    @classmethod
+    def of(cls, raw: Float32, most: int | None) -> Self:
+        """The best `most` items in order; all of them when it is None."""
+        order = ranking(raw, limit=most)
+        return cls(raw, order, softmax(raw, order))
+
+    def listed(self, allowed: npt.NDArray[np.bool_] | None, wanted: int) -> tuple[list[int], list[float]]:
+        """The best `wanted` items that are allowed, and their scores."""
+        if allowed is None:
+            return self.order[:wanted].tolist(), self.shares[:wanted].tolist()
+        kept = np.flatnonzero(allowed[self.order])[:wanted]
+        return self.order[kept].tolist(), self.shares[kept].tolist()
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        return self.raw.nbytes + self.order.nbytes + self.shares.nbytes
+
+
+class RecentScores:
+    """The scores that were asked for last, up to a number of bytes. Used in one thread."""
+
+    def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
+        self._most = most_bytes
+        self._bytes = 0
+        self._kept: OrderedDict[Hashable, Ranked] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Ranked]) -> Ranked:
+        """What is kept under the key, or else what `make` returns."""
+        known = self._kept.get(key)
+        if known is not None:
+            self._kept.move_to_end(key)
+            return known
+        made = self._kept[key] = make()
+        self._bytes += made.size
+        while self._bytes > self._most:
+            self._bytes -= self._kept.popitem(last=False)[1].size
+        return made

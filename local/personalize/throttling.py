@@ -1,0 +1,58 @@
+"""Documented request rates (developer guide, "Amazon Personalize endpoints and quotas"), when they are switched on.
+
+Each second of the server's clock admits so many requests; the others get a ThrottlingException, which SDKs send again.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local.personalize.errors import ServiceError
+from local.personalize.validation import Json
+
+if TYPE_CHECKING:
+    from local.personalize.service import Personalize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Requests a second."""
+
+    put_events_per_group: int = 1000
+    put_items_per_group: int = 10
+    put_users_per_group: int = 10
+    runtime_per_campaign: int = 500
+    """Of GetRecommendations, and as many of GetPersonalizedRanking."""
+    runtime_total: int = 2500
+
+
+class Throttle:
+    """Counts the requests of the current second."""
+
+    def __init__(self, rates: Rates) -> None:
+        self._rates = rates
+        self._second = -1
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def check(self, service: "Personalize", operation: str, request: Json) -> None:
+        """Count the request; ThrottlingException when its second is full."""
+        second = int(service.clock.now())
+        if second != self._second:
+            self._second = second
+            self._counts.clear()
+        match operation:
+            case "PutEvents":
+                found = service.tracker(request["trackingId"])
+                self._count((operation, found[0].parent if found else ""), self._rates.put_events_per_group)
+            case "PutItems":
+                self._count((operation, request["datasetArn"]), self._rates.put_items_per_group)
+            case "PutUsers":
+                self._count((operation, request["datasetArn"]), self._rates.put_users_per_group)
+            case "GetRecommendations" | "GetPersonalizedRanking":
+                self._count((operation, request.get("campaignArn", "")), self._rates.runtime_per_campaign)
+                self._count(("runtime", ""), self._rates.runtime_total)
+
+    def _count(self, key: tuple[str, str], most: int) -> None:
+        self._counts[key] += 1
+        if self._counts[key] > most:
+            raise ServiceError("ThrottlingException", f"Rate exceeded: {most} requests a second.", 429)

@@ -1,0 +1,245 @@
+"""What happens by itself, on a clock that the test moves: training, following campaigns, automatic updates, delays."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.personalize.clock import ManualClock
+from local.personalize.testing import LocalPersonalize
+from tests.conformance.personalize.world import (
+    INTERACTIONS,
+    RECIPE,
+    START,
+    World,
+    interactions_csv,
+    settled,
+    until,
+)
+
+HOUR, DAY = 3600.0, 86_400.0
+NEW = [f"new{number}" for number in range(40)]
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock(START + 10_000.0)
+
+
+@pytest.fixture
+def timed(tmp_path: Path, clock: ManualClock) -> Iterator[World]:
+    with LocalPersonalize(tmp_path, clock=clock, record_delay=1200.0) as server:
+        yield World(server)
+
+
+def _automatic(world: World, group: str, **more: Any) -> str:
+    arn = world.control.create_solution(
+        name="automatic", datasetGroupArn=group, recipeArn=RECIPE + "aws-popularity-count", **more
+    )["solutionArn"]
+    settled(lambda: world.control.describe_solution(solutionArn=arn)["solution"])
+    return str(arn)
+
+
+def _versions(world: World, solution: str) -> list[Any]:
+    return list(world.control.list_solution_versions(solutionArn=solution)["solutionVersions"])
+
+
+def _trained(world: World, solution: str, number: int) -> list[Any]:
+    return list(
+        until(
+            lambda: _versions(world, solution),
+            lambda shown: len(shown) == number and shown[-1]["status"] in ("ACTIVE", "CREATE FAILED"),
+        )
+    )
+
+
+def _still(world: World, clock: ManualClock, solution: str, number: int, seconds: float) -> None:
+    """Nothing is trained for so long; a last look by the schedule is certain, because another solution's comes after."""
+    clock.advance(seconds)
+    probe = f"probe{number}-{int(seconds)}"
+    group = world.control.describe_solution(solutionArn=solution)["solution"]["datasetGroupArn"]
+    arn = world.control.create_solution(name=probe, datasetGroupArn=group, recipeArn=RECIPE + "aws-popularity-count")[
+        "solutionArn"
+    ]
+    settled(lambda: world.control.describe_solution(solutionArn=arn)["solution"])
+    clock.advance(HOUR)
+    until(lambda: _versions(world, arn), lambda shown: bool(shown) and shown[0]["status"] == "ACTIVE")
+    world.control.delete_solution(solutionArn=arn)
+    assert number == len(_versions(world, solution))
+
+
+def test_solutions_train_themselves_when_there_is_new_data(timed: World, clock: ManualClock) -> None:
+    """An hour after the solution was made, then at its rate, and only on interactions that came since."""
+    group = timed.seeded()
+    solution = _automatic(timed, group, solutionConfig={"autoTrainingConfig": {"schedulingExpression": "rate(2 days)"}})
+    assert [] == _versions(timed, solution)
+    clock.advance(HOUR)
+    (first,) = _trained(timed, solution, 1)
+    assert ("ACTIVE", "AUTOMATIC", "FULL") == (first["status"], first["trainingType"], first["trainingMode"])
+    _still(timed, clock, solution, 1, 3 * DAY)
+    timed.send("u1", "cat1")
+    clock.advance(60)
+    assert "AUTOMATIC" == _trained(timed, solution, 2)[-1]["trainingType"]
+    timed.send("u1", "cat2")
+    _still(timed, clock, solution, 2, DAY)
+    clock.advance(DAY)
+    _trained(timed, solution, 3)
+    timed.control.update_solution(solutionArn=solution, performAutoTraining=False)
+    until(
+        lambda: timed.control.describe_solution(solutionArn=solution)["solution"],
+        lambda shown: shown["latestSolutionUpdate"]["status"] == "ACTIVE",
+    )
+    timed.send("u1", "cat3")
+    _still(timed, clock, solution, 3, 30 * DAY)
+
+
+def test_a_version_made_by_hand_takes_the_place_of_the_first_training(timed: World, clock: ManualClock) -> None:
+    """Within the first hour a manual version starts the rate; without data nothing is tried."""
+    group = timed.seeded()
+    solution = _automatic(timed, group)
+    version = timed.train(solution)
+    assert "MANUAL" == version["trainingType"]
+    timed.send("u1", "cat1")
+    _still(timed, clock, solution, 1, 6 * DAY)
+    clock.advance(DAY)
+    assert "AUTOMATIC" == _trained(timed, solution, 2)[-1]["trainingType"]
+
+
+def test_campaigns_follow_the_latest_version(timed: World) -> None:
+    """With syncWithLatestSolutionVersion a new version serves by itself; without it the campaign stays."""
+    group = timed.seeded()
+    solution = timed.solution(group, "aws-popularity-count")
+    timed.train(solution)
+    latest = f"{solution}/$LATEST"
+    following = timed.campaign(latest, "following", campaignConfig={"syncWithLatestSolutionVersion": True})
+    staying = timed.campaign(latest, "staying")
+    rows = [f"w{visitor},dog{animal},{START + visitor},DetailView" for visitor in range(200) for animal in range(5, 10)]
+    world_data = "\n".join(["USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE", *rows])
+    timed.load(timed.arn("dataset/pets/INTERACTIONS"), world_data, "more", importMode="INCREMENTAL")
+    before = timed.recommended(staying, "u1", 5)
+    timed.train(solution)
+    update = until(
+        lambda: timed.control.describe_campaign(campaignArn=following)["campaign"],
+        lambda shown: shown.get("latestCampaignUpdate", {}).get("status") == "ACTIVE",
+    )
+    assert latest == update["solutionVersionArn"]
+    assert {f"dog{animal}" for animal in range(5, 10)} == set(timed.recommended(following, "u1", 5))
+    assert before == timed.recommended(staying, "u1", 5)
+    assert "latestCampaignUpdate" not in timed.control.describe_campaign(campaignArn=staying)["campaign"]
+
+
+def _put_new(world: World, clock: ManualClock, *, age: float = 0.0) -> None:
+    properties = json.dumps({"animalType": "9", "itemValue": 1.0, "creationTimestamp": int(clock.now() - age)})
+    dataset = world.arn("dataset/pets/ITEMS")
+    for first in range(0, len(NEW), 10):
+        items = [{"itemId": name, "properties": properties} for name in NEW[first : first + 10]]
+        world.events.put_items(datasetArn=dataset, items=items)
+
+
+def _new_among(world: World, campaign: str, **more: Any) -> int:
+    return sum(name in NEW for name in world.recommended(campaign, "u1", 25, **more))
+
+
+def _updated(world: World, clock: ManualClock, campaign: str) -> None:
+    clock.advance(2 * HOUR + 60)
+    until(lambda: _new_among(world, campaign), bool)
+
+
+def test_automatic_updates_explore_new_items(timed: World, clock: ManualClock) -> None:
+    """Two hours later new items come in, by the campaign's weight, within the filter and the age; never before."""
+    group = timed.seeded()
+    version = timed.train(timed.solution(group, "aws-user-personalization"))["solutionVersionArn"]
+
+    def campaign(name: str, weight: str, cut_off: str = "30") -> str:
+        config = {"explorationWeight": weight, "explorationItemAgeCutOff": cut_off}
+        return timed.campaign(version, name, campaignConfig={"itemExplorationConfig": config})
+
+    half, none, every = campaign("half", "0.5"), campaign("none", "0"), campaign("all", "1")
+    _put_new(timed, clock)
+    clock.advance(HOUR)
+    assert 0 == sum(_new_among(timed, half) for _ in range(10))
+    _updated(timed, clock, half)
+    shares = [_new_among(timed, half) for _ in range(60)]
+    assert 10.0 < sum(shares) / len(shares) < 15.0
+    assert 0 == sum(_new_among(timed, none) for _ in range(10))
+    assert 25 == _new_among(timed, every)
+    assert {"itemId", "score"} == {
+        key for entry in timed.runtime.get_recommendations(campaignArn=every, userId="u1")["itemList"] for key in entry
+    }
+    cats = timed.filter(group, "cats", 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("1")')
+    new = timed.filter(group, "new", 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("1", "9")')
+    assert 0 == _new_among(timed, every, filterArn=cats)
+    assert 25 == _new_among(timed, every, filterArn=new)
+    clock.advance(31 * DAY)
+    assert 0 == _new_among(timed, every)
+
+
+def test_the_second_version_explores_a_little(timed: World, clock: ManualClock) -> None:
+    """Few places go to new items, and these say why they are there."""
+    group = timed.seeded()
+    version = timed.train(timed.solution(group, "aws-user-personalization-v2"))["solutionVersionArn"]
+    campaign = timed.campaign(version)
+    _put_new(timed, clock)
+    clock.advance(2 * HOUR + 60)
+    model = timed.server.s3_root.parent / "data" / "models"
+    until(lambda: list(model.glob("*/explored.json")), bool)
+
+    def explored() -> list[Any]:
+        listed = timed.runtime.get_recommendations(campaignArn=campaign, userId="u1", numResults=60)["itemList"]
+        return [entry for entry in listed if entry["itemId"] in NEW]
+
+    found = until(explored, bool)
+    assert ["Exploration"] == found[0]["reason"]
+    assert "score" not in found[0]
+    assert 60 > sum(len(explored()) for _ in range(60))
+
+
+def test_put_records_reach_filters_with_their_delay(timed: World, clock: ManualClock) -> None:
+    """Twenty minutes after PutItems a filter sees the new value, not before; the next training sees it at once."""
+    group = timed.seeded()
+    campaign = timed.campaign(timed.train(timed.solution(group, "aws-popularity-count"))["solutionVersionArn"])
+    moved = timed.filter(group, "moved", 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("9")')
+    properties = json.dumps({"animalType": "9", "creationTimestamp": START})
+    timed.events.put_items(
+        datasetArn=timed.arn("dataset/pets/ITEMS"), items=[{"itemId": "cat1", "properties": properties}]
+    )
+    assert [] == timed.recommended(campaign, "u1", filterArn=moved)
+    clock.advance(1199)
+    assert [] == timed.recommended(campaign, "u1", filterArn=moved)
+    clock.advance(1)
+    until(lambda: timed.recommended(campaign, "u1", filterArn=moved), lambda items: items == ["cat1"])
+
+
+def test_updates_of_a_model_need_one_that_was_trained_in_full(timed: World) -> None:
+    """trainingMode UPDATE is for the recipes that have it, after a FULL version, and shows itself."""
+    group = timed.seeded()
+    solution = timed.solution(group, "aws-user-personalization")
+    control = timed.control
+    with pytest.raises(control.exceptions.InvalidInputException, match="trained FULL"):
+        control.create_solution_version(solutionArn=solution, trainingMode="UPDATE")
+    timed.train(solution)
+    updated = timed.train(solution, trainingMode="UPDATE")
+    assert ("ACTIVE", "UPDATE", "MANUAL") == (updated["status"], updated["trainingMode"], updated["trainingType"])
+    other = timed.solution(group, "aws-user-personalization-v2", "other")
+    timed.train(other)
+    for mode in ("UPDATE", "AUTOTRAIN"):
+        with pytest.raises(control.exceptions.InvalidInputException, match=mode):
+            control.create_solution_version(solutionArn=other, trainingMode=mode)
+
+
+def test_automatic_training_waits_for_data(timed: World, clock: ManualClock) -> None:
+    """A group without an Interactions dataset is not tried; once there is data the version comes."""
+    group = timed.group("empty")
+    solution = _automatic(timed, group)
+    clock.advance(2 * HOUR)
+    interactions = timed.dataset(group, "Interactions", INTERACTIONS)
+    assert [] == _versions(timed, solution)
+    timed.load(interactions, interactions_csv(), "late")
+    clock.advance(60)
+    assert "ACTIVE" in [one["status"] for one in until(lambda: _versions(timed, solution), _any_active)]
+
+
+def _any_active(versions: list[Any]) -> bool:
+    return any(version["status"] == "ACTIVE" for version in versions)

@@ -1,0 +1,58 @@
+"""Deletion of users from tables: who leaves, what stays, and that a second run does the same."""
+
+from pathlib import Path
+
+from local.personalize.deletions import delete_from_tables, users_to_delete
+from local.personalize.events import EventReader, EventStore, forget_users, settle
+from local.personalize.objects import FolderObjects
+from local.personalize.schemas import parse_schema
+from local.personalize.tables import Table, TableBuilder
+from tests.conformance.personalize.world import INTERACTIONS
+
+
+def _table(folder: Path, *users: str) -> str:
+    builder = TableBuilder(parse_schema(INTERACTIONS))
+    for number, user in enumerate(users):
+        builder.add({"USER_ID": user, "ITEM_ID": "cat1", "TIMESTAMP": number, "EVENT_TYPE": "DetailView"})
+    builder.table().save(folder)
+    return str(folder)
+
+
+def test_users_are_read_below_a_prefix(tmp_path: Path) -> None:
+    """All files whose address begins so, in sub-folders too; each user once."""
+    for name, text in (("a/1.csv", "USER_ID\nu1\nu2\n"), ("a/b/2.csv", "USER_ID\nu2\n"), ("c/3.csv", "USER_ID\nu3\n")):
+        path = tmp_path / "bucket" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert ["u1", "u2"] == users_to_delete(FolderObjects(tmp_path), "s3://bucket/a")
+
+
+def test_tables_without_the_users_take_their_places(tmp_path: Path) -> None:
+    """A table that holds none of them stays; the rest of another forgets even the names; a second run agrees."""
+    held = _table(tmp_path / "1", "u1", "u2", "u1", "u3")
+    free = _table(tmp_path / "2", "u4")
+    folders = {held: str(tmp_path / "1-9"), free: str(tmp_path / "2-9")}
+    for _ in range(2):
+        assert ([held], 2) == delete_from_tables(["u1", "nobody"], folders)
+    rest = Table.load(tmp_path / "1-9")
+    assert ["u2", "u3"] == rest.text("USER_ID").cells()
+    assert ("u2", "u3") == rest.text("USER_ID").values
+    assert not (tmp_path / "2-9").exists()
+
+
+def test_waiting_records_become_visible_and_can_be_forgotten(tmp_path: Path) -> None:
+    """Before its time a put record is for training alone; a deletion finds it in either state."""
+    path = tmp_path / "events.db"
+    store = EventStore(path)
+    store.put_records(7, [("u1", {"AGE": 1})])
+    store.put_records(7, [("u1", {"AGE": 2}), ("u2", {"AGE": 3})], visible=100.0)
+    reader = EventReader(path)
+    assert [("u1", {"AGE": 1})] == list(reader.records(7, waiting=False))
+    assert {"u1": {"AGE": 2}, "u2": {"AGE": 3}} == dict(reader.records(7))
+    reader.close()
+    assert (0, 100.0) == settle(path, 99.0)
+    assert 2 == forget_users(path, ["u1"], interactions=None, records=7)
+    assert (1, None) == settle(path, 100.0)
+    assert {"AGE": 3} == store.record(7, "u2")
+    assert {} == store.record(7, "u1")
+    store.close()

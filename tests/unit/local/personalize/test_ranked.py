@@ -1,0 +1,41 @@
+"""Scores in order, and how long they are kept."""
+
+import numpy as np
+import pytest
+
+from local.personalize.ranked import Ranked, RecentScores
+
+RAW = np.array([0.5, 3.0, -1.0, 3.0, 1.0], np.float32)
+
+
+def test_listed_in_order() -> None:
+    """The best come first, equal ones in the order of the items; a filter takes out, and changes no score."""
+    ranked = Ranked.of(RAW, None)
+    shares = np.exp(RAW.astype(float)) / np.exp(RAW.astype(float)).sum()
+    places, scores = ranked.listed(None, 3)
+    assert [1, 3, 4] == places
+    assert pytest.approx(shares[[1, 3, 4]]) == scores
+    places, scores = ranked.listed(np.array([True, False, True, True, False]), 2)
+    assert [3, 0] == places
+    assert pytest.approx(shares[[3, 0]]) == scores
+
+
+def test_a_recipe_may_score_a_part() -> None:
+    """Of the best two the scores sum to one, and no other item is listed."""
+    places, scores = Ranked.of(RAW, 2).listed(None, 5)
+    assert [1, 3] == places
+    assert [0.5, 0.5] == scores
+
+
+def test_scores_are_kept_for_the_latest() -> None:
+    """The same key is computed once, until newer ones have taken its room."""
+    made: list[str] = []
+
+    def scores(name: str) -> Ranked:
+        made.append(name)
+        return Ranked.of(RAW, None)
+
+    recent = RecentScores(most_bytes=2 * Ranked.of(RAW, None).size)
+    for name in ("a", "b", "a", "c", "a", "b"):
+        recent.get(name, lambda name=name: scores(name))  # type: ignore[misc]
+    assert ["a", "b", "c", "b"] == made
