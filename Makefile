@@ -95,7 +95,7 @@ clean:  ## Stop the local cloud and forget all that it knew; remove what was mad
 
 # Whole files go to one worker, so that what their tests share is made once. (loadgroup would split them: pytest-xdist 3.8
 # writes its groups where pytest 9.2 no longer reads them.)
-test: setup lint types  ## Lint, types and every test, with branch coverage
+test: setup sdk-cli-client sdk-javascript-client lint types  ## Lint, types and every test, with branch coverage
 	@mkdir -p .cache
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --cov --cov-branch --cov-report term:skip-covered \
 		--cov-fail-under 90

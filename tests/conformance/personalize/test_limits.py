@@ -141,7 +141,10 @@ def test_names_follow_the_pattern(world: World, name: str) -> None:
 @pytest.mark.parametrize(
     ("request_", "match"),
     [
-        ({"recipeArn": "arn:aws:personalize:::recipe/aws-semantic-similarity"}, "not supported by the local Personalize"),
+        (
+            {"recipeArn": "arn:aws:personalize:::recipe/aws-semantic-similarity"},
+            "not supported by the local Personalize",
+        ),
         ({}, "recipeArn is required"),
         ({"performAutoML": True}, "performAutoML"),
         ({"solutionConfig": {"algorithmHyperParameters": {"bptt": "32"}}}, "no hyperparameter bptt"),

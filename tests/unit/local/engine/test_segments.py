@@ -80,7 +80,7 @@ def test_training_is_deterministic_and_stored(name: str, world: Lovers, tmp_path
     for items in ((), (1,), DOGS):
         chosen = np.array(items, np.intp)
         np.testing.assert_array_equal(model.affinity(chosen), again.affinity(chosen))
-        np.testing.assert_array_equal(model.affinity(chosen), loaded.affinity(chosen))  # type: ignore[union-attr]
+        np.testing.assert_array_equal(model.affinity(chosen), loaded.affinity(chosen))
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -1,6 +1,7 @@
 """What the model of aws-sims promises beyond what all item-to-item models do."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def test_pairs_need_enough_users() -> None:
 
     def order(count: float) -> list[int]:
         model = SimsModel.fit(events, Catalogue(4), min_cointeraction_count=count, popularity_discount_factor=0.0)
-        return ranking(model.score(history_of(0))).tolist()
+        return [int(item) for item in ranking(model.score(history_of(0)))]
 
     assert [1, 2, 3, 0] == order(2)
     assert 1 == order(3)[0]
@@ -41,7 +42,7 @@ def test_unusual_users_and_items_are_left_out() -> None:
     """A robot that meets everything makes no neighbours, and an item that everybody meets is nobody's neighbour."""
     robot = list(range(6)) * 5
     events = _baskets(*[(0, 1, 5)] * 6, *[(2, 3, 5)] * 6, robot, n_items=6)
-    options = {"min_cointeraction_count": 1.0}
+    options: dict[str, Any] = {"min_cointeraction_count": 1.0}
     every = SimsModel.fit(events, Catalogue(6), **options)
     assert every.similar[0, 2] != 0 or every.similar[0].nnz == 5
     without_robot = SimsModel.fit(events, Catalogue(6), max_user_history_length_percentile=0.9, **options)

@@ -22,7 +22,7 @@ def _events(*counts: tuple[int, float, int], n_items: int = 4) -> Events:
 
 
 def _order(model: TrendingModel, hours: float) -> list[int]:
-    return ranking(model.score(History.empty(), now=START + hours * HOUR)).tolist()
+    return [int(item) for item in ranking(model.score(History.empty(), now=START + hours * HOUR))]
 
 
 # Item 0 is loved by all and steady, item 1 rises, item 2 rises more slowly, item 3 falls.
