@@ -146,7 +146,6 @@ def test_names_follow_the_pattern(world: World, name: str) -> None:
             "not supported by the local Personalize",
         ),
         ({}, "recipeArn is required"),
-        ({"performAutoML": True}, "performAutoML"),
         ({"solutionConfig": {"algorithmHyperParameters": {"bptt": "32"}}}, "no hyperparameter bptt"),
         ({"solutionConfig": {"algorithmHyperParameters": {"apply_recency_bias": "maybe"}}}, "true, false"),
         ({"solutionConfig": {"autoTrainingConfig": {"schedulingExpression": "rate(31 days)"}}}, "1 to 30 days"),
@@ -170,7 +169,7 @@ def test_names_follow_the_pattern(world: World, name: str) -> None:
 def test_create_solution_refuses(trained: Trained, request_: dict[str, Any], match: str) -> None:
     """Recipes and settings that the recipe does not have are named."""
     base: dict[str, Any] = {"name": "new", "datasetGroupArn": trained.group}
-    if request_ and "recipeArn" not in request_ and "performAutoML" not in request_:
+    if request_ and "recipeArn" not in request_:
         base["recipeArn"] = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
     _refused(trained.world.control.create_solution, match=match, **base, **request_)
 
