@@ -100,14 +100,15 @@ def recommend_command(
 ) -> None:
     """Which groups is this visitor recommended?"""
     items = recommend(connect(environment), userId=user, sessionId=session, limit=limit, filters=only)
-    table = Table("", "group", "in words", "score", "reason", "source", box=None, pad_edge=False)
-    for column in table.columns:
-        column.no_wrap = True
+    table = Table("", "group", "in words", "score", "reason", box=None, pad_edge=False)
+    table.columns[0].no_wrap = table.columns[3].no_wrap = True
     for place, item in enumerate(items, start=1):
         score = "" if item["score"] is None else f"{item['score']:.4f}"
-        words = in_words(item["id"])
-        table.add_row(str(place), *map(escape, (item["id"], words, score, item["reason"] or "", item["source"])))
+        table.add_row(str(place), *map(escape, (item["id"], in_words(item["id"]), score, item["reason"] or "")))
     Console().print(table, highlight=False)
+    Console().print(
+        f"source: {', '.join(sorted({item['source'] for item in items})) or 'nothing fits'}", highlight=False
+    )
 
 
 @app.command("rerank")
@@ -121,6 +122,7 @@ def rerank_command(
     answer = rerank(connect(environment), groups, userId=user, sessionId=session)
     scores = {item["itemId"]: item.get("score") for item in answer["personalizeResponse"]["personalizedRanking"]}
     table = Table("", "group", "in words", "score", "given", box=None, pad_edge=False)
+    table.columns[0].no_wrap = table.columns[3].no_wrap = True
     for place, group in enumerate(answer["ranking"], start=1):
         score = "" if scores.get(group) is None else f"{scores[group]:.4f}"
         given = str(groups.index(group) + 1)
