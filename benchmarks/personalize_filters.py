@@ -5,6 +5,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -69,12 +70,16 @@ def measure(n_items: int, calls: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the figures."""
+    """Print the figures, and write them where `--json` says."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.personalize_filters", description=__doc__)
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--calls", type=int, default=100)
+    parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    print(json.dumps(measure(given.items, given.calls)))
+    result = measure(given.items, given.calls)
+    print(json.dumps(result))
+    if given.json:
+        given.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
