@@ -16,3 +16,5 @@ def test_from_schema_to_recommendations_to_nothing(client: str, tmp_path: Path) 
     with LocalPersonalize(tmp_path) as server:
         seed(server.s3_root)
         SCENARIOS[client](server.endpoint)
+        left = server.client("personalize")
+        assert [] == left.list_dataset_groups()["datasetGroups"] + left.list_schemas()["schemas"]
