@@ -91,7 +91,8 @@ class Schedule:
         due = versions[-1].created + days(solution) * _DAY if versions else solution.created + FIRST_TRAINING
         if now < due:
             return
-        if versions and versions[-1].body.get("_seen") == interactions_seen(self._service, solution.parent):
+        seen = interactions_seen(self._service, solution.parent)
+        if not any(seen.values()) or (versions and versions[-1].body.get("_seen") == seen):
             return
         try:
             with self._service.store.transaction() as changes:

@@ -230,7 +230,7 @@ def test_updates_of_a_model_need_one_that_was_trained_in_full(timed: World) -> N
 
 
 def test_automatic_training_waits_for_data(timed: World, clock: ManualClock) -> None:
-    """A group without an Interactions dataset is not tried; once there is data the version comes."""
+    """A group without interactions is not tried, with a dataset for them or without; once there is data the version comes."""
     group = timed.group("empty")
     solution = _automatic(timed, group)
     clock.advance(2 * HOUR)
