@@ -1,7 +1,7 @@
 """One contestant in a process of its own: `python -m benchmarks.quality_child FOLDER`.
 
-Trains what `FOLDER/task.json` names on `FOLDER/events.npz` and answers the questions of `FOLDER/questions.npz`. There
-is no test item in any of them. Its own process makes peak memory and CPU seconds honest, and lets a peer live in another
+Trains what `FOLDER/task.json` names on `FOLDER/events.npz` and answers the questions of `FOLDER/questions.npz`. No file
+holds a test item. A process of its own makes peak memory and CPU seconds honest, and lets a peer live in another
 environment; so this module needs numpy, scipy and what the contestant needs.
 """
 

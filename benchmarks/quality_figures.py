@@ -1,4 +1,4 @@
-"""From ranked lists to figures: MRR, NDCG and Recall of one wanted item each, with bootstrap intervals over visitors."""
+"""From ranked lists to figures: MRR, NDCG and Recall of one wanted item, with bootstrap intervals over visitors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
