@@ -41,9 +41,10 @@ def read_log(path: Path, *, core: int = 5) -> Log:
     events are left. Ids that are all whole numbers are ordered as numbers, others as text; the order of items breaks
     ties in time. LogError when a column is missing or a time is no number.
     """
-    users, items, times = zip(*_rows(path), strict=True) if path.stat().st_size else ((), (), ())
-    if not users:
+    rows = list(_rows(path)) if path.stat().st_size else []
+    if not rows:
         raise LogError(f"{path.name} holds no interaction")
+    users, items, times = zip(*rows, strict=True)
     _, user = np.unique(_ids(users), return_inverse=True)
     _, item = np.unique(_ids(items), return_inverse=True)
     time = np.array(times, np.float64)

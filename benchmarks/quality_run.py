@@ -65,24 +65,8 @@ def run(entry: Entry, setting: Mapping[str, Any], task: Task, *, seed: int, test
     began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="quality-") as name:
         folder = Path(name)
-        described = {"module": entry.module, "function": entry.function, "setting": dict(setting), "seed": seed}
-        (folder / "task.json").write_text(json.dumps(described), encoding="utf-8")
-        training = task.training
-        np.savez(
-            folder / "events.npz",
-            allow_pickle=False,
-            **{name: getattr(training, name) for name in ("user", "item", "time", "weight")},
-            n_users=np.array(training.n_users),
-            n_items=np.array(training.n_items),
-            asked=task.on_validation.user,
-            validation=task.validation,
-        )
-        stages = {"validation": task.on_validation} | ({"test": task.on_test} if test else {})
-        np.savez(
-            folder / "questions.npz",
-            allow_pickle=False,
-            **{f"{stage}_{key}": value for stage, asked in stages.items() for key, value in _arrays(asked).items()},
-        )
+        tell(entry, setting, task, folder, seed=seed, test=test)
+        stages = ("validation", "test") if test else ("validation",)
         done = subprocess.run(
             [entry.python, "-m", "benchmarks.quality_child", str(folder)],
             cwd=ROOT,
@@ -103,6 +87,28 @@ def run(entry: Entry, setting: Mapping[str, Any], task: Task, *, seed: int, test
                 for part in parts
             }
     return Run(answers, costs, time.perf_counter() - began)
+
+
+def tell(entry: Entry, setting: Mapping[str, Any], task: Task, folder: Path, *, seed: int, test: bool) -> None:
+    """Write into `folder` all that the contestant's process learns. The same task gives the same bytes."""
+    described = {"module": entry.module, "function": entry.function, "setting": dict(setting), "seed": seed}
+    (folder / "task.json").write_text(json.dumps(described), encoding="utf-8")
+    training = task.training
+    np.savez(
+        folder / "events.npz",
+        allow_pickle=False,
+        **{name: getattr(training, name) for name in ("user", "item", "time", "weight")},
+        n_users=np.array(training.n_users),
+        n_items=np.array(training.n_items),
+        asked=task.on_validation.user,
+        validation=task.validation,
+    )
+    stages = {"validation": task.on_validation} | ({"test": task.on_test} if test else {})
+    np.savez(
+        folder / "questions.npz",
+        allow_pickle=False,
+        **{f"{stage}_{key}": value for stage, asked in stages.items() for key, value in _arrays(asked).items()},
+    )
 
 
 def choose(entry: Entry, task: Task, *, test: bool, progress: Progress) -> tuple[Mapping[str, Any], Run]:
