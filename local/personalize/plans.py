@@ -2,11 +2,14 @@
 
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local.personalize import events
-from local.personalize.lifecycle import Action, Plan
+from local.personalize.core import Core
+from local.personalize.errors import WorkError
+from local.personalize.lifecycle import Plan, Plans
 from local.personalize.recipes import recipe_of
 from local.personalize.resources import (
     ACTIVE,
@@ -19,23 +22,19 @@ from local.personalize.resources import (
     FAILED,
     IN_PROGRESS,
     PENDING,
-    Kind,
     Resource,
 )
 from local.personalize.storage import Transaction
 from local.personalize.validation import Json
-from local.personalize.work import WorkError, discard
-
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
+from local.personalize.work import discard
 
 _CREATE = (CREATE_PENDING, CREATE_IN_PROGRESS)
 _DELETE = (DELETE_PENDING, DELETE_IN_PROGRESS)
 
 
-def plans(service: "Personalize") -> dict[tuple[Kind, Action], Plan]:
-    """All plans, with their work bound to `service`."""
-    work = _Work(service)
+def plans(core: Core, wake: Callable[[], None]) -> Plans:
+    """All plans, with their work bound to `core`; `wake` is called when the schedule has something to look at."""
+    work = _Work(core, wake)
     plain = Plan(_CREATE)
     gone = Plan(_DELETE, deletes=True)
     return {
@@ -71,15 +70,15 @@ def plans(service: "Personalize") -> dict[tuple[Kind, Action], Plan]:
 class _Work:
     """What is done while a resource is IN_PROGRESS, and what then becomes of it."""
 
-    def __init__(self, service: "Personalize") -> None:
-        self._service = service
+    def __init__(self, core: Core, wake: Callable[[], None]) -> None:
+        self._core, self._wake = core, wake
 
     def _s3_root(self) -> str | None:
-        root = self._service.options.s3_root
+        root = self._core.options.s3_root
         return str(root) if root else None
 
     def _dataset(self, arn: str) -> Resource:
-        dataset = self._service.store.get(arn, "dataset")
+        dataset = self._core.store.get(arn, "dataset")
         if dataset is None:
             raise WorkError(f"Dataset {arn} was deleted.")
         return dataset
@@ -91,17 +90,17 @@ class _Work:
             "s3Root": self._s3_root(),
             "schema": self._schema_text(dataset),
             "datasetType": dataset.body["datasetType"],
-            "folder": str(self._service.import_folder(job.id)),
+            "folder": str(self._core.import_folder(job.id)),
         }
-        return self._service.options.worker.run("import", task, stop)
+        return self._core.options.worker.run("import", task, stop)
 
     def end_import(self, changes: Transaction, job: Resource, result: Json) -> Resource:
         """FULL takes the place of all earlier imports, INCREMENTAL joins them."""
-        dataset = self._service.store.get(job.parent, "dataset")
+        dataset = self._core.store.get(job.parent, "dataset")
         if dataset is not None:
             before = dataset.body["_imports"] if job.body["importMode"] == "INCREMENTAL" else []
             imports = [*before, job.id]
-            changes.put(dataset.changed(self._service.clock.now(), _imports=imports))
+            changes.put(dataset.changed(self._core.clock.now(), _imports=imports))
         return job
 
     def export_data(self, job: Resource, stop: threading.Event) -> Json:
@@ -113,35 +112,35 @@ class _Work:
             "schema": self._schema_text(dataset),
             "datasetType": dataset.body["datasetType"],
             "dataset": dataset.id,
-            "events": str(self._service.events_path),
-            "bulk": self._service.bulk(dataset) if mode in ("BULK", "ALL") else [],
+            "events": str(self._core.events_path),
+            "bulk": self._core.bulk(dataset) if mode in ("BULK", "ALL") else [],
             "put": mode in ("PUT", "ALL"),
         }
-        return self._service.options.worker.run("export", task, stop)
+        return self._core.options.worker.run("export", task, stop)
 
     def end_update_dataset(self, changes: Transaction, dataset: Resource, result: Json) -> Resource:
         """Show the new schema; the solutions that exist leave its new columns out of training."""
-        now, schema_arn = self._service.clock.now(), dataset.body["latestDatasetUpdate"]["schemaArn"]
-        old, new = self._service.schema(dataset.body["schemaArn"]), self._service.schema(schema_arn)
+        now, schema_arn = self._core.clock.now(), dataset.body["latestDatasetUpdate"]["schemaArn"]
+        old, new = self._core.schema(dataset.body["schemaArn"]), self._core.schema(schema_arn)
         added = [name for name in new.names if name not in old.names]
         kind = dataset.body["datasetType"]
-        for solution in self._service.store.every("solution", dataset.parent):
+        for solution in self._core.store.every("solution", dataset.parent):
             known = solution.body.get("_added", {})
             changes.put(solution.changed(solution.updated, _added={**known, kind: [*known.get(kind, ()), *added]}))
         return dataset.changed(now, schemaArn=schema_arn)
 
     def delete_users(self, job: Resource, stop: threading.Event) -> Json:
-        datasets = self._service.datasets(job.parent)
+        datasets = self._core.datasets(job.parent)
         of_users = [datasets[kind] for kind in ("INTERACTIONS", "USERS") if kind in datasets]
         folders = {
-            str(self._service.import_folder(part)): str(self._service.import_folder(f"{part}-{job.id}"))
+            str(self._core.import_folder(part)): str(self._core.import_folder(f"{part}-{job.id}"))
             for dataset in of_users
             for part in dataset.body["_imports"]
         }
         task = {"location": job.body["dataSource"]["dataLocation"], "s3Root": self._s3_root(), "folders": folders}
-        result = self._service.options.worker.run("deletion", task, stop)
+        result = self._core.options.worker.run("deletion", task, stop)
         deleted = events.forget_users(
-            self._service.events_path,
+            self._core.events_path,
             result["users"],
             interactions=datasets["INTERACTIONS"].id if "INTERACTIONS" in datasets else None,
             records=datasets["USERS"].id if "USERS" in datasets else None,
@@ -150,25 +149,25 @@ class _Work:
 
     def end_delete_users(self, changes: Transaction, job: Resource, result: Json) -> Resource:
         """What remains of the changed imports takes their places; the sweep of the next start removes the old files."""
-        now = self._service.clock.now()
-        for dataset in self._service.store.every("dataset", job.parent):
+        now = self._core.clock.now()
+        for dataset in self._core.store.every("dataset", job.parent):
             imports = dataset.body["_imports"]
             kept = [
-                f"{part}-{job.id}" if str(self._service.import_folder(part)) in result["changed"] else part
+                f"{part}-{job.id}" if str(self._core.import_folder(part)) in result["changed"] else part
                 for part in imports
             ]
             if kept != imports:
                 changes.put(dataset.changed(now, _imports=kept))
-        changes.after_commit.append(self._service.events.touch)
+        changes.after_commit.append(self._core.events.touch)
         return job.changed(now, numDeleted=result["numDeleted"])
 
     def infer(self, job: Resource, stop: threading.Event) -> Json:
-        return self._service.options.worker.run("batch", self._batch(job), stop)
+        return self._core.options.worker.run("batch", self._batch(job), stop)
 
     def _batch(self, job: Resource) -> Json:
         return {
-            "data": str(self._service.folder),
-            "now": self._service.clock.now(),
+            "data": str(self._core.folder),
+            "now": self._core.clock.now(),
             "segments": job.kind == "batch-segment-job",
             "version": job.body["solutionVersionArn"],
             "filter": job.body.get("filterArn"),
@@ -179,64 +178,64 @@ class _Work:
         }
 
     def _schema_text(self, dataset: Resource) -> str:
-        schema = self._service.store.get(dataset.body["schemaArn"], "schema")
+        schema = self._core.store.get(dataset.body["schemaArn"], "schema")
         if schema is None:
             raise WorkError(f"Schema {dataset.body['schemaArn']} was deleted.")
         return str(schema.body["schema"])
 
     def delete_dataset(self, dataset: Resource, stop: threading.Event) -> Json:
-        events.forget(self._service.events_path, dataset.id)
+        events.forget(self._core.events_path, dataset.id)
         return {}
 
     def end_delete_dataset(self, changes: Transaction, dataset: Resource, result: Json) -> Resource:
         for kind in ("dataset-import-job", "dataset-export-job"):
-            for job in self._service.store.every(kind, dataset.arn):
+            for job in self._core.store.every(kind, dataset.arn):
                 changes.delete(job.arn)
-        changes.after_commit.extend(partial(discard, folder) for folder in self._service.bulk(dataset))
+        changes.after_commit.extend(partial(discard, folder) for folder in self._core.bulk(dataset))
         return dataset
 
     def train(self, version: Resource, stop: threading.Event) -> Json:
         recipe = recipe_of(version.body["recipeArn"])
-        datasets = self._service.datasets(version.body["datasetGroupArn"])
+        datasets = self._core.datasets(version.body["datasetGroupArn"])
         interactions, items = datasets.get("INTERACTIONS"), datasets.get("ITEMS")
         if recipe is None or interactions is None:
             raise WorkError("The dataset group has no Interactions dataset.")
         task: dict[str, Any] = {
-            "events": str(self._service.events_path),
-            "interactions": {"dataset": interactions.id, "bulk": self._service.bulk(interactions)},
-            "items": {"dataset": items.id, "bulk": self._service.bulk(items), "schema": self._schema_text(items)}
+            "events": str(self._core.events_path),
+            "interactions": {"dataset": interactions.id, "bulk": self._core.bulk(interactions)},
+            "items": {"dataset": items.id, "bulk": self._core.bulk(items), "schema": self._schema_text(items)}
             if items
             else None,
             "eventType": version.body.get("eventType"),
             "solutionConfig": version.body.get("solutionConfig", {}),
             "added": version.body.get("_added", {}),
             "recipe": recipe.name,
-            "folder": str(self._service.model_folder(version)),
+            "folder": str(self._core.model_folder(version)),
         }
         began = time.monotonic()
-        result = self._service.options.worker.run("training", task, stop)
+        result = self._core.options.worker.run("training", task, stop)
         return {**result, "hours": (time.monotonic() - began) / 3600}
 
     def end_training(self, changes: Transaction, version: Resource, result: Json) -> Resource:
-        changes.after_commit.append(self._service.schedule.wake)
+        changes.after_commit.append(self._wake)
         return version.changed(
-            self._service.clock.now(), trainingHours=round(result["hours"], 6), _metrics=result["metrics"]
+            self._core.clock.now(), trainingHours=round(result["hours"], 6), _metrics=result["metrics"]
         )
 
     def load_first(self, campaign: Resource, stop: threading.Event) -> Json:
-        self._service.serving.load(campaign.body["_requested"])
+        self._core.serving.load(campaign.body["_requested"])
         return {}
 
     def end_create_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:
-        changes.after_commit.append(self._service.schedule.wake)
-        return campaign.changed(self._service.clock.now(), _serving=campaign.body["_requested"], _requested=None)
+        changes.after_commit.append(self._wake)
+        return campaign.changed(self._core.clock.now(), _serving=campaign.body["_requested"], _requested=None)
 
     def load_update(self, campaign: Resource, stop: threading.Event) -> Json:
-        self._service.serving.load(campaign.body["_requested"])
+        self._core.serving.load(campaign.body["_requested"])
         return {}
 
     def end_update_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:
-        changes.after_commit.append(self._service.schedule.wake)
+        changes.after_commit.append(self._wake)
         update = campaign.body["latestCampaignUpdate"]
         wanted = {
             name: update[name]
@@ -244,7 +243,7 @@ class _Work:
             if name in update
         }
         return campaign.changed(
-            self._service.clock.now(),
+            self._core.clock.now(),
             status=ACTIVE,
             **{"failureReason": None, **wanted, "_serving": campaign.body["_requested"], "_requested": None},
         )
@@ -253,10 +252,10 @@ class _Work:
         update = solution.body["latestSolutionUpdate"]
         wanted = {name: update[name] for name in ("performAutoTraining", "performIncrementalUpdate") if name in update}
         config = {**solution.body.get("solutionConfig", {}), **update.get("solutionUpdateConfig", {})}
-        return solution.changed(self._service.clock.now(), solutionConfig=config or None, **wanted)
+        return solution.changed(self._core.clock.now(), solutionConfig=config or None, **wanted)
 
     def end_delete_solution(self, changes: Transaction, solution: Resource, result: Json) -> Resource:
-        for version in self._service.store.every("solution-version", solution.arn):
+        for version in self._core.store.every("solution-version", solution.arn):
             changes.delete(version.arn)
-            changes.after_commit.append(partial(discard, str(self._service.model_folder(version))))
+            changes.after_commit.append(partial(discard, str(self._core.model_folder(version))))
         return solution

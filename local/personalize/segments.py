@@ -19,7 +19,7 @@ from local.personalize.filtering import FilterRequest, Interacted, ItemColumns, 
 from local.personalize.filters import Condition, Operator, parse_filter
 from local.personalize.objects import Objects
 from local.personalize.schemas import NUMBERS, Schema
-from local.personalize.serving import Served
+from local.personalize.served import Served
 from local.personalize.validation import Json
 from local.personalize.visitors import Visitors
 

@@ -8,7 +8,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -18,18 +18,18 @@ import numpy.typing as npt
 from local.engine.data import Float32, History
 from local.engine.scores import ranking, softmax
 from local.personalize.contents import Contents
-from local.personalize.errors import invalid_input, not_found
+from local.personalize.errors import WorkError, invalid_input, not_found
 from local.personalize.exploration import Explored, mixed, weight_and_cut_off
 from local.personalize.filtering import FilterRequest, ItemColumns, Row
 from local.personalize.filters import Filter, parse_filter
 from local.personalize.ranked import Ranked, RecentScores
 from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Resource
+from local.personalize.served import Served
 from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
 from local.personalize.trends import Trends
 from local.personalize.validation import Json
 from local.personalize.visitors import Numbered, Visitors, metadata
-from local.personalize.work import WorkError
 
 DEFAULT_RESULTS = 25
 MAXIMUM_RESULTS = 500
@@ -39,18 +39,6 @@ _DIGITS = 7
 """Decimals of a score, as in recorded answers of the service."""
 
 Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A solution version in memory."""
-
-    arn: str
-    group: str
-    recipe: Recipe
-    rule: EventRule
-    snapshot: Snapshot
-    explored: Explored | None = None
 
 
 class Serving:

@@ -16,26 +16,22 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from local.personalize import deletions, exports, imports
+from local.personalize.batch import BatchError, infer
 from local.personalize.clock import StoppedClock
 from local.personalize.contents import Contents
+from local.personalize.errors import WorkError, WorkStoppedError
 from local.personalize.events import EventReader
 from local.personalize.objects import open_objects
 from local.personalize.recipes import RECIPES
 from local.personalize.records import merged
 from local.personalize.schemas import parse_schema
+from local.personalize.segments import segment
+from local.personalize.serving import Serving
 from local.personalize.snapshots import EventRule
 from local.personalize.training import TrainingData, TrainingError, train
 from local.personalize.validation import Json
 
 _POLL_SECONDS = 0.2
-
-
-class WorkError(Exception):
-    """The task could not be done; the text is the resource's `failureReason`."""
-
-
-class WorkStoppedError(Exception):
-    """The task was stopped before its end."""
 
 
 def run_import(task: Json) -> Json:
@@ -81,11 +77,6 @@ def run_batch(task: Json) -> Json:
 
     Task: data (folder), now, segments, version, filter, numResults, input, output, s3Root. Result: lines.
     """
-    # Serving needs this module's errors, so the two cannot import each other at the top.
-    from local.personalize.batch import BatchError, infer
-    from local.personalize.segments import segment
-    from local.personalize.serving import Serving
-
     contents = Contents(Path(task["data"]), StoppedClock(task["now"]))
     try:
         serving = Serving(contents)

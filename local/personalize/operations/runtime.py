@@ -1,18 +1,14 @@
 """GetRecommendations and GetPersonalizedRanking."""
 
-from typing import TYPE_CHECKING
-
+from local.personalize.core import Core
 from local.personalize.validation import Json
 
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
-
-def get_recommendations(service: "Personalize", request: Json) -> Json:
+def get_recommendations(core: Core, request: Json) -> Json:
     """GetRecommendations."""
-    return service.serving.recommend(request)
+    return core.serving.recommend(request)
 
 
-def get_personalized_ranking(service: "Personalize", request: Json) -> Json:
+def get_personalized_ranking(core: Core, request: Json) -> Json:
     """GetPersonalizedRanking."""
-    return service.serving.rank(request)
+    return core.serving.rank(request)
