@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+from local.personalize.alarm import Alarm
 from local.personalize.contents import Contents
 from local.personalize.errors import in_use, invalid_input, not_found
 from local.personalize.faults import Faults
 from local.personalize.lifecycle import Action, Lifecycle
 from local.personalize.options import Options
+from local.personalize.recommended import Recommended
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Kind, Resource
 from local.personalize.serving import Serving
 from local.personalize.storage import Transaction
@@ -24,6 +26,8 @@ class Core(Contents):
         self.throttle = Throttle(options.rates, self.clock, self._group_of) if options.rates else None
         self.lifecycle = Lifecycle(self.store, self.clock, pace=options.pace)
         self.serving = Serving(self)
+        self.recommended = Recommended()
+        self.alarm = Alarm(self.clock)
         self._trackers: tuple[int, Mapping[str, tuple[Resource, int]]] = (-1, {})
 
     def need(self, arn: str, kind: Kind, *, active: bool = False) -> Resource:

@@ -1,12 +1,12 @@
 """The lifecycles of every kind of resource: their statuses (service documentation of each `Describe`) and work."""
 
+import shutil
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from local.personalize import events
+from local.personalize import events, exploration
 from local.personalize.core import Core
 from local.personalize.errors import WorkError
 from local.personalize.lifecycle import Plan, Plans
@@ -23,7 +23,9 @@ from local.personalize.resources import (
     IN_PROGRESS,
     PENDING,
     Resource,
+    latest_full,
 )
+from local.personalize.snapshots import forget
 from local.personalize.storage import Transaction
 from local.personalize.validation import Json
 from local.personalize.work import discard
@@ -32,9 +34,9 @@ _CREATE = (CREATE_PENDING, CREATE_IN_PROGRESS)
 _DELETE = (DELETE_PENDING, DELETE_IN_PROGRESS)
 
 
-def plans(core: Core, wake: Callable[[], None]) -> Plans:
-    """All plans, with their work bound to `core`; `wake` is called when the schedule has something to look at."""
-    work = _Work(core, wake)
+def plans(core: Core) -> Plans:
+    """All plans, with their work bound to `core`."""
+    work = _Work(core)
     plain = Plan(_CREATE)
     gone = Plan(_DELETE, deletes=True)
     return {
@@ -70,8 +72,8 @@ def plans(core: Core, wake: Callable[[], None]) -> Plans:
 class _Work:
     """What is done while a resource is IN_PROGRESS, and what then becomes of it."""
 
-    def __init__(self, core: Core, wake: Callable[[], None]) -> None:
-        self._core, self._wake = core, wake
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     def _s3_root(self) -> str | None:
         root = self._core.options.s3_root
@@ -145,7 +147,16 @@ class _Work:
             interactions=datasets["INTERACTIONS"].id if "INTERACTIONS" in datasets else None,
             records=datasets["USERS"].id if "USERS" in datasets else None,
         )
+        self._forget_histories(job.parent, set(result["users"]))
         return {"changed": result["changed"], "numDeleted": result["deleted"] + deleted}
+
+    def _forget_histories(self, group: str, users: set[str]) -> None:
+        """Let no version serve, or put into a segment, what it remembers of the users."""
+        for solution in self._core.store.every("solution", group):
+            for version in self._core.store.every("solution-version", solution.arn):
+                folder = self._core.model_folder(version)
+                if folder.exists() and forget(folder, users):
+                    self._core.serving.refresh(version.arn)
 
     def end_delete_users(self, changes: Transaction, job: Resource, result: Json) -> Resource:
         """What remains of the changed imports takes their places; the sweep of the next start removes the old files."""
@@ -195,6 +206,28 @@ class _Work:
         return dataset
 
     def train(self, version: Resource, stop: threading.Event) -> Json:
+        began = time.monotonic()
+        result = self._update(version) if version.body["trainingMode"] == "UPDATE" else self._trained(version, stop)
+        return {**result, "hours": (time.monotonic() - began) / 3600}
+
+    def _update(self, version: Resource) -> Json:
+        """The model of the latest version that was trained in full, with the items that came since among its answers.
+
+        Source: service model, `CreateSolutionVersion.trainingMode`: no training, and no automatic updates afterwards.
+        """
+        full = latest_full(self._core.store.every("solution-version", version.parent))
+        if full is None:
+            raise WorkError("There is no version any more that was trained in full.")
+        folder = self._core.model_folder(version)
+        partial = folder.with_name(f"{folder.name}.partial")
+        discard(str(partial))
+        shutil.copytree(self._core.model_folder(full), partial)
+        discard(str(folder))
+        partial.rename(folder)
+        exploration.update(self._core, version, self._core.clock.now())
+        return {"metrics": full.body["_metrics"]}
+
+    def _trained(self, version: Resource, stop: threading.Event) -> Json:
         recipe = recipe_of(version.body["recipeArn"])
         datasets = self._core.datasets(version.body["datasetGroupArn"])
         interactions, items = datasets.get("INTERACTIONS"), datasets.get("ITEMS")
@@ -212,12 +245,10 @@ class _Work:
             "recipe": recipe.name,
             "folder": str(self._core.model_folder(version)),
         }
-        began = time.monotonic()
-        result = self._core.options.worker.run("training", task, stop)
-        return {**result, "hours": (time.monotonic() - began) / 3600}
+        return self._core.options.worker.run("training", task, stop)
 
     def end_training(self, changes: Transaction, version: Resource, result: Json) -> Resource:
-        changes.after_commit.append(self._wake)
+        changes.after_commit.append(self._core.alarm.ring)
         return version.changed(
             self._core.clock.now(), trainingHours=round(result["hours"], 6), _metrics=result["metrics"]
         )
@@ -227,7 +258,7 @@ class _Work:
         return {}
 
     def end_create_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:
-        changes.after_commit.append(self._wake)
+        changes.after_commit.append(self._core.alarm.ring)
         return campaign.changed(self._core.clock.now(), _serving=campaign.body["_requested"], _requested=None)
 
     def load_update(self, campaign: Resource, stop: threading.Event) -> Json:
@@ -235,7 +266,7 @@ class _Work:
         return {}
 
     def end_update_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:
-        changes.after_commit.append(self._wake)
+        changes.after_commit.append(self._core.alarm.ring)
         update = campaign.body["latestCampaignUpdate"]
         wanted = {
             name: update[name]

@@ -1,7 +1,8 @@
 """What happens by itself as time passes: automatic training, campaigns that follow it, automatic updates.
 
 Source: developer guide, "Configuring automatic training", "Automatic updates", and the API's text on
-`syncWithLatestSolutionVersion`. One thread looks once a minute of the server's clock, and when it is woken.
+`syncWithLatestSolutionVersion`. One thread looks once a minute of the server's clock, when a put record becomes
+visible, and when the alarm is rung.
 """
 
 import logging
@@ -27,10 +28,7 @@ class Schedule:
     """The thread that looks what is due. Everything it does is stored, so a restart forgets nothing."""
 
     def __init__(self, core: Core) -> None:
-        self._core = core
-        self._changed = threading.Condition()
-        self._woken = False
-        self._closing = False
+        self._core, self._alarm = core, core.alarm
         self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
 
     def start(self) -> None:
@@ -39,31 +37,19 @@ class Schedule:
 
     def close(self) -> None:
         """Stop looking."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
+        self._alarm.close()
         self._thread.join()
 
-    def wake(self) -> None:
-        """Look now: something has changed."""
-        with self._changed:
-            self._woken = True
-            self._changed.notify_all()
-
     def _run(self) -> None:
-        while not self._closing:
+        while not self._alarm.closed:
             now = self._core.clock.now()
-            with self._changed:
-                self._woken = False
+            self._alarm.set()
             try:
                 visible = self._look(now)
             except Exception:  # noqa: BLE001 - a defect in one look must not end all later ones; the log tells
                 _LOG.exception("the schedule failed")
                 visible = None
-            until = min(now + _MINUTE, visible if visible is not None else now + _MINUTE)
-            with self._changed:
-                if not self._closing and not self._woken:
-                    self._core.clock.wait(self._changed, until)
+            self._alarm.wait(min(now + _MINUTE, visible if visible is not None else now + _MINUTE))
 
     def _look(self, now: float) -> float | None:
         """Do what is due; when the next put record becomes visible."""

@@ -7,6 +7,7 @@ from typing import Any
 from local.personalize.core import Core
 from local.personalize.errors import in_use, invalid_input, not_found
 from local.personalize.events import EventRow
+from local.personalize.exploration import IMPLICIT
 from local.personalize.records import check_record, parse_properties
 from local.personalize.resources import ACTIVE, CREATING, DELETING
 from local.personalize.validation import Json
@@ -33,14 +34,14 @@ def put_events(core: Core, request: Json) -> Awaitable[None]:
                 event["sentAt"],
                 event.get("eventValue"),
                 event.get("eventId"),
-                _extra(event),
+                _extra(core, event),
             )
             for event in request["eventList"]
         ]
     )
 
 
-def _extra(event: Json) -> str | None:
+def _extra(core: Core, event: Json) -> str | None:
     extra: dict[str, Any] = {name: event[name] for name in _EXTRA if name in event}
     if "properties" in event:
         properties = parse_properties(event["properties"])
@@ -48,6 +49,10 @@ def _extra(event: Json) -> str | None:
             if name.lower() in _FORBIDDEN:
                 raise invalid_input(f"properties must not hold {name}: it is a member of the event or the request.")
         extra["properties"] = properties
+    if "recommendationId" in event and "impression" not in event:  # explicit impressions count more, as documented
+        shown = core.recommended.items(event["recommendationId"])
+        if shown:
+            extra[IMPLICIT] = shown
     if not extra:
         return None
     text = json.dumps(extra)
@@ -83,3 +88,5 @@ def _put(core: Core, arn: str, kind: str, key: str, records: list[tuple[str, Jso
         [(name, check_record(schema, key, parse_properties(one.get("properties")))) for name, one in records],
         visible=core.clock.now() + delay if delay else None,
     )
+    if delay:
+        core.alarm.ring()  # the schedule waits for an earlier moment now

@@ -17,6 +17,7 @@ from local.personalize.resources import (
     CREATE_STOPPING,
     CREATING,
     Resource,
+    latest_full,
     short_id,
 )
 from local.personalize.storage import Transaction
@@ -261,7 +262,7 @@ def _check_mode(mode: str, solution: Resource, versions: list[Resource]) -> None
     recipe = recipe_of(solution.body["recipeArn"])
     if mode != "UPDATE" or recipe is None or not recipe.update_mode:
         raise invalid_input(f"trainingMode {mode} is not for recipe {solution.body['recipeArn']}; use FULL.")
-    if not any(one.status == ACTIVE and one.body["trainingMode"] == "FULL" for one in versions):
+    if latest_full(versions) is None:
         raise invalid_input(f"trainingMode UPDATE needs an active version of {solution.arn} that was trained FULL.")
 
 
