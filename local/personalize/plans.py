@@ -93,8 +93,36 @@ class _Work:
             "schema": self._schema_text(dataset),
             "datasetType": dataset.body["datasetType"],
             "folder": str(self._core.import_folder(job.id)),
+            "reports": self._reports(job, dataset),
         }
         return self._core.options.worker.run("import", task, stop)
+
+    def _reports(self, job: Resource, dataset: Resource) -> Json | None:
+        """What the reports of an import of interactions need; None when none are to be written."""
+        if dataset.body["datasetType"] != "INTERACTIONS" or not job.body.get("publishAttributionMetricsToS3"):
+            return None
+        attributions = [
+            {
+                "location": one.body["metricsOutputConfig"]["s3DataDestination"]["path"],
+                "metrics": one.body["_metrics"],
+            }
+            for one in self._core.store.every("metric-attribution", dataset.parent)
+            if one.status == ACTIVE and "s3DataDestination" in one.body["metricsOutputConfig"]
+        ]
+        return {
+            "attributions": attributions,
+            "mode": job.body["importMode"],
+            "now": self._core.clock.now(),
+            "items": self._items(dataset.parent),
+            "events": str(self._core.events_path),
+        }
+
+    def _items(self, group: str) -> Json | None:
+        """What a task needs to read the group's items; None when it has no such dataset."""
+        items = self._core.datasets(group).get("ITEMS")
+        if items is None:
+            return None
+        return {"dataset": items.id, "bulk": self._core.bulk(items), "schema": self._schema_text(items)}
 
     def end_import(self, changes: Transaction, job: Resource, result: Json) -> Resource:
         """FULL takes the place of all earlier imports, INCREMENTAL joins them."""
@@ -230,15 +258,13 @@ class _Work:
     def _trained(self, version: Resource, stop: threading.Event) -> Json:
         recipe = recipe_of(version.body["recipeArn"])
         datasets = self._core.datasets(version.body["datasetGroupArn"])
-        interactions, items = datasets.get("INTERACTIONS"), datasets.get("ITEMS")
+        interactions = datasets.get("INTERACTIONS")
         if recipe is None or interactions is None:
             raise WorkError("The dataset group has no Interactions dataset.")
         task: dict[str, Any] = {
             "events": str(self._core.events_path),
             "interactions": {"dataset": interactions.id, "bulk": self._core.bulk(interactions)},
-            "items": {"dataset": items.id, "bulk": self._core.bulk(items), "schema": self._schema_text(items)}
-            if items
-            else None,
+            "items": self._items(version.body["datasetGroupArn"]),
             "eventType": version.body.get("eventType"),
             "solutionConfig": version.body.get("solutionConfig", {}),
             "added": version.body.get("_added", {}),

@@ -3,23 +3,20 @@
 Source: developer guide, "Measuring the impact of recommendations", and the service model.
 """
 
-import regex
-
 from local.personalize.core import Core
 from local.personalize.errors import already_exists, in_use, invalid_input, not_found
 from local.personalize.operations.removal import begin_deletion, deletable
+from local.personalize.reports import summed
 from local.personalize.resources import ACTIVE, CREATE_PENDING, Resource
 from local.personalize.schemas import NUMBERS
 from local.personalize.validation import Json
 from local.personalize.views import page
 
 MAXIMUM_METRICS = 10
-_SUM = regex.compile(r"SUM\(\s*(Interactions|Items)\.(\w+)\s*\)", regex.IGNORECASE)
-_COUNT = regex.compile(r"SAMPLECOUNT\(\s*\)", regex.IGNORECASE)
 
 
 def create_metric_attribution(core: Core, request: Json) -> Json:
-    """CreateMetricAttribution: its metrics are recorded; the local server writes no reports."""
+    """CreateMetricAttribution: imports that ask for it write reports on its metrics."""
     group = request["datasetGroupArn"]
     with core.store.transaction() as changes:
         core.need(group, "dataset-group", active=True)
@@ -58,19 +55,16 @@ def _check(core: Core, group: str, metrics: list[Json]) -> None:
             raise invalid_input(f"Metric {name} is given twice.")
     schemas = core.dataset_schemas(group)
     for metric in metrics:
-        expression = metric["expression"].strip()
-        if _COUNT.fullmatch(expression):
+        try:
+            column = summed(metric["expression"])
+        except ValueError as error:
+            raise invalid_input(f"Expression {error} with the dataset type Interactions or Items.") from None
+        if column is None:
             continue
-        summed = _SUM.fullmatch(expression)
-        if summed is None:
-            raise invalid_input(
-                f"Expression {expression!r} is neither SAMPLECOUNT() nor SUM(DatasetType.COLUMN_NAME) with the dataset"
-                " type Interactions or Items."
-            )
-        schema = schemas.get(summed[1].upper())
-        field = schema.field(summed[2]) if schema else None
+        schema = schemas.get(column[0])
+        field = schema.field(column[1]) if schema else None
         if field is None or field.type not in NUMBERS:
-            raise invalid_input(f"The dataset group has no column of numbers {summed[1]}.{summed[2]}.")
+            raise invalid_input(f"The dataset group has no column of numbers {column[0]}.{column[1]}.")
 
 
 def update_metric_attribution(core: Core, request: Json) -> Json:

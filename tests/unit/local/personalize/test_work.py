@@ -32,6 +32,7 @@ def _task(tmp_path: Path, content: str) -> dict[str, Any]:
         "s3Root": str(tmp_path),
         "schema": SCHEMA,
         "datasetType": "ITEMS",
+        "reports": None,
         "folder": str(tmp_path / "table"),
     }
 
