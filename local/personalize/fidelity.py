@@ -65,6 +65,22 @@ DIFFERENCES: dict[str, str] = {
 }
 """What a client can notice, by operation."""
 
+_NO_QUOTA = "the documentation names no quota that the operation could exceed"
+_ONE_EACH = "a group has one dataset a type and one tracker; a second one is `ResourceAlreadyExistsException`"
+_NO_STATE = "the documentation names no state of a resource in which its tags cannot be read or changed"
+UNREACHED: dict[tuple[str, str], str] = {
+    ("CreateDataset", "LimitExceeded"): _ONE_EACH,
+    ("CreateEventTracker", "LimitExceeded"): _ONE_EACH,
+    ("CreateDatasetExportJob", "LimitExceeded"): _NO_QUOTA,
+    ("CreateMetricAttribution", "LimitExceeded"): _NO_QUOTA,
+    ("UpdateSolution", "LimitExceeded"): _NO_QUOTA,
+    ("TagResource", "LimitExceeded"): "more than 50 tags of a resource are `TooManyTagsException`",
+    ("ListTagsForResource", "ResourceInUse"): _NO_STATE,
+    ("TagResource", "ResourceInUse"): _NO_STATE,
+    ("UntagResource", "ResourceInUse"): _NO_STATE,
+}
+"""Modelled errors (by operation, without `Exception`) that no request leads to, and why; a fault can order them."""
+
 CHOICES: tuple[tuple[str, str], ...] = (
     ("a row of a CSV that cannot be read", "the import fails and names the line"),
     ("an unknown tracking id", "`InvalidInputException`, the only error that PutEvents models"),
@@ -144,6 +160,16 @@ def page() -> str:
     for recipe in RECIPES.values():
         model = f"`{recipe.model}`" if recipe.model else "refused"
         lines.append(f"| `{recipe.name}` | {recipe.type} | {model} | {recipe.differences} |")
+    lines += [
+        "",
+        "## Errors that no request leads to",
+        "",
+        "Every other error that an operation's model lists is reached by a test; these can be ordered as faults.",
+        "",
+        "| operation | error | reason |",
+        "| --- | --- | --- |",
+    ]
+    lines += [f"| `{name}` | `{error}Exception` | {reason} |" for (name, error), reason in sorted(UNREACHED.items())]
     lines += ["", "## Where the documentation leaves room", "", "| question | here |", "| --- | --- |"]
     lines += [f"| {question} | {answer} |" for question, answer in CHOICES]
     return "\n".join(lines) + "\n"
