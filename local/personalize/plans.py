@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import Any
 
-from local.personalize import events, exploration
+from local.personalize import exploration
 from local.personalize.core import Core
 from local.personalize.errors import WorkError
 from local.personalize.lifecycle import Plan, Plans
@@ -95,7 +95,7 @@ class _Work:
             "folder": str(self._core.import_folder(job.id)),
             "reports": self._reports(job, dataset),
         }
-        return self._core.options.worker.run("import", task, stop)
+        return self._core.carry_out("import", task, stop)
 
     def _reports(self, job: Resource, dataset: Resource) -> Json | None:
         """What the reports of an import of interactions need; None when none are to be written."""
@@ -146,7 +146,7 @@ class _Work:
             "bulk": self._core.bulk(dataset) if mode in ("BULK", "ALL") else [],
             "put": mode in ("PUT", "ALL"),
         }
-        return self._core.options.worker.run("export", task, stop)
+        return self._core.carry_out("export", task, stop)
 
     def end_update_dataset(self, changes: Transaction, dataset: Resource, result: Json) -> Resource:
         """Show the new schema; the solutions that exist leave its new columns out of training."""
@@ -168,9 +168,8 @@ class _Work:
             for part in dataset.body["_imports"]
         }
         task = {"location": job.body["dataSource"]["dataLocation"], "s3Root": self._s3_root(), "folders": folders}
-        result = self._core.options.worker.run("deletion", task, stop)
-        deleted = events.forget_users(
-            self._core.events_path,
+        result = self._core.carry_out("deletion", task, stop)
+        deleted = self._core.events.forget_users(
             result["users"],
             interactions=datasets["INTERACTIONS"].id if "INTERACTIONS" in datasets else None,
             records=datasets["USERS"].id if "USERS" in datasets else None,
@@ -201,7 +200,7 @@ class _Work:
         return job.changed(now, numDeleted=result["numDeleted"])
 
     def infer(self, job: Resource, stop: threading.Event) -> Json:
-        return self._core.options.worker.run("batch", self._batch(job), stop)
+        return self._core.carry_out("batch", self._batch(job), stop)
 
     def _batch(self, job: Resource) -> Json:
         return {
@@ -223,7 +222,7 @@ class _Work:
         return str(schema.body["schema"])
 
     def delete_dataset(self, dataset: Resource, stop: threading.Event) -> Json:
-        events.forget(self._core.events_path, dataset.id)
+        self._core.events.forget(dataset.id)
         return {}
 
     def end_delete_dataset(self, changes: Transaction, dataset: Resource, result: Json) -> Resource:
@@ -271,7 +270,7 @@ class _Work:
             "recipe": recipe.name,
             "folder": str(self._core.model_folder(version)),
         }
-        return self._core.options.worker.run("training", task, stop)
+        return self._core.carry_out("training", task, stop)
 
     def end_training(self, changes: Transaction, version: Resource, result: Json) -> Resource:
         changes.after_commit.append(self._core.alarm.ring)

@@ -9,7 +9,6 @@ import numpy as np
 from local.engine.models import Model
 from local.engine.trending import TrendingModel
 from local.personalize.contents import Contents
-from local.personalize.events import EventReader
 from local.personalize.served import Served
 
 
@@ -35,7 +34,7 @@ class Trends:
         snapshot, dataset = served.snapshot, self._contents.datasets(served.group).get("INTERACTIONS")
         if dataset is None:
             return trained
-        reader = EventReader(self._contents.events_path)
+        reader = self._contents.events.reader()
         try:
             counted = [
                 (snapshot.places[event.item], event.at, served.rule.weight(event.type, event.value))

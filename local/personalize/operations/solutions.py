@@ -4,7 +4,6 @@ from typing import Any
 
 from local.personalize.core import Core
 from local.personalize.errors import ServiceError, already_exists, in_use, invalid_input, not_found
-from local.personalize.events import EventReader
 from local.personalize.operations.batch import running_batch
 from local.personalize.operations.datasets import updating_to
 from local.personalize.operations.removal import begin_deletion, deletable
@@ -249,7 +248,7 @@ def interactions_seen(core: Core, group: str) -> Json:
     dataset = core.datasets(group).get("INTERACTIONS")
     if dataset is None:
         return {}
-    reader = EventReader(core.events_path)
+    reader = core.events.reader()
     try:
         return {"imports": dataset.body["_imports"], "event": reader.last(dataset.id)}
     finally:

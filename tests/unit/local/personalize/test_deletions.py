@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from local.personalize.deletions import delete_from_tables, users_to_delete
-from local.personalize.events import EventReader, EventStore, forget_users, settle
+from local.personalize.event_store import EventStore
+from local.personalize.events import EventReader, forget_users, settle
 from local.personalize.objects import FolderObjects
 from local.personalize.schemas import parse_schema
 from local.personalize.tables import Table, TableBuilder
