@@ -21,6 +21,136 @@ OUTPUT = {"s3DataDestination": {"path": "s3://out/"}}
 REPORTS = {**OUTPUT, "roleArn": ROLE}
 METRIC = {"eventType": "DetailView", "metricName": "views", "expression": "SAMPLECOUNT()"}
 
+_SENT = 1_700_000_000
+JOB = {"jobInput": JOB_INPUT, "jobOutput": OUTPUT, "roleArn": ROLE}
+SOURCE = {"dataLocation": "s3://none/users.csv"}
+
+REQUESTS: dict[str, dict[str, Any]] = {
+    "CreateBatchInferenceJob": {"jobName": "new", "solutionVersionArn": "@popular", **JOB},
+    "CreateBatchSegmentJob": {"jobName": "new", "solutionVersionArn": "@segments", **JOB},
+    "CreateCampaign": {"name": "new", "solutionVersionArn": "@popular"},
+    "CreateDataDeletionJob": {
+        "jobName": "new",
+        "datasetGroupArn": ARN + "dataset-group/pets",
+        "dataSource": SOURCE,
+        "roleArn": ROLE,
+    },
+    "CreateDataset": {
+        "name": "new",
+        "datasetGroupArn": ARN + "dataset-group/empty",
+        "schemaArn": ARN + "schema/lonely",
+        "datasetType": "Items",
+    },
+    "CreateDatasetExportJob": {
+        "jobName": "new",
+        "datasetArn": ARN + "dataset/pets/USERS",
+        "roleArn": ROLE,
+        "jobOutput": OUTPUT,
+    },
+    "CreateDatasetGroup": {"name": "new"},
+    "CreateDatasetImportJob": {
+        "jobName": "new",
+        "datasetArn": ARN + "dataset/pets/USERS",
+        "dataSource": SOURCE,
+        "roleArn": ROLE,
+    },
+    "CreateEventTracker": {"name": "new", "datasetGroupArn": ARN + "dataset-group/second"},
+    "CreateFilter": {
+        "name": "new",
+        "datasetGroupArn": ARN + "dataset-group/pets",
+        "filterExpression": 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("2")',
+    },
+    "CreateMetricAttribution": {
+        "name": "new",
+        "datasetGroupArn": ARN + "dataset-group/pets",
+        "metrics": [METRIC],
+        "metricsOutputConfig": REPORTS,
+    },
+    "CreateSchema": {"name": "new", "schema": ITEMS},
+    "CreateSolution": {
+        "name": "new",
+        "datasetGroupArn": ARN + "dataset-group/pets",
+        "recipeArn": RECIPE + "aws-sims",
+    },
+    "CreateSolutionVersion": {"solutionArn": ARN + "solution/popular", "name": "new"},
+    "DeleteCampaign": {"campaignArn": ARN + "campaign/popular"},
+    "DeleteDataset": {"datasetArn": ARN + "dataset/pets/USERS"},
+    "DeleteDatasetGroup": {"datasetGroupArn": ARN + "dataset-group/pets"},
+    "DeleteEventTracker": {"eventTrackerArn": "@tracker"},
+    "DeleteFilter": {"filterArn": ARN + "filter/cats"},
+    "DeleteMetricAttribution": {"metricAttributionArn": ARN + "metric-attribution/impact"},
+    "DeleteSchema": {"schemaArn": ARN + "schema/pets-Items"},
+    "DeleteSolution": {"solutionArn": ARN + "solution/popular"},
+    "DescribeAlgorithm": {"algorithmArn": "arn:aws:personalize:::algorithm/aws-sims"},
+    "DescribeBatchInferenceJob": {"batchInferenceJobArn": ARN + "batch-inference-job/job"},
+    "DescribeBatchSegmentJob": {"batchSegmentJobArn": ARN + "batch-segment-job/job"},
+    "DescribeCampaign": {"campaignArn": ARN + "campaign/popular"},
+    "DescribeDataDeletionJob": {"dataDeletionJobArn": ARN + "data-deletion-job/job"},
+    "DescribeDataset": {"datasetArn": ARN + "dataset/pets/USERS"},
+    "DescribeDatasetExportJob": {"datasetExportJobArn": ARN + "dataset-export-job/job"},
+    "DescribeDatasetGroup": {"datasetGroupArn": ARN + "dataset-group/pets"},
+    "DescribeDatasetImportJob": {"datasetImportJobArn": ARN + "dataset-import-job/pets-items"},
+    "DescribeEventTracker": {"eventTrackerArn": "@tracker"},
+    "DescribeFeatureTransformation": {
+        "featureTransformationArn": "arn:aws:personalize:::feature-transformation/JSON-percentile-filtering"
+    },
+    "DescribeFilter": {"filterArn": ARN + "filter/cats"},
+    "DescribeMetricAttribution": {"metricAttributionArn": ARN + "metric-attribution/impact"},
+    "DescribeRecipe": {"recipeArn": RECIPE + "aws-sims"},
+    "DescribeSchema": {"schemaArn": ARN + "schema/lonely"},
+    "DescribeSolution": {"solutionArn": ARN + "solution/popular"},
+    "DescribeSolutionVersion": {"solutionVersionArn": "@popular"},
+    "GetPersonalizedRanking": {"campaignArn": ARN + "campaign/ranking", "userId": "u1", "inputList": ["cat1"]},
+    "GetRecommendations": {"campaignArn": ARN + "campaign/popular"},
+    "GetSolutionMetrics": {"solutionVersionArn": "@popular"},
+    "ListBatchInferenceJobs": {"solutionVersionArn": "@popular"},
+    "ListBatchSegmentJobs": {"solutionVersionArn": "@segments"},
+    "ListCampaigns": {"solutionArn": ARN + "solution/popular"},
+    "ListDataDeletionJobs": {"datasetGroupArn": ARN + "dataset-group/pets"},
+    "ListDatasetExportJobs": {"datasetArn": ARN + "dataset/pets/USERS"},
+    "ListDatasetGroups": {},
+    "ListDatasetImportJobs": {"datasetArn": ARN + "dataset/pets/ITEMS"},
+    "ListDatasets": {"datasetGroupArn": ARN + "dataset-group/pets"},
+    "ListEventTrackers": {"datasetGroupArn": ARN + "dataset-group/pets"},
+    "ListFilters": {"datasetGroupArn": ARN + "dataset-group/pets"},
+    "ListMetricAttributionMetrics": {"metricAttributionArn": ARN + "metric-attribution/impact"},
+    "ListMetricAttributions": {"datasetGroupArn": ARN + "dataset-group/pets"},
+    "ListRecipes": {},
+    "ListSchemas": {},
+    "ListSolutionVersions": {"solutionArn": ARN + "solution/popular"},
+    "ListSolutions": {"datasetGroupArn": ARN + "dataset-group/pets"},
+    "ListTagsForResource": {"resourceArn": ARN + "filter/cats"},
+    "PutEvents": {
+        "trackingId": "@id",
+        "sessionId": "s",
+        "eventList": [{"eventType": "DetailView", "itemId": "cat1", "sentAt": _SENT}],
+    },
+    "PutItems": {
+        "datasetArn": ARN + "dataset/pets/ITEMS",
+        "items": [{"itemId": "i", "properties": '{"animalType": "1", "creationTimestamp": 1}'}],
+    },
+    "PutUsers": {"datasetArn": ARN + "dataset/pets/USERS", "users": [{"userId": "u"}]},
+    "StopSolutionVersionCreation": {"solutionVersionArn": "@popular"},
+    "TagResource": {"resourceArn": ARN + "filter/cats", "tags": [{"tagKey": "k", "tagValue": "v"}]},
+    "UntagResource": {"resourceArn": ARN + "filter/cats", "tagKeys": ["k"]},
+    "UpdateCampaign": {"campaignArn": ARN + "campaign/popular", "minProvisionedTPS": 2},
+    "UpdateDataset": {"datasetArn": ARN + "dataset/pets/ITEMS", "schemaArn": ARN + "schema/pets-Items"},
+    "UpdateMetricAttribution": {
+        "metricAttributionArn": ARN + "metric-attribution/impact",
+        "addMetrics": [{**METRIC, "metricName": "more"}],
+    },
+    "UpdateSolution": {"solutionArn": ARN + "solution/popular", "performAutoTraining": False},
+}
+"""A request of each operation that succeeds; `@NAME` is what the server has chosen for NAME."""
+
+
+def filled(request: dict[str, Any], chosen: dict[str, str]) -> dict[str, Any]:
+    """The request with what the server has chosen in place of `@NAME`."""
+    return {
+        member: chosen[value[1:]] if isinstance(value, str) and value.startswith("@") else value
+        for member, value in request.items()
+    }
+
 
 def inhabit(folder: Path) -> dict[str, str]:
     """Fill the folder; the names that the server chose: `popular` and `segments` (solution versions), `tracker`, `id`.
@@ -98,6 +228,10 @@ class Server:
         else:
             method, path = next(route for route, one in routes().paths.items() if one.name == name)
         body = request if isinstance(request, bytes) else json.dumps(request).encode()
+        return self.raw(method, path, headers, body)
+
+    def raw(self, method: str, path: str, headers: dict[bytes, bytes], body: bytes) -> Answer:
+        """The answer to a request as HTTP has it."""
         return asyncio.run(self._protocol.answer(method, path, headers, body))
 
     def close(self) -> None:

@@ -12,18 +12,8 @@ from local.personalize.fidelity import UNREACHED
 from local.personalize.operations import OPERATIONS
 from local.personalize.quotas import Quotas
 from local.personalize.services import routes
-from tests.conformance.personalize.inhabited import (
-    ARN,
-    JOB_INPUT,
-    METRIC,
-    OUTPUT,
-    RECIPE,
-    REPORTS,
-    Server,
-    code,
-    inhabit,
-)
-from tests.conformance.personalize.world import ITEMS, ROLE, START
+from tests.conformance.personalize.inhabited import ARN, METRIC, REQUESTS, Server, code, filled, inhabit
+from tests.conformance.personalize.world import ROLE, START
 
 PAIRS = sorted(
     (name, error.removesuffix("Exception")) for name in OPERATIONS for error in routes().operations[name].errors
@@ -42,127 +32,6 @@ NOTHING = Quotas(
     pending_batch_inference_jobs=0,
     pending_batch_segment_jobs=0,
 )
-JOB = {"jobInput": JOB_INPUT, "jobOutput": OUTPUT, "roleArn": ROLE}
-SOURCE = {"dataLocation": "s3://none/users.csv"}
-
-BASE: dict[str, dict[str, Any]] = {
-    "CreateBatchInferenceJob": {"jobName": "new", "solutionVersionArn": "@popular", **JOB},
-    "CreateBatchSegmentJob": {"jobName": "new", "solutionVersionArn": "@segments", **JOB},
-    "CreateCampaign": {"name": "new", "solutionVersionArn": "@popular"},
-    "CreateDataDeletionJob": {
-        "jobName": "new",
-        "datasetGroupArn": ARN + "dataset-group/pets",
-        "dataSource": SOURCE,
-        "roleArn": ROLE,
-    },
-    "CreateDataset": {
-        "name": "new",
-        "datasetGroupArn": ARN + "dataset-group/empty",
-        "schemaArn": ARN + "schema/lonely",
-        "datasetType": "Items",
-    },
-    "CreateDatasetExportJob": {
-        "jobName": "new",
-        "datasetArn": ARN + "dataset/pets/USERS",
-        "roleArn": ROLE,
-        "jobOutput": OUTPUT,
-    },
-    "CreateDatasetGroup": {"name": "new"},
-    "CreateDatasetImportJob": {
-        "jobName": "new",
-        "datasetArn": ARN + "dataset/pets/USERS",
-        "dataSource": SOURCE,
-        "roleArn": ROLE,
-    },
-    "CreateEventTracker": {"name": "new", "datasetGroupArn": ARN + "dataset-group/second"},
-    "CreateFilter": {
-        "name": "new",
-        "datasetGroupArn": ARN + "dataset-group/pets",
-        "filterExpression": 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("2")',
-    },
-    "CreateMetricAttribution": {
-        "name": "new",
-        "datasetGroupArn": ARN + "dataset-group/pets",
-        "metrics": [METRIC],
-        "metricsOutputConfig": REPORTS,
-    },
-    "CreateSchema": {"name": "new", "schema": ITEMS},
-    "CreateSolution": {
-        "name": "new",
-        "datasetGroupArn": ARN + "dataset-group/pets",
-        "recipeArn": RECIPE + "aws-sims",
-    },
-    "CreateSolutionVersion": {"solutionArn": ARN + "solution/popular", "name": "new"},
-    "DeleteCampaign": {"campaignArn": ARN + "campaign/popular"},
-    "DeleteDataset": {"datasetArn": ARN + "dataset/pets/USERS"},
-    "DeleteDatasetGroup": {"datasetGroupArn": ARN + "dataset-group/pets"},
-    "DeleteEventTracker": {"eventTrackerArn": "@tracker"},
-    "DeleteFilter": {"filterArn": ARN + "filter/cats"},
-    "DeleteMetricAttribution": {"metricAttributionArn": ARN + "metric-attribution/impact"},
-    "DeleteSchema": {"schemaArn": ARN + "schema/pets-Items"},
-    "DeleteSolution": {"solutionArn": ARN + "solution/popular"},
-    "DescribeAlgorithm": {"algorithmArn": "arn:aws:personalize:::algorithm/aws-sims"},
-    "DescribeBatchInferenceJob": {"batchInferenceJobArn": ARN + "batch-inference-job/job"},
-    "DescribeBatchSegmentJob": {"batchSegmentJobArn": ARN + "batch-segment-job/job"},
-    "DescribeCampaign": {"campaignArn": ARN + "campaign/popular"},
-    "DescribeDataDeletionJob": {"dataDeletionJobArn": ARN + "data-deletion-job/job"},
-    "DescribeDataset": {"datasetArn": ARN + "dataset/pets/USERS"},
-    "DescribeDatasetExportJob": {"datasetExportJobArn": ARN + "dataset-export-job/job"},
-    "DescribeDatasetGroup": {"datasetGroupArn": ARN + "dataset-group/pets"},
-    "DescribeDatasetImportJob": {"datasetImportJobArn": ARN + "dataset-import-job/pets-items"},
-    "DescribeEventTracker": {"eventTrackerArn": "@tracker"},
-    "DescribeFeatureTransformation": {
-        "featureTransformationArn": "arn:aws:personalize:::feature-transformation/JSON-percentile-filtering"
-    },
-    "DescribeFilter": {"filterArn": ARN + "filter/cats"},
-    "DescribeMetricAttribution": {"metricAttributionArn": ARN + "metric-attribution/impact"},
-    "DescribeRecipe": {"recipeArn": RECIPE + "aws-sims"},
-    "DescribeSchema": {"schemaArn": ARN + "schema/lonely"},
-    "DescribeSolution": {"solutionArn": ARN + "solution/popular"},
-    "DescribeSolutionVersion": {"solutionVersionArn": "@popular"},
-    "GetPersonalizedRanking": {"campaignArn": ARN + "campaign/ranking", "userId": "u1", "inputList": ["cat1"]},
-    "GetRecommendations": {"campaignArn": ARN + "campaign/popular"},
-    "GetSolutionMetrics": {"solutionVersionArn": "@popular"},
-    "ListBatchInferenceJobs": {"solutionVersionArn": "@popular"},
-    "ListBatchSegmentJobs": {"solutionVersionArn": "@segments"},
-    "ListCampaigns": {"solutionArn": ARN + "solution/popular"},
-    "ListDataDeletionJobs": {"datasetGroupArn": ARN + "dataset-group/pets"},
-    "ListDatasetExportJobs": {"datasetArn": ARN + "dataset/pets/USERS"},
-    "ListDatasetGroups": {},
-    "ListDatasetImportJobs": {"datasetArn": ARN + "dataset/pets/ITEMS"},
-    "ListDatasets": {"datasetGroupArn": ARN + "dataset-group/pets"},
-    "ListEventTrackers": {"datasetGroupArn": ARN + "dataset-group/pets"},
-    "ListFilters": {"datasetGroupArn": ARN + "dataset-group/pets"},
-    "ListMetricAttributionMetrics": {"metricAttributionArn": ARN + "metric-attribution/impact"},
-    "ListMetricAttributions": {"datasetGroupArn": ARN + "dataset-group/pets"},
-    "ListRecipes": {},
-    "ListSchemas": {},
-    "ListSolutionVersions": {"solutionArn": ARN + "solution/popular"},
-    "ListSolutions": {"datasetGroupArn": ARN + "dataset-group/pets"},
-    "ListTagsForResource": {"resourceArn": ARN + "filter/cats"},
-    "PutEvents": {
-        "trackingId": "@id",
-        "sessionId": "s",
-        "eventList": [{"eventType": "DetailView", "itemId": "cat1", "sentAt": START}],
-    },
-    "PutItems": {
-        "datasetArn": ARN + "dataset/pets/ITEMS",
-        "items": [{"itemId": "i", "properties": '{"animalType": "1", "creationTimestamp": 1}'}],
-    },
-    "PutUsers": {"datasetArn": ARN + "dataset/pets/USERS", "users": [{"userId": "u"}]},
-    "StopSolutionVersionCreation": {"solutionVersionArn": "@popular"},
-    "TagResource": {"resourceArn": ARN + "filter/cats", "tags": TAGS[:1]},
-    "UntagResource": {"resourceArn": ARN + "filter/cats", "tagKeys": ["k"]},
-    "UpdateCampaign": {"campaignArn": ARN + "campaign/popular", "minProvisionedTPS": 2},
-    "UpdateDataset": {"datasetArn": ARN + "dataset/pets/ITEMS", "schemaArn": ARN + "schema/pets-Items"},
-    "UpdateMetricAttribution": {
-        "metricAttributionArn": ARN + "metric-attribution/impact",
-        "addMetrics": [{**METRIC, "metricName": "more"}],
-    },
-    "UpdateSolution": {"solutionArn": ARN + "solution/popular", "performAutoTraining": False},
-}
-"""A request of each operation that succeeds; `@NAME` is what the server has chosen for NAME."""
-
 CHANGES: dict[tuple[str, str], dict[str, Any]] = {
     # --- what is wrong although every member is as the model says
     ("CreateSchema", "InvalidInput"): {"schema": "{}"},
@@ -233,7 +102,7 @@ def _change(name: str, error: str) -> dict[str, Any]:
     listed = CHANGES.get((name, error))
     if listed is not None:
         return listed
-    arns = [member for member in BASE[name] if member.endswith("Arn") and member != "roleArn"]
+    arns = [member for member in REQUESTS[name] if member.endswith("Arn") and member != "roleArn"]
     match error:
         case "InvalidInput":
             return {arns[0]: "no ARN"}
@@ -278,12 +147,8 @@ class Worlds:
         self.made("CreateDatasetImportJob", {"jobName": "young", "datasetArn": ARN + "dataset/second/INTERACTIONS"})
 
     def request(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
-        """The base request of an operation with a change, chosen names filled in."""
-        request = {**BASE[name], **change}
-        return {
-            member: self.chosen[value[1:]] if isinstance(value, str) and value.startswith("@") else value
-            for member, value in request.items()
-        }
+        """The request of an operation with a change, chosen names filled in."""
+        return filled({**REQUESTS[name], **change}, self.chosen)
 
     def made(self, name: str, change: dict[str, Any]) -> Any:
         answer = self.busy.sent(name, self.request(name, change))
@@ -325,12 +190,12 @@ def _order(name: str) -> tuple[bool, bool, bool, str]:
 
 def test_the_requests_they_differ_from_succeed(worlds: Worlds) -> None:
     """Each base request is answered with 200, or shows the error itself: so the change is the cause of the others."""
-    assert set(BASE) == set(OPERATIONS)
+    assert set(REQUESTS) == set(OPERATIONS)
     changing, deleting = worlds.copy("changing"), worlds.copy("deleting")
     try:
         answers = {
             name: code((deleting if name.startswith("Delete") else changing).sent(name, worlds.request(name, {})))
-            for name in sorted(BASE, key=_order)
+            for name in sorted(REQUESTS, key=_order)
         }
     finally:
         changing.close()
