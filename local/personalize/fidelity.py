@@ -59,9 +59,7 @@ DIFFERENCES: dict[str, str] = {
     "PutUsers": "Filters see the user at once; with `--record-delay 1200` after the service's 20 minutes.",
     "PutEvents": "A `recommendationId` stands for the first 25 items of that answer, if it is among the last 10,000"
     " since the start.",
-    "GetRecommendations": "`context` is accepted, without effect. An explored item of version 1 of the recipe has the"
-    " score of an average item.",
-    "GetPersonalizedRanking": "`context` is accepted, without effect.",
+    "GetRecommendations": "An explored item of version 1 of the recipe has the score of an average item.",
 }
 """What a client can notice, by operation."""
 
@@ -107,6 +105,14 @@ CHOICES: tuple[tuple[str, str], ...] = (
     ),
     ("automatic training without data, or with an import under way", "waits, without a failed version"),
     ("a campaign that follows `$LATEST`", "is led to a version as by UpdateCampaign, as soon as that is active"),
+    (
+        "a `context` that names a column or a value that training has not seen",
+        "tells nothing; names match without regard to case, those that are not of the model's form are refused",
+    ),
+    (
+        "which columns of the Interactions dataset are contextual metadata",
+        "the categorical strings that are not reserved; numbers are not",
+    ),
     (
         "how impressions guide exploration",
         "at the next automatic update, new items that were shown and not taken are explored less (Thompson sampling)",

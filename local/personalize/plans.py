@@ -120,9 +120,10 @@ class _Work:
     def _items(self, group: str) -> Json | None:
         """What a task needs to read the group's items; None when it has no such dataset."""
         items = self._core.datasets(group).get("ITEMS")
-        if items is None:
-            return None
-        return {"dataset": items.id, "bulk": self._core.bulk(items), "schema": self._schema_text(items)}
+        return None if items is None else self._contents(items)
+
+    def _contents(self, dataset: Resource) -> Json:
+        return {"dataset": dataset.id, "bulk": self._core.bulk(dataset), "schema": self._schema_text(dataset)}
 
     def end_import(self, changes: Transaction, job: Resource, result: Json) -> Resource:
         """FULL takes the place of all earlier imports, INCREMENTAL joins them."""
@@ -262,7 +263,7 @@ class _Work:
             raise WorkError("The dataset group has no Interactions dataset.")
         task: dict[str, Any] = {
             "events": str(self._core.events_path),
-            "interactions": {"dataset": interactions.id, "bulk": self._core.bulk(interactions)},
+            "interactions": self._contents(interactions),
             "items": self._items(version.body["datasetGroupArn"]),
             "eventType": version.body.get("eventType"),
             "solutionConfig": version.body.get("solutionConfig", {}),

@@ -102,6 +102,8 @@ class Recipe:
     """The v2 recipes score a subset of the catalogue: this many of the best. None: every item has a score."""
     explores: bool = False
     """Campaigns take `itemExplorationConfig`."""
+    contextual: bool = False
+    """Contextual metadata trains it, and requests can name a `context`."""
     metadata: bool = False
     """Metadata can be asked for without `enableMetadataWithRecommendations`."""
     update_mode: bool = False
@@ -168,6 +170,7 @@ _TABLE = (
         model="sequence",
         hyperparameters=_V2,
         real_time=True,
+        contextual=True,
         event_weights=True,
         reasons=True,
         scored_items=500,
@@ -185,6 +188,7 @@ _TABLE = (
         hyperparameters=_V1,
         featurization=_V1_FEATURES,
         real_time=True,
+        contextual=True,
         explores=True,
         update_mode=True,
         differences=(
@@ -199,6 +203,7 @@ _TABLE = (
         model="sequence",
         hyperparameters=_V2,
         real_time=True,
+        contextual=True,
         event_weights=True,
         metadata=True,
         differences="As aws-user-personalization-v2.",
@@ -211,6 +216,7 @@ _TABLE = (
         hyperparameters=_V1,
         featurization=_V1_FEATURES,
         real_time=True,
+        contextual=True,
         differences="As aws-user-personalization.",
     ),
     Recipe(

@@ -120,10 +120,11 @@ def left_out(task: Json) -> dict[str, list[str]]:
     config = task["solutionConfig"].get("trainingDataConfig", {})
     excluded = {kind.upper(): list(columns) for kind, columns in config.get("excludedDatasetColumns", {}).items()}
     for kind, columns in config.get("includedDatasetColumns", {}).items():
-        if kind.upper() == "ITEMS" and task["items"]:
+        dataset = task.get(kind.lower())
+        if dataset:
             kept = {name.upper() for name in columns}
-            names = parse_schema(task["items"]["schema"]).names
-            excluded["ITEMS"] = [name for name in names if name.upper() not in kept]
+            names = parse_schema(dataset["schema"]).names
+            excluded[kind.upper()] = [name for name in names if name.upper() not in kept]
     for kind, columns in task.get("added", {}).items():
         excluded[kind] = [*excluded.get(kind, ()), *columns]
     return excluded
@@ -132,8 +133,8 @@ def left_out(task: Json) -> dict[str, list[str]]:
 def run_training(task: Json) -> Json:
     """Train a solution version.
 
-    Task: events, interactions {dataset, bulk}, items {dataset, bulk, schema} or null, eventType, solutionConfig, recipe
-    (name), folder. Result: metrics.
+    Task: events, interactions {dataset, bulk, schema}, items (the same) or null, eventType, solutionConfig, recipe
+    (its name), folder. Result: metrics.
     """
     recipe = RECIPES[task["recipe"]]
     reader = EventReader(Path(task["events"]))
@@ -144,6 +145,7 @@ def run_training(task: Json) -> Json:
             bulk=list(imports.tables(interactions["bulk"])),
             put=list(reader.events(interactions["dataset"])),
             last_event=reader.last(interactions["dataset"]),
+            interaction_schema=parse_schema(interactions["schema"]),
             items=merged(item_schema, "ITEM_ID", imports.tables(items["bulk"]), reader.records(items["dataset"]))
             if item_schema
             else None,
