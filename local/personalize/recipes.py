@@ -239,7 +239,6 @@ _TABLE = (
         metrics=(*RANKING_METRICS, "trending_prediction_accuracy"),
         algorithm="aws-trending-now-custom",
         scores=False,
-        differences="Items that training has not seen join at the next training, not at the next interval.",
     ),
     Recipe(
         "aws-similar-items",

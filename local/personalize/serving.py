@@ -105,6 +105,7 @@ class Serving:
 
     def recommend_of(self, served: Served, request: Json, campaign: Resource | None) -> Json:
         """What a solution version recommends; a batch job has no campaign."""
+        served = self._trends.current(served)
         recipe = served.recipe
         if recipe.type not in ("USER_PERSONALIZATION", "POPULAR_ITEMS", "RELATED_ITEMS"):
             raise invalid_input(
@@ -231,7 +232,7 @@ class Serving:
         Models are deterministic, and none that personalizes looks at the clock: the same history and context have the
         same scores, which are kept for the visitors of late.
         """
-        recipe, model = served.recipe, self._trends.model(served)
+        recipe, model = served.recipe, served.snapshot.model
         history = served.snapshot.about(item) if recipe.by_item else self._history(served, visitor)
         if not recipe.real_time:
             return Ranked.of(model.score(history, now=self._service.clock.now()), recipe.scored_items)
