@@ -86,13 +86,16 @@ class _Work:
         return dataset
 
     def import_data(self, job: Resource, stop: threading.Event) -> Json:
-        dataset = self._dataset(job.parent)
+        dataset, quotas = self._dataset(job.parent), self._core.options.quotas
+        incremental = job.body["importMode"] == "INCREMENTAL"
         task = {
             "location": job.body["dataSource"]["dataLocation"],
             "s3Root": self._s3_root(),
             "schema": self._schema_text(dataset),
             "datasetType": dataset.body["datasetType"],
             "folder": str(self._core.import_folder(job.id)),
+            "mostBytes": quotas.incremental_import_bytes if incremental else quotas.full_import_bytes,
+            "leastInteractions": quotas.interactions_per_import,
             "reports": self._reports(job, dataset),
         }
         return self._core.carry_out("import", task, stop)
@@ -168,7 +171,12 @@ class _Work:
             for dataset in of_users
             for part in dataset.body["_imports"]
         }
-        task = {"location": job.body["dataSource"]["dataLocation"], "s3Root": self._s3_root(), "folders": folders}
+        task = {
+            "location": job.body["dataSource"]["dataLocation"],
+            "s3Root": self._s3_root(),
+            "mostBytes": self._core.options.quotas.deletion_bytes,
+            "folders": folders,
+        }
         result = self._core.carry_out("deletion", task, stop)
         deleted = self._core.events.forget_users(
             result["users"],
@@ -204,6 +212,7 @@ class _Work:
         return self._core.carry_out("batch", self._batch(job), stop)
 
     def _batch(self, job: Resource) -> Json:
+        quotas = self._core.options.quotas
         return {
             "data": str(self._core.folder),
             "now": self._core.clock.now(),
@@ -214,6 +223,9 @@ class _Work:
             "input": job.body["jobInput"]["s3DataSource"]["path"],
             "output": job.body["jobOutput"]["s3DataDestination"]["path"],
             "s3Root": self._s3_root(),
+            "mostFiles": quotas.batch_files,
+            "mostBytes": quotas.batch_file_bytes,
+            "mostLines": quotas.batch_file_lines,
         }
 
     def _schema_text(self, dataset: Resource) -> str:

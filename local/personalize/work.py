@@ -38,11 +38,19 @@ _POLL_SECONDS = 0.2
 def run_import(task: Json) -> Json:
     """Import CSV files, and write the reports of metric attributions on what they hold.
 
-    Task: location, s3Root, schema, datasetType, folder, reports {attributions [{location, metrics}], mode, now, items
-    {dataset, bulk, schema} or null, events}, or null. Result: rows.
+    Task: location, s3Root, schema, datasetType, folder, mostBytes, leastInteractions, reports {attributions [{location,
+    metrics}], mode, now, items {dataset, bulk, schema} or null, events}, or null. Result: rows.
     """
     objects, folder = open_objects(task["s3Root"]), Path(task["folder"])
-    rows = imports.import_csv(objects, task["location"], parse_schema(task["schema"]), task["datasetType"], folder)
+    rows = imports.import_csv(
+        objects,
+        task["location"],
+        parse_schema(task["schema"]),
+        task["datasetType"],
+        folder,
+        most_bytes=task["mostBytes"],
+        least_interactions=task["leastInteractions"],
+    )
     if task["reports"] is not None:
         _report(objects, Table.load(folder), task["reports"])
     return {"rows": rows}
@@ -91,8 +99,11 @@ def run_export(task: Json) -> Json:
 
 
 def run_deletion(task: Json) -> Json:
-    """Delete users from imports. Task: location, s3Root, folders {source: target}. Result: users, changed, deleted."""
-    users = deletions.users_to_delete(open_objects(task["s3Root"]), task["location"])
+    """Delete users from imports.
+
+    Task: location, s3Root, mostBytes, folders {source: target}. Result: users, changed, deleted.
+    """
+    users = deletions.users_to_delete(open_objects(task["s3Root"]), task["location"], most_bytes=task["mostBytes"])
     changed, deleted = deletions.delete_from_tables(users, task["folders"])
     return {"users": users, "changed": changed, "deleted": deleted}
 
@@ -100,7 +111,8 @@ def run_deletion(task: Json) -> Json:
 def run_batch(task: Json) -> Json:
     """Answer a batch inference job, or with `segments` a batch segment job.
 
-    Task: data (folder), now, segments, version, filter, numResults, input, output, s3Root. Result: lines.
+    Task: data (folder), now, segments, version, filter, numResults, input, output, s3Root, mostFiles, mostBytes,
+    mostLines. Result: lines.
     """
     contents = Contents(Path(task["data"]), StoppedClock(task["now"]))
     try:
