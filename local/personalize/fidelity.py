@@ -42,7 +42,7 @@ DIFFERENCES: dict[str, str] = {
     " The old files go at the next start.",
     "CreateFilter": "Active after the pace of the server, also where the service takes minutes.",
     "CreateSolution": "`performAutoML` chooses the first recipe that is listed, without a comparison."
-    " `performHPO`, `hpoConfig` and `optimizationObjective` are recorded only.",
+    " `performHPO` and `hpoConfig` are recorded only.",
     "UpdateSolution": "`performIncrementalUpdate` is recorded only.",
     "CreateSolutionVersion": "UPDATE takes the latest full version as it is, metrics too, and brings new items in as"
     " exploration; AUTOTRAIN is refused. `trainingHours` are the hours that this computer needed.",
@@ -131,6 +131,15 @@ CHOICES: tuple[tuple[str, str], ...] = (
         "which columns of the Interactions dataset are contextual metadata",
         "the categorical strings that are not reserved; numbers are not",
     ),
+    (
+        "how an `optimizationObjective` is weighed against relevance",
+        "the column's standardized values are added to the standardized scores, 0.25 (`LOW`), 0.5 (`MEDIUM`) or 1 times",
+    ),
+    (
+        "`average_rewards_at_k`",
+        "of the column's sum over what a test user came to, the share that stood in the first 25; `k` is literal",
+    ),
+    ("`optimizationObjective` over a column that may be null, or with another recipe than the v1 ones", "refused"),
     (
         "how impressions guide exploration",
         "at the next automatic update, new items that were shown and not taken are explored less (Thompson sampling)",

@@ -102,6 +102,8 @@ class Recipe:
     """The v2 recipes score a subset of the catalogue: this many of the best. None: every item has a score."""
     explores: bool = False
     """Campaigns take `itemExplorationConfig`."""
+    objective: bool = False
+    """Solutions take `optimizationObjective`."""
     contextual: bool = False
     """Contextual metadata trains it, and requests can name a `context`."""
     metadata: bool = False
@@ -187,6 +189,7 @@ _TABLE = (
         model="sequence",
         hyperparameters=_V1,
         featurization=_V1_FEATURES,
+        objective=True,
         real_time=True,
         contextual=True,
         explores=True,
@@ -215,6 +218,7 @@ _TABLE = (
         model="sequence",
         hyperparameters=_V1,
         featurization=_V1_FEATURES,
+        objective=True,
         real_time=True,
         contextual=True,
         differences="As aws-user-personalization.",

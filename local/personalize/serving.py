@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -22,6 +23,7 @@ from local.personalize.errors import WorkError, invalid_input, not_found
 from local.personalize.exploration import Explored, mixed, weight_and_cut_off
 from local.personalize.filtering import FilterRequest, ItemColumns, Row
 from local.personalize.filters import Filter, parse_filter
+from local.personalize.objective import Objective
 from local.personalize.ranked import Ranked, RecentScores
 from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Resource
@@ -73,12 +75,15 @@ class Serving:
         if version is None or recipe is None:
             raise WorkError(f"Solution version {version_arn} was deleted.")
         folder = self._service.model_folder(version)
+        snapshot, objective = Snapshot.load(folder), Objective.load(folder)
+        if objective is not None:
+            snapshot = replace(snapshot, trained=objective.applied(snapshot.model))
         return Served(
             version_arn,
             version.body["datasetGroupArn"],
             recipe,
             EventRule.of_solution(version.body.get("solutionConfig", {}), version.body.get("eventType")),
-            Snapshot.load(folder),
+            snapshot,
             Contexts.load(folder),
             Explored.load(folder),
         )

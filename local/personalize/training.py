@@ -14,13 +14,14 @@ import numpy.typing as npt
 from scipy import sparse
 
 from local.engine.data import Catalogue, Events, Float32, Int32
-from local.engine.metrics import solution_metrics
+from local.engine.metrics import hold_out, solution_metrics
 from local.engine.models import Model
 from local.engine.registry import MODELS, SEGMENTS
 from local.engine.segment_metrics import segment_metrics
 from local.engine.segments import SegmentModel
 from local.personalize.context import Contexts, contextual
 from local.personalize.events import EventRow
+from local.personalize.objective import METRIC, Objective, ObjectiveError, reward_column, rewarding
 from local.personalize.recipes import DataRules, Recipe
 from local.personalize.schemas import Field, Schema
 from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
@@ -68,12 +69,14 @@ def train(
     settings: Mapping[str, float],
     excluded: Mapping[str, Sequence[str]],
     folder: Path,
+    objective: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
     """Train the recipe's model on all data, write the snapshot to `folder`, and return the hold-out's metrics.
 
     `settings` are the engine model's hyperparameters (`Recipe.settings`), `excluded` names the columns by dataset type
-    that training leaves out (`trainingDataConfig`). Raises TrainingError when there is less data than the recipe's
-    rules ask for: 1000 different interactions that count, 25 users with two of them, one user in a hundred with two.
+    that training leaves out (`trainingDataConfig`), `objective` is the solution's `optimizationObjective`. Raises
+    TrainingError when there is less data than the recipe's rules ask for: 1000 different interactions that count, 25
+    users with two of them, one user in a hundred with two.
     """
     left_out = {kind.upper(): {name.upper() for name in columns} for kind, columns in excluded.items()}
     fields = contextual(data.interaction_schema, left_out.get("INTERACTIONS", ())) if recipe.contextual else ()
@@ -94,7 +97,8 @@ def train(
     catalogue = _catalogue(names, data, events, left_out.get("ITEMS", set()))
     if recipe.rules.item_attributes and (catalogue.attributes is None or not catalogue.attributes.nnz):
         raise TrainingError(f"Recipe {recipe.name} needs an Items dataset with a categorical column to train on.")
-    metrics, trained = _fitted(recipe, rule, events, catalogue, settings)
+    wanted = _objective(objective, data, names) if objective else None
+    metrics, trained = _fitted(recipe, rule, events, catalogue, settings, wanted)
     ordered = events.in_order()
     offsets, kept = _latest(ordered)
     Snapshot.of(
@@ -109,11 +113,30 @@ def train(
         last_event=data.last_event,
     ).save(folder)
     contexts.save(folder)
+    if wanted is not None:
+        wanted.save(folder)
     return metrics
 
 
+def _objective(given: Mapping[str, str], data: TrainingData, names: Sequence[str]) -> Objective:
+    """The objective over the items in the order of their names."""
+    try:
+        name = reward_column(given, data.item_schema)
+    except ObjectiveError as error:
+        raise TrainingError(str(error)) from None
+    values = np.full(len(names), np.nan)
+    if data.items is not None:
+        values[_renumbered(data.items.text("ITEM_ID"), names)] = data.items.numbers(name)
+    return Objective.of(values, given)
+
+
 def _fitted(
-    recipe: Recipe, rule: EventRule, events: Events, catalogue: Catalogue, settings: Mapping[str, float]
+    recipe: Recipe,
+    rule: EventRule,
+    events: Events,
+    catalogue: Catalogue,
+    settings: Mapping[str, float],
+    objective: Objective | None,
 ) -> tuple[dict[str, float], Model | SegmentModel]:
     """The metrics of the recipe's hold-out, and the model trained on everything."""
     name = recipe.model or ""
@@ -124,7 +147,11 @@ def _fitted(
         return metrics, users.fit(events, catalogue, seed=_SEED, **settings)
     items = MODELS[name]
     weighted = rule.weights is not None
-    metrics = solution_metrics(items, events, catalogue, seed=_SEED, event_weights=weighted, **settings)
+    judged = items if objective is None else rewarding(items, objective)
+    metrics = solution_metrics(judged, events, catalogue, seed=_SEED, event_weights=weighted, **settings)
+    if objective is not None:
+        known, cases = hold_out(events, seed=_SEED)
+        metrics[METRIC] = objective.metric(judged.fit(known, catalogue, seed=_SEED, **settings), cases)
     return metrics, items.fit(events, catalogue, seed=_SEED, **settings)
 
 

@@ -172,6 +172,7 @@ def run_training(task: Json) -> Json:
         settings=recipe.settings(task["solutionConfig"]),
         excluded=left_out(task),
         folder=Path(task["folder"]),
+        objective=task["solutionConfig"].get("optimizationObjective"),
     )
     return {"metrics": metrics}
 
