@@ -133,7 +133,7 @@ CHOICES: tuple[tuple[str, str], ...] = (
     ),
     (
         "how an `optimizationObjective` is weighed against relevance",
-        "the column's standardized values are added to the standardized scores, 0.25 (`LOW`), 0.5 (`MEDIUM`) or 1 times",
+        "the column's standardized values join the standardized scores, 0.25 (`LOW`), 0.5 (`MEDIUM`) or 1 times",
     ),
     (
         "`average_rewards_at_k`",
