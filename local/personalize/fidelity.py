@@ -3,12 +3,15 @@
 Which operations are carried out is read from the code; what differs from the service is written here, beside it.
 """
 
+import dataclasses
 from pathlib import Path
 
 from local.personalize import exploration, schedule
 from local.personalize.operations import OPERATIONS
+from local.personalize.quotas import Quotas
 from local.personalize.recipes import RECIPES
 from local.personalize.services import routes
+from local.personalize.throttling import Rates
 
 PAGE = Path(__file__).parents[2] / "docs" / "personalize-fidelity.md"
 
@@ -101,6 +104,10 @@ CHOICES: tuple[tuple[str, str], ...] = (
     ("decimals of a score", "seven, as in recorded answers; batch jobs the same"),
     ("AND and OR in filters", "AND binds more tightly; no parentheses around conditions"),
     ("null in a filter", "fulfils no condition, NOT IN and != among them"),
+    ("an INCLUDE whose IF does not hold, alone in its filter", "as if it were not there: everything is allowed"),
+    ("an EXCLUDE whose placeholder has no value", "as if it were not there; an INCLUDE is refused"),
+    ("`ActionID` in a filter", "refused, as next best action is"),
+    ("a name in `filterValues` that the filter does not have", "refused"),
     ("case in filters", "of keywords, datasets, columns and event types it does not matter, of values it does"),
     ("quotes in filters", "double or single ones, no escapes"),
     ("statuses of batch jobs", "`PENDING`, `IN PROGRESS`, `ACTIVE`, `CREATE FAILED`, as documented"),
@@ -203,6 +210,10 @@ def page() -> str:
         "| --- | --- | --- |",
     ]
     lines += [f"| `{name}` | `{error}Exception` | {reason} |" for (name, error), reason in sorted(UNREACHED.items())]
+    lines += ["", "## Quotas", "", "What a quotas file can set, and the documented values that hold without one.", ""]
+    lines += ["| name | value |", "| --- | --- |"]
+    lines += [f"| `{one.name}` | {one.default:,} |" for one in dataclasses.fields(Quotas)]
+    lines += [f"| `rates.{one.name}` | {one.default:,} |" for one in dataclasses.fields(Rates)]
     lines += ["", "## Where the documentation leaves room", "", "| question | here |", "| --- | --- |"]
     lines += [f"| {question} | {answer} |" for question, answer in CHOICES]
     return "\n".join(lines) + "\n"

@@ -212,6 +212,21 @@ def test_put_records_reach_filters_with_their_delay(timed: World, clock: ManualC
     until(lambda: timed.recommended(campaign, "u1", filterArn=moved), lambda items: items == ["cat1"])
 
 
+def test_put_records_are_not_late(tmp_path: Path) -> None:
+    """On the computer's clock too a record is seen when its delay is over, not at the next look of the schedule."""
+    with LocalPersonalize(tmp_path, record_delay=0.3) as server:
+        world = World(server)
+        group = world.seeded()
+        campaign = world.campaign(world.train(world.solution(group, "aws-popularity-count"))["solutionVersionArn"])
+        moved = world.filter(group, "moved", 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("9")')
+        properties = json.dumps({"animalType": "9", "creationTimestamp": START})
+        world.events.put_items(
+            datasetArn=world.arn("dataset/pets/ITEMS"), items=[{"itemId": "cat1", "properties": properties}]
+        )
+        # A look comes once a minute.
+        until(lambda: world.recommended(campaign, "u1", filterArn=moved), lambda items: items == ["cat1"], seconds=40)
+
+
 def test_updates_of_a_model_need_one_that_was_trained_in_full(timed: World) -> None:
     """trainingMode UPDATE is for the recipes that have it, after a FULL version, and shows itself."""
     group = timed.seeded()
