@@ -12,6 +12,13 @@ from local.engine.data import Float32, Float64, Indices
 from local.engine.scores import ranking, softmax
 
 KEPT_BYTES = 64 * 1024 * 1024
+_DIGITS = 7
+"""Decimals of a score, as in recorded answers of the service."""
+
+
+def rounded(shares: Float64) -> Float64:
+    """Scores as answers show them."""
+    return np.round(shares, _DIGITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +30,13 @@ class Ranked:
     order: Indices
     """The items that the recipe scores, the best first."""
     shares: Float64
-    """The score of each item of `order`; they sum to one."""
+    """The score of each item of `order`; before they were rounded they summed to one."""
 
     @classmethod
     def of(cls, raw: Float32, most: int | None) -> Self:
         """The best `most` items in order; all of them when it is None."""
         order = ranking(raw, limit=most)
-        return cls(raw, order, softmax(raw, order))
+        return cls(raw, order, rounded(softmax(raw, order)))
 
     def listed(self, allowed: npt.NDArray[np.bool_] | None, wanted: int) -> tuple[list[int], list[float]]:
         """The best `wanted` items that are allowed, and their scores."""

@@ -5,6 +5,7 @@ which it came from need not list what was shown. Answers are kept in memory; how
 documented.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 
 from local.personalize.validation import Json
@@ -19,18 +20,19 @@ class Recommended:
 
     def __init__(self, most: int = _ANSWERS) -> None:
         self._most = most
-        self._answers: dict[str, tuple[str, Sequence[Json]]] = {}
+        self._answers: OrderedDict[str, tuple[str, tuple[str, ...]]] = OrderedDict()
 
     def remember(self, recommendation: str, campaign: str, listed: Sequence[Json]) -> None:
         """Keep the items of an answer, best first, and the campaign that gave it."""
-        self._answers[recommendation] = (campaign, listed)
+        # Names alone: thousands of kept lists of objects would be walked again and again by the garbage collector.
+        self._answers[recommendation] = (campaign, tuple([entry["itemId"] for entry in listed[:_SHOWN]]))
         if len(self._answers) > self._most:
-            del self._answers[next(iter(self._answers))]
+            self._answers.popitem(last=False)
 
     def items(self, recommendation: str) -> list[str]:
         """The first 25 items of an answer; none when it is not known (any more)."""
-        _, listed = self._answers.get(recommendation, ("", ()))
-        return [entry["itemId"] for entry in listed[:_SHOWN]]
+        _, shown = self._answers.get(recommendation, ("", ()))
+        return list(shown)
 
     def campaign(self, recommendation: str) -> str | None:
         """The ARN of the campaign that gave an answer; None when it is not known (any more)."""

@@ -5,9 +5,8 @@ recommendations". What a visitor has seen may be recommended again, as the servi
 """
 
 import threading
-import uuid
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -20,11 +19,13 @@ from local.engine.scores import ranking, softmax
 from local.personalize.contents import Contents
 from local.personalize.context import Contexts
 from local.personalize.errors import WorkError, invalid_input, not_found
+from local.personalize.events import LiveEvent
 from local.personalize.exploration import Explored, mixed, weight_and_cut_off
 from local.personalize.filtering import FilterRequest, ItemColumns, Row
 from local.personalize.filters import Filter, parse_filter
+from local.personalize.identities import new_identity
 from local.personalize.objective import Objective
-from local.personalize.ranked import Ranked, RecentScores
+from local.personalize.ranked import Ranked, RecentScores, rounded
 from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Resource
 from local.personalize.served import Served
@@ -37,8 +38,6 @@ DEFAULT_RESULTS = 25
 MAXIMUM_RESULTS = 500
 MAXIMUM_WITH_METADATA = 50
 _SNAPSHOTS = 16
-_DIGITS = 7
-"""Decimals of a score, as in recorded answers of the service."""
 
 Mask = npt.NDArray[np.bool_]
 
@@ -54,6 +53,7 @@ class Serving:
         self._lock = threading.Lock()
         self._filters: dict[str, Filter] = {}
         self._recent = RecentScores()
+        self._chance = np.random.default_rng()
 
     def load(self, version_arn: str) -> Served:
         """The solution version in memory, read from disk if it is not there."""
@@ -142,7 +142,6 @@ class Serving:
         if explored is None or campaign is None:
             return listed
         weight, oldest = weight_and_cut_off(served.recipe, campaign)
-        chance = np.random.default_rng()
         if not weight or not explored.items:
             return listed
         allowed = self._filter(
@@ -153,8 +152,8 @@ class Serving:
             request.get("itemId"),
             numbered=explored,
         )
-        candidates = explored.candidates(self._service.clock.now() - oldest, allowed, chance)
-        return mixed(listed, candidates, weight, served.recipe, len(served.snapshot.items), chance)
+        candidates = explored.candidates(self._service.clock.now() - oldest, allowed, self._chance)
+        return mixed(listed, candidates, weight, served.recipe, len(served.snapshot.items), self._chance)
 
     def _promoted(
         self,
@@ -173,7 +172,7 @@ class Serving:
             names = [served.snapshot.items[place] for place in chosen]
             scores = {entry["itemId"]: entry.get("score") for entry in listed}
             others = [entry for entry in listed if entry["itemId"] not in set(names)][: wanted - len(names)]
-            places = set(np.sort(np.random.default_rng().permutation(len(others) + len(names))[: len(names)]).tolist())
+            places = set(np.sort(self._chance.permutation(len(others) + len(names))[: len(names)]).tolist())
             promoted = iter(names)
             rest = iter(others)
             listed = [
@@ -204,18 +203,16 @@ class Serving:
         if not visitor:
             raise invalid_input("userId must not be empty.")
         allowed = self._filter(request.get("filterArn"), request.get("filterValues", {}), served, visitor)
-        places = np.array([served.snapshot.places.get(name, -1) for name in names], np.intp)
-        known = places[places >= 0]
+        place_of = served.snapshot.places.get
+        places = [place_of(name, -1) for name in names]
+        unknown = [name for name, place in zip(names, places, strict=True) if place < 0] if -1 in places else []
+        known = np.array([place for place in places if place >= 0] if unknown else places, np.intp)
         if allowed is not None:
             known = known[allowed[known]]
         shares = softmax(self._ranked(served, visitor, None, request.get("context", {})).raw, known)
         order = np.argsort(-shares, kind="stable")
-        items = served.snapshot.items
-        listed: list[Json] = [
-            {"itemId": items[place], "score": round(share, _DIGITS)}
-            for place, share in zip(known[order].tolist(), shares[order].tolist(), strict=True)
-        ]
-        listed.extend({"itemId": name} for name, place in zip(names, places, strict=True) if place < 0)
+        listed = _scored(served, known[order].tolist(), rounded(shares[order]).tolist())
+        listed.extend([{"itemId": name} for name in unknown])
         self._add_metadata(listed, columns, served.group)
         return {"personalizedRanking": listed, "recommendationId": _recommendation_id()}
 
@@ -237,48 +234,34 @@ class Serving:
         Models are deterministic, and none that personalizes looks at the clock: the same history and context have the
         same scores, which are kept for the visitors of late.
         """
-        recipe, model = served.recipe, served.snapshot.model
-        history = served.snapshot.about(item) if recipe.by_item else self._history(served, visitor)
-        if not recipe.real_time:
-            return Ranked.of(model.score(history, now=self._service.clock.now()), recipe.scored_items)
-        context = served.contexts.numbered(given)
-        return self._recent.get(
-            (
-                served.arn,
-                history.item.tobytes(),
-                history.time.tobytes(),
-                history.weight.tobytes(),
-                None if context is None else context.tobytes(),
-            ),
-            lambda: Ranked.of(
-                model.score(history, now=self._service.clock.now(), context=context), recipe.scored_items
-            ),
-        )
+        recipe, snapshot = served.recipe, served.snapshot
+        context = served.contexts.numbered(given) if recipe.real_time else None
 
-    def _history(self, served: Served, visitor: str | None) -> History:
-        """The visitor's events up to training, and for recipes with real-time personalization those since."""
-        if visitor is None or not served.recipe.real_time:
-            return History.empty()
-        snapshot = served.snapshot
-        trained = snapshot.history(visitor)
+        def ranked(history: History) -> Ranked:
+            model = served.snapshot.model
+            raw = model.score(history, now=self._service.clock.now(), context=context)
+            return Ranked.of(raw, recipe.scored_items)
+
+        if not recipe.real_time:
+            return ranked(snapshot.about(item) if recipe.by_item else History.empty())
+        in_context = None if context is None else context.tobytes()
+        if recipe.by_item or visitor is None:
+            history = snapshot.about(item) if recipe.by_item else History.empty()
+            return self._recent.get((snapshot.identity, history.item.tobytes(), in_context), lambda: ranked(history))
+        live = self._live(served, visitor)
+        # Events only ever follow: as many that end with the same one are the same.
+        since = (len(live), live[-1].seq) if live else None
+        known = visitor if live or visitor in snapshot.visitors else None
+        key = (snapshot.identity, known, since, in_context)
+        return self._recent.get(key, lambda: ranked(_history(served, visitor, live)))
+
+    def _live(self, served: Served, visitor: str) -> list[LiveEvent]:
+        """The visitor's events since the training."""
         dataset = self._service.datasets(served.group).get("INTERACTIONS")
         if dataset is None:
-            return trained
-        live = self._service.events.of_visitor(dataset.id, visitor, after=snapshot.last_event, limit=4 * HISTORY_LENGTH)
-        counted = []
-        for event in live:
-            place = snapshot.places.get(event.item)
-            weight = served.rule.weight(event.type, event.value)
-            if place is not None and weight > 0:
-                counted.append((place, event.at, weight))
-        if not counted:
-            return trained
-        since = np.array(counted)
-        item = np.concatenate([trained.item, since[:, 0].astype(np.int32)])
-        time = np.concatenate([trained.time, since[:, 1]])
-        weights = np.concatenate([trained.weight, since[:, 2].astype(np.float32)])
-        order = np.argsort(time, kind="stable")[-HISTORY_LENGTH:]
-        return History(item[order], time[order], weights[order])
+            return []
+        after = served.snapshot.last_event
+        return self._service.events.of_visitor(dataset.id, visitor, after=after, limit=4 * HISTORY_LENGTH)
 
     def _results(self, request: Json, *, with_metadata: bool) -> int:
         wanted: int = request.get("numResults", DEFAULT_RESULTS)
@@ -368,14 +351,40 @@ class Serving:
                 entry["metadata"] = shown
 
 
+def _history(served: Served, visitor: str, live: Sequence[LiveEvent]) -> History:
+    """The visitor's events up to training and those since, as far as they count."""
+    snapshot = served.snapshot
+    trained = snapshot.history(visitor)
+    counted = []
+    for event in live:
+        place = snapshot.places.get(event.item)
+        weight = served.rule.weight(event.type, event.value)
+        if place is not None and weight > 0:
+            counted.append((place, event.at, weight))
+    if not counted:
+        return trained
+    since = np.array(counted)
+    item = np.concatenate([trained.item, since[:, 0].astype(np.int32)])
+    time = np.concatenate([trained.time, since[:, 1]])
+    weights = np.concatenate([trained.weight, since[:, 2].astype(np.float32)])
+    order = np.argsort(time, kind="stable")[-HISTORY_LENGTH:]
+    return History(item[order], time[order], weights[order])
+
+
+def _scored(served: Served, places: list[int], scores: list[float]) -> list[Json]:
+    """The items with their scores, which the answer may add to."""
+    items = served.snapshot.items
+    return [{"itemId": items[place], "score": score} for place, score in zip(places, scores, strict=True)]
+
+
 def _recommended(ranked: Ranked, allowed: Mask | None, wanted: int, served: Served) -> list[Json]:
     """The best items that are allowed, with their scores; places that stay free go to popular items (v2 recipes)."""
     recipe, snapshot = served.recipe, served.snapshot
     places, shares = ranked.listed(allowed, wanted)
-    named = [snapshot.items[place] for place in places]
-    listed: list[Json] = [{"itemId": name} for name in named]
     if recipe.scores:
-        listed = [{"itemId": name, "score": round(share, _DIGITS)} for name, share in zip(named, shares, strict=True)]
+        listed = _scored(served, places, shares)
+    else:
+        listed = [{"itemId": snapshot.items[place]} for place in places]
     if recipe.reasons and len(listed) < wanted and len(ranked.order) < len(ranked.raw):
         free = np.ones(len(ranked.raw), bool) if allowed is None else allowed.copy()
         free[ranked.order] = False
@@ -392,4 +401,4 @@ def _promotion(name: str, promotion: str | None, scores: Mapping[str, float | No
 
 
 def _recommendation_id() -> str:
-    return f"RID-{uuid.uuid4()}"
+    return f"RID-{new_identity()}"

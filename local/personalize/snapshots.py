@@ -7,7 +7,7 @@ Nothing is pickled. The folder appears at once, when it is complete.
 import json
 import shutil
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self, cast
 
@@ -81,6 +81,8 @@ class Snapshot:
     """The number of each item."""
     popular: npt.NDArray[np.intp]
     """Items by falling popularity."""
+    identity: object = field(default_factory=object)
+    """No other snapshot in the process has it: for those who keep what they computed from this one."""
 
     @property
     def visitor_names(self) -> list[str | None]:
