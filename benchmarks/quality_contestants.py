@@ -36,6 +36,7 @@ def _grid(**values: tuple[Any, ...]) -> tuple[Mapping[str, Any], ...]:
 _PENALTIES = (50.0, 100.0, 200.0, 400.0, 800.0)
 _SIMILARITIES = ("cosine", "tf-idf", "bm25")
 _MEMORIES = (2.0, 5.0, 10.0)
+"""Of the fading queries, in events."""
 
 PEERS = {
     entry.name: replace(entry, code=_PEERS_CODE)
@@ -62,7 +63,7 @@ PEERS = {
             _FACTORS,
             "bpr",
             PEERS_PYTHON,
-            _grid(factors=(64,), learning_rate=(0.01, 0.05), penalty=(0.01, 0.1), iterations=(100, 300)),
+            _grid(factors=(64,), learning_rate=(0.02,), penalty=(0.03, 0.1, 0.3), iterations=(100, 300)),
         ),
         Entry("SASRec", _SASREC, "sasrec", PEERS_PYTHON, _grid(width=(64,), layers=(2,), dropout=(0.2, 0.5))),
         Entry(
@@ -70,7 +71,7 @@ PEERS = {
             _FACTORS,
             "item_knn",
             PEERS_PYTHON,
-            _grid(similarity=_SIMILARITIES, neighbours=(50, 200), memory=_MEMORIES),
+            _grid(similarity=_SIMILARITIES[1:], neighbours=(50, 200), memory=_MEMORIES),
             seeds=1,
         ),
         Entry("EASE, fading", _LINEAR, "ease", _HERE, _grid(penalty=_PENALTIES[1:4], memory=_MEMORIES), seeds=1),

@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+KEPT = ROOT / ".cache/quality"
 _FILES = ("answers.npz", "costs.json")
 
 
 class Kept:
     """The answers in one folder, which is made when the first are kept."""
 
-    def __init__(self, folder: Path = ROOT / ".cache/quality", *, fresh: bool = False) -> None:
+    def __init__(self, folder: Path = KEPT, *, fresh: bool = False) -> None:
         self._folder = folder
         self._fresh = fresh
 
