@@ -75,7 +75,7 @@ def test_the_command_prints_a_table_and_writes_json_and_a_plot(tmp_path: Path) -
     """Default model, its parts and a peer, beside each other, with intervals, costs and a comparison."""
     path = write_csv(ring_log(), tmp_path / "log.csv")
     figures, drawn = tmp_path / "out/quality.json", tmp_path / "out/quality.svg"
-    files = ["--interactions", str(path), "--json", str(figures), "--plot", str(drawn)]
+    files = ["--interactions", str(path), "--json", str(figures), "--plot", str(drawn), "--kept", str(tmp_path)]
     command = [
         sys.executable,
         "-m",
@@ -86,7 +86,6 @@ def test_the_command_prints_a_table_and_writes_json_and_a_plot(tmp_path: Path) -
         "popularity",
         "--seeds",
         "1",
-        "--fresh",
     ]
 
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
