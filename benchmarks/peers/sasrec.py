@@ -41,7 +41,7 @@ def sasrec(
     negatives: int = 512,
     learning_rate: float = 1e-3,
     epochs: int = 200,
-    patience: int = 5,
+    patience: int = 4,
 ) -> Trained:
     """Train on windows of histories.
 
