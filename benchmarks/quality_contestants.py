@@ -21,7 +21,7 @@ PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
 _LINEAR, _FACTORS, _SASREC = (f"benchmarks.peers.{name}" for name in ("linear", "factors", "sasrec"))
 _HERE = Path(sys.executable)
 _PEERS_CODE = (
-    "benchmarks/peers",
+    "benchmarks/peers/histories.py",
     "benchmarks/peers/requirements.txt",
     "local/engine/data.py",
     "local/engine/scores.py",
@@ -39,7 +39,7 @@ _MEMORIES = (2.0, 5.0, 10.0)
 """Of the fading queries, in events."""
 
 PEERS = {
-    entry.name: replace(entry, code=_PEERS_CODE)
+    entry.name: replace(entry, code=(f"{entry.module.replace('.', '/')}.py", *_PEERS_CODE))
     for entry in (
         Entry("popularity", _LINEAR, "popularity", _HERE, seeds=1),
         Entry(
