@@ -119,7 +119,7 @@ def main() -> None:
     folder = parser.parse_args().folder
     trained, costs = train(folder)
     costs |= answer(folder, trained)
-    (folder / "costs.json").write_text(json.dumps({**costs, "parts": sorted(trained.parts)}), encoding="utf-8")
+    (folder / "costs.json").write_text(json.dumps({**costs, "parts": list(trained.parts)}), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ class _Chosen:
 
     @property
     def parts(self) -> list[str]:
-        return sorted({part for _, part in self.runs[0].answers})
+        return list(dict.fromkeys(part for _, part in self.runs[0].answers))
 
 
 def judge(task: Task, entries: Sequence[Entry], kept: Kept, *, seeds: int, test: bool, progress: Progress) -> Judgement:
