@@ -13,6 +13,7 @@ from local.engine.evidence import REACH, Evidence
 from local.engine.models import Capabilities, refuse_unknown
 from local.engine.percentiles import of_usual_users
 from local.engine.reading import Reader
+from local.engine.stack import Stack, fit_stack
 
 _JUDGING_SHARE = 0.2
 """Share of the users whose events set the blend's weights, unseen by the evidence."""
@@ -26,9 +27,10 @@ _PRECISION = 5.0
 class SequenceModel:
     """Next-item ridges over recency-weighted histories, taste by attribute, and popularity behind them.
 
-    The parts (`evidence`) are fitted in closed form; a conditional logit (`blend`) weighs them on users that they have
-    not seen, strangers' first events included, and the parts are then fitted again on all users. A visitor without a
-    history gets what is popular, an item without events the popularity and the lift of its attributes.
+    The evidence is fitted in closed form; a conditional logit (`blend`) weighs it on users that it has not seen,
+    strangers' first events included, and it is then fitted again on all users. A visitor without a history gets what is
+    popular, an item without events the popularity and the lift of its attributes. Where the newest events of visitors
+    show that it helps, further closed-form parts and a learned re-ranker stand on the blend (`stack`).
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities(cold_users=True, cold_items=True, real_time=True)
@@ -38,6 +40,7 @@ class SequenceModel:
     """Shape [k]: the weight of each of `evidence.names`."""
     unit: float
     """The mean weight of a training event: histories are measured in it."""
+    stack: Stack | None = None
     reader: Reader = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -82,23 +85,38 @@ class SequenceModel:
             return Evidence.fit(seen, catalogue, ridge=ridge, reach=int(reach), rank=dimension, recency=bool(recency))
 
         blend = _blend(evidence(ordered.of(~judged)), ordered.of(judged), catalogue.n_items, rng)
-        return cls(evidence(ordered), blend, unit)
+        stack = fit_stack(
+            ordered,
+            catalogue,
+            blended=lambda seen: Reader.of(evidence(seen), blend).score,
+            seed=seed,
+            reach=int(reach),
+        )
+        return cls(evidence(ordered), blend, unit, stack)
 
     def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
-        return self.reader.score(History(history.item, history.time, history.weight / np.float32(self.unit)))
+        in_units = History(history.item, history.time, history.weight / np.float32(self.unit))
+        logits = self.reader.score(in_units)
+        return logits if self.stack is None else self.stack.score(in_units, logits)
 
     def save(self, folder: Path) -> None:
         storage.write(
             folder,
             model="sequence",
             facts={"unit": self.unit, "features": self.evidence.names},
-            arrays={**self.evidence.arrays(), "blend": self.blend},
+            arrays={
+                **self.evidence.arrays(),
+                "blend": self.blend,
+                **({} if self.stack is None else self.stack.arrays()),
+            },
         )
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         facts, arrays = storage.read(folder, model="sequence")
-        return cls(Evidence.of_arrays(arrays), arrays["blend"], float(facts["unit"]))
+        evidence = Evidence.of_arrays(arrays)
+        stack = Stack.of_arrays(arrays, evidence.attributes) if "stack_weights" in arrays else None
+        return cls(evidence, arrays["blend"], float(facts["unit"]), stack)
 
 
 def _blend(evidence: Evidence, unseen: Events, n_items: int, rng: np.random.Generator) -> Float64:
