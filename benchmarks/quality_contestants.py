@@ -65,7 +65,7 @@ PEERS = {
             PEERS_PYTHON,
             _grid(factors=(64,), learning_rate=(0.02,), penalty=(0.03, 0.1, 0.3), iterations=(100, 300)),
         ),
-        Entry("SASRec", _SASREC, "sasrec", PEERS_PYTHON, _grid(width=(64,), layers=(2,), dropout=(0.3, 0.5))),
+        Entry("SASRec", _SASREC, "sasrec", PEERS_PYTHON, _grid(width=(64,), layers=(2,), dropout=(0.3,)), seeds=1),
         Entry(
             "item-kNN, fading",
             _FACTORS,
