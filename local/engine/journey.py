@@ -254,7 +254,7 @@ class Journey:
 def _expected(n_fields: int) -> Float32:
     """The shares of the ways without evidence."""
     shares = np.array([*_EXPECTED.values(), *([(1 - sum(_EXPECTED.values())) / max(n_fields, 1)] * n_fields)])
-    return (shares / shares.sum()).astype(np.float32)
+    return np.asarray(shares / shares.sum(), dtype=np.float32)
 
 
 def _borders(weight: Float32) -> Float32:
@@ -262,7 +262,7 @@ def _borders(weight: Float32) -> Float32:
     values = np.unique(weight)
     if len(values) > _MAX_CLASSES:
         values = np.unique(np.quantile(weight, (np.arange(_MAX_CLASSES) + 0.5) / _MAX_CLASSES))
-    return ((values[1:] + values[:-1]) / 2).astype(np.float32)
+    return np.asarray((values[1:] + values[:-1]) / 2, dtype=np.float32)
 
 
 def _maximised(likely: Float64, classes: Indices, importance: Float64, expected: Float32, n_classes: int) -> Float32:

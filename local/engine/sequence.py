@@ -8,7 +8,8 @@ import numpy as np
 
 from local.engine import storage
 from local.engine.blend import fit_weights
-from local.engine.data import Catalogue, Events, Float32, Float64, History, Int32
+from local.engine.circumstances import Circumstances
+from local.engine.data import Catalogue, Events, Float32, Float64, History, Indices, Int32
 from local.engine.evidence import REACH, Evidence
 from local.engine.models import Capabilities, refuse_unknown
 from local.engine.percentiles import of_usual_users
@@ -30,7 +31,8 @@ class SequenceModel:
     The evidence is fitted in closed form; a conditional logit (`blend`) weighs it on users that it has not seen,
     strangers' first events included, and it is then fitted again on all users. A visitor without a history gets what is
     popular, an item without events the popularity and the lift of its attributes. Where the newest events of visitors
-    show that it helps, further closed-form parts and a learned re-ranker stand on the blend (`stack`).
+    show that it helps, further closed-form parts and a learned re-ranker stand on the blend (`stack`). What a request's
+    context says is added (`circumstances`).
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities(cold_users=True, cold_items=True, real_time=True)
@@ -41,6 +43,7 @@ class SequenceModel:
     unit: float
     """The mean weight of a training event: histories are measured in it."""
     stack: Stack | None = None
+    circumstances: Circumstances | None = None
     reader: Reader = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -84,7 +87,9 @@ class SequenceModel:
             dimension = int(rank) if rank else None
             return Evidence.fit(seen, catalogue, ridge=ridge, reach=int(reach), rank=dimension, recency=bool(recency))
 
-        blend = _blend(evidence(ordered.of(~judged)), ordered.of(judged), catalogue.n_items, rng)
+        early = evidence(ordered.of(~judged))
+        choices = _Choices.of(early, ordered.of(judged), catalogue.n_items, rng)
+        blend = choices.blend(early.prior)
         stack = fit_stack(
             ordered,
             catalogue,
@@ -92,12 +97,20 @@ class SequenceModel:
             seed=seed,
             reach=int(reach),
         )
-        return cls(evidence(ordered), blend, unit, stack)
+        circumstances = None
+        if ordered.n_contexts:
+            before = Circumstances.fit(ordered.of(~judged), early.attributes)
+            circumstances = Circumstances.fit(ordered, early.attributes, choices.weights_of(before, blend))
+        return cls(evidence(ordered), blend, unit, stack, circumstances)
 
     def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
         in_units = History(history.item, history.time, history.weight / np.float32(self.unit))
-        logits = self.reader.score(in_units)
-        return logits if self.stack is None else self.stack.score(in_units, logits)
+        scores = self.reader.score(in_units)
+        if self.stack is not None:
+            scores = self.stack.score(in_units, scores)
+        if self.circumstances is not None and context is not None:
+            scores = scores + self.circumstances.score(context)
+        return scores
 
     def save(self, folder: Path) -> None:
         storage.write(
@@ -108,6 +121,7 @@ class SequenceModel:
                 **self.evidence.arrays(),
                 "blend": self.blend,
                 **({} if self.stack is None else self.stack.arrays()),
+                **({} if self.circumstances is None else self.circumstances.arrays()),
             },
         )
 
@@ -116,19 +130,38 @@ class SequenceModel:
         facts, arrays = storage.read(folder, model="sequence")
         evidence = Evidence.of_arrays(arrays)
         stack = Stack.of_arrays(arrays, evidence.attributes) if "stack_weights" in arrays else None
-        return cls(evidence, arrays["blend"], float(facts["unit"]), stack)
+        context = Circumstances.of_arrays(arrays, evidence.attributes) if "context_weights" in arrays else None
+        return cls(evidence, arrays["blend"], float(facts["unit"]), stack, context)
 
 
-def _blend(evidence: Evidence, unseen: Events, n_items: int, rng: np.random.Generator) -> Float64:
-    budget = min(_MAX_CHOICES, max(50, _MAX_VALUES // (n_items * len(evidence.names))))
-    chosen = np.zeros(len(unseen), dtype=bool)
-    chosen[rng.permutation(len(unseen))[:budget]] = True
-    features = evidence.of_prefixes(unseen, chosen)
-    importance = unseen.weight[chosen].astype(np.float64)
-    return fit_weights(
-        features,
-        unseen.item[chosen].astype(np.intp),
-        importance,
-        prior=evidence.prior,
-        precision=_PRECISION,
-    )
+@dataclass(frozen=True, slots=True)
+class _Choices:
+    """Events of users whom the evidence has not seen, and what speaks for each item at each of them."""
+
+    features: Float32
+    """Shape [q, n_items, k]."""
+    chosen: Events
+    """The q events."""
+
+    @classmethod
+    def of(cls, evidence: Evidence, unseen: Events, n_items: int, rng: np.random.Generator) -> Self:
+        """As many as there is room for, drawn from all."""
+        budget = min(_MAX_CHOICES, max(50, _MAX_VALUES // (n_items * len(evidence.names))))
+        chosen = np.zeros(len(unseen), dtype=bool)
+        chosen[rng.permutation(len(unseen))[:budget]] = True
+        return cls(evidence.of_prefixes(unseen, chosen), unseen.of(chosen))
+
+    def blend(self, prior: Float64) -> Float64:
+        """The weights [k] of the features."""
+        item, importance = self._taken()
+        return fit_weights(self.features, item, importance, prior=prior, precision=_PRECISION)
+
+    def weights_of(self, circumstances: Circumstances, blend: Float64) -> Float64:
+        """The weights [2 c] of the lifts of the events' circumstances, beside the blend."""
+        context = self.chosen.context
+        if context is None:
+            raise ValueError("events without a context cannot weigh circumstances")
+        return circumstances.weighed(context, *self._taken(), self.features @ blend.astype(np.float32)).weights
+
+    def _taken(self) -> tuple[Indices, Float64]:
+        return self.chosen.item.astype(np.intp), self.chosen.weight.astype(np.float64)
