@@ -35,7 +35,7 @@ ROOMS = (
     room("infra/allowed.py", "pydantic"),
     room("infra/settings.py", "pydantic yaml", "infra.allowed infra.naming"),
     room("seed_data", "numpy"),
-    room("local/engine", "numpy scipy"),
+    room("local/engine", "lightgbm numpy scipy threadpoolctl"),
     room("local/personalize", "boto3 botocore httptools lark msgspec numpy regex scipy uvicorn uvloop", "local.engine"),
     room("local/cloud", "boto3 botocore hypercorn ministack rich typer urllib3", "local.personalize"),
     room(
