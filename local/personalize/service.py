@@ -74,7 +74,7 @@ class Personalize(Contents):
         options.folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(options.folder)
         super().__init__(options.folder, options.clock, synchronous=options.synchronous)
-        self.faults = Faults()
+        self.faults = Faults(options.folder / "faults.json")
         self.throttle = Throttle(options.rates) if options.rates else None
         self.lifecycle = Lifecycle(self.store, self.clock, pace=options.pace, plans=plans(self))
         self.serving = Serving(self)
