@@ -5,6 +5,8 @@ VENV := .venv
 EMULATOR := .venv-emulator
 BIN := $(VENV)/bin
 AWSCLI := .venv-awscli
+PEERS := .venv-peers
+DATA ?= ../shared/data
 SDK := tests/conformance/personalize/sdk
 UNUSED := $(shell command -v $(PYTHON) >/dev/null || echo missing)
 ifeq ($(UNUSED),missing)
@@ -19,6 +21,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 with_python = if [ -x $(BIN)/python ]; then $(BIN)/python $(1); else echo "Nothing was set up yet."; fi
 
 .PHONY: help setup run up down status logs clean test lint types lock
+.PHONY: bench-data bench-quality bench-scale
 .PHONY: sdk-boto3 sdk-cli sdk-javascript sdk-cli-client sdk-javascript-client
 
 help:  ## List the commands
@@ -62,6 +65,12 @@ $(SDK)/javascript/node_modules/.done: $(SDK)/javascript/package-lock.json
 	@cd $(SDK)/javascript && npm ci --silent --ignore-scripts
 	@touch $@
 
+$(PEERS)/.done: benchmarks/peers/requirements.txt
+	@echo "== Python environment of the peers (JAX and implicit, 640 MB)"
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 sdk-cli-client: $(AWSCLI)/.done
 sdk-javascript-client: $(SDK)/javascript/node_modules/.done
 
@@ -73,6 +82,22 @@ sdk-cli: $(VENV)/.done sdk-cli-client  ## The same with the AWS CLI
 
 sdk-javascript: $(VENV)/.done sdk-javascript-client  ## The same with the AWS SDK for JavaScript
 	@$(BIN)/python -m $(subst /,.,$(SDK)) javascript
+
+LOGS := $(DATA)/ml-latest-small/ratings.csv $(DATA)/ml-100k/u.data
+PROTOCOL ?= leave-one-out
+
+bench-data:
+	@for log in $(LOGS); do test -f $$log || { echo "$$log is missing: get ml-latest-small and ml-100k from" \
+		"https://grouplens.org/datasets/movielens/ and say DATA=folder (they may not be shipped with the project)"; exit 1; }; done
+
+bench-quality: bench-data $(VENV)/.done $(PEERS)/.done  ## The engine against peers on MovieLens: DATA=folder, PROTOCOL=earlier-cut for a claim
+	@$(BIN)/python -m benchmarks.quality --interactions $(LOGS) --protocol $(PROTOCOL) --json out/quality.json \
+		--plot out/quality.svg $(OPTIONS)
+	@echo "Wrote out/quality.json and out/quality.svg"
+
+bench-scale: $(VENV)/.done  ## Training and serving from 10^4 to 10^7 events and 10^3 to 10^6 items
+	@$(BIN)/python -m benchmarks.scale --json out/scale.json --plot out/scale.svg $(OPTIONS)
+	@echo "Wrote out/scale.json and out/scale.svg"
 
 run: setup  ## See the whole product work on this computer: deploy, stream, train, recommend, report
 	@$(BIN)/python -m tools.demo
@@ -113,3 +138,4 @@ lock:  ## Resolve the pinned requirements again (needs uv)
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate local/cloud/requirements.in -o local/cloud/requirements.txt
 	uv pip compile -q --python-version 3.13 --generate-hashes --no-emit-index-url --no-header --no-annotate --no-deps lambdas/requirements.in -o lambdas/requirements.txt
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate $(SDK)/cli/requirements.in -o $(SDK)/cli/requirements.txt
+	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate benchmarks/peers/requirements.in -o benchmarks/peers/requirements.txt

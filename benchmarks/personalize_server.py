@@ -166,7 +166,8 @@ def measure(world: World, sizes: Sizes, folder: Path, *, large: bool) -> dict[st
 
 def scoring(made: Made, folder: Path, sizes: Sizes) -> dict[str, float]:
     """Microseconds of the model alone, for the users of the questions."""
-    from local.personalize.service import Options, Personalize  # the servers above must be gone
+    from local.personalize.options import Options
+    from local.personalize.service import Personalize  # the servers above must be gone
 
     service = Personalize(Options(folder=folder / "data"))
     try:

@@ -15,7 +15,8 @@ from typing import Any
 import uvicorn
 
 from local.personalize.app import SERVER, App, Receive, Scope, Send
-from local.personalize.service import Options, Personalize
+from local.personalize.options import Options
+from local.personalize.service import Personalize
 
 
 class Constant:

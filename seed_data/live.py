@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from seed_data.world import Last, Taste, World
+from seed_data.world import Last, Taste, World
 
 FIRST_USER_ID = 100_001
 _NEW_VISITORS = 0.15
@@ -29,15 +28,15 @@ def session_id(rng: np.random.Generator) -> str:
 class _Session:
     session_id: str
     user_id: str | None
-    taste: "Taste"
-    last: "Last | None"
+    taste: Taste
+    last: Last | None
     animal: int
     earliest: int
     """The first second at which the session may have another event: one event a second and session."""
 
 
 def live_events(
-    world: "World",
+    world: World,
     n: int,
     start: float,
     rng: np.random.Generator,
@@ -70,7 +69,7 @@ def live_events(
             sessions.remove(session)
 
 
-def _open(world: "World", now: int, busy: set[str], rng: np.random.Generator) -> _Session:
+def _open(world: World, now: int, busy: set[str], rng: np.random.Generator) -> _Session:
     """A session of somebody who has none yet in this traffic, so that a visitor's events never share a second."""
     signed_in = [v for v in rng.integers(world.parameters.visitors, size=8).tolist() if not world.is_anonymous(v)]
     free = [v for v in signed_in if user_id(v) not in busy]
@@ -86,7 +85,7 @@ def _open(world: "World", now: int, busy: set[str], rng: np.random.Generator) ->
     return _Session(session_id(rng), who, taste, None, 0, now)
 
 
-def _event(world: "World", session: _Session, now: int, moment: float, rng: np.random.Generator) -> dict[str, Any]:
+def _event(world: World, session: _Session, now: int, moment: float, rng: np.random.Generator) -> dict[str, Any]:
     event = world.draw_next(session.taste, session.last, moment, rng)
     if session.last is None or event.group != session.last.group:
         session.animal = int(rng.integers(_ANIMALS_OF_A_GROUP))

@@ -6,16 +6,14 @@ event better than the chances that made it. Times are seconds relative to the en
 """
 
 import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from seed_data.derive import ANIMALS, Group
-from seed_data.live import live_events
 
 Float64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -177,12 +175,6 @@ class World:
             return Last(int(same[_draw(np.cumsum(weights), len(same), rng)]), VIEW)
         running = taste.noise_sum if rng.random() < self.parameters.noise else taste.taste_sum
         return Last(_draw(running, count, rng), VIEW)
-
-    def live_events(
-        self, n: int, start: float, rng: np.random.Generator, *, per_second: float = 20.0, upcoming: bool = False
-    ) -> Iterator[dict[str, Any]]:
-        """`n` payloads of the event stream, from `start` (epoch seconds) on: see `live.live_events`."""
-        return live_events(self, n, start, rng, per_second=per_second, upcoming=upcoming)
 
     def _view_chances(self, taste: Taste, count: int) -> Float64:
         chances = np.zeros(len(self.groups))

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from infra.settings import SettingsError
 from seed_data.generate import build_world
+from seed_data.live import live_events
 from tools.connection import NotConnectedError, connect
 from tools.traffic import Message, Sender, SendError, messages, stream_at_rate
 
@@ -39,7 +40,7 @@ def simulate(
     sender = Sender(connection.client("kinesis"), connection.settings.names.stream)
     world = build_world()
     start = time.time() - events / _EVENTS_A_SECOND_OF_VISITORS
-    made = world.live_events(events, start, np.random.default_rng(seed), per_second=_EVENTS_A_SECOND_OF_VISITORS)
+    made = live_events(world, events, start, np.random.default_rng(seed), per_second=_EVENTS_A_SECOND_OF_VISITORS)
     source = messages(made, malformed_every=round(1 / malformed) if malformed else 0)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     spoiled = 0

@@ -19,12 +19,24 @@ from local.cloud.mapping_retry import BatchRetry, Discarded
 log = logging.getLogger(__name__)
 
 
-class Function:
-    """Invokes the mapping's function, by name, ARN or ARN with an alias. Safe for use by several threads."""
+def role_of(clients: ClientSource, function: str) -> str:
+    """The ARN of the function's execution role. Raises the client's errors."""
+    role: str = clients.client("lambda").get_function_configuration(FunctionName=function)["Role"]
+    return role
 
-    def __init__(self, mapping: EventSourceMapping, clients: ClientSource) -> None:
+
+class Function:
+    """Invokes the mapping's function, by name, ARN or ARN with an alias. Safe for use by several threads.
+
+    `destination` has the clients that store discarded batches; those of the invocations unless given.
+    """
+
+    def __init__(
+        self, mapping: EventSourceMapping, clients: ClientSource, *, destination: ClientSource | None = None
+    ) -> None:
         self._mapping = mapping
         self._clients = clients
+        self._destination = destination or clients
         self._arn: str | None = None
         self._role = ""
         self.last_result = "No records processed"
@@ -100,7 +112,7 @@ class Function:
                 mapping_destination.store(
                     self._mapping,
                     discarded,
-                    self._clients,
+                    self._destination,
                     function_arn=self._arn or self._mapping.function,
                     identity_arn=self._role,
                 )

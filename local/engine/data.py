@@ -19,7 +19,11 @@ Indices = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """`n` events of `n_users` users on `n_items` items, in any order. All arrays have shape [n]."""
+    """`n` events of `n_users` users on `n_items` items, in any order. All arrays have shape [n].
+
+    context: what is known of the circumstances of each event (device, place), shape [n, c] or None: one column a
+    contextual field, its values numbered from 0, -1 where it is not known.
+    """
 
     user: Int32
     item: Int32
@@ -27,6 +31,7 @@ class Events:
     weight: Float32
     n_users: int
     n_items: int
+    context: Int32 | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.user), len(self.item), len(self.time), len(self.weight)}
@@ -35,19 +40,39 @@ class Events:
         _check_range("user", self.user, self.n_users)
         _check_range("item", self.item, self.n_items)
         _check_weight(self.weight)
+        if self.context is not None:
+            if self.context.ndim != 2 or len(self.context) != len(self.user):
+                raise ValueError(f"context must have shape [{len(self.user)}, c], not {list(self.context.shape)}")
+            if self.context.size and int(self.context.min()) < -1:
+                raise ValueError(f"context must be -1 (not known) or a value's number, not {int(self.context.min())}")
 
     def __len__(self) -> int:
         return len(self.item)
 
+    @property
+    def n_contexts(self) -> int:
+        """How many contextual fields the events have."""
+        return 0 if self.context is None else self.context.shape[1]
+
     def of(self, chosen: npt.NDArray[np.bool_] | Indices) -> "Events":
         """The events that a mask or an index array chooses; users and items keep their numbers."""
         return Events(
-            self.user[chosen], self.item[chosen], self.time[chosen], self.weight[chosen], self.n_users, self.n_items
+            self.user[chosen],
+            self.item[chosen],
+            self.time[chosen],
+            self.weight[chosen],
+            self.n_users,
+            self.n_items,
+            None if self.context is None else self.context[chosen],
         )
 
     def in_order(self) -> "Events":
-        """The events by user, then time; events of one user at one time keep their order."""
-        return self.of(np.lexsort((self.time, self.user)))
+        """The events by user, then time; events of one user at one time by item, then weight, then context.
+
+        So the order is that of the events, wherever they stand in the arrays.
+        """
+        circumstances = () if self.context is None else tuple(self.context.T[::-1])
+        return self.of(np.lexsort((*circumstances, self.weight, self.item, self.time, self.user)))
 
 
 @dataclass(frozen=True, slots=True)

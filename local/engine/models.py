@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
-from local.engine.data import Catalogue, Events, Float32, History
+from local.engine.data import Catalogue, Events, Float32, History, Int32
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,12 @@ class Model(Protocol):
         """A model trained on `events`; an unknown hyperparameter is a TypeError."""
         ...
 
-    def score(self, history: History, *, now: float | None = None) -> Float32:
+    def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
         """A finite score for each item, shape [n_items]; higher is better, and `scores.softmax` makes them chances.
 
-        `now` is the time of the request in seconds; models without a clock ignore it.
+        now: the time of the request in seconds; models without a clock ignore it. context: the circumstances of the
+        request, shape [c], as in `Events.context`: the number of each field's value, -1 for one that is not known.
+        Models that do not look at circumstances ignore it, and so does one that was trained without any.
         """
         ...
 

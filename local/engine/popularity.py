@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from local.engine import storage
-from local.engine.data import Catalogue, Events, Float32, History
+from local.engine.data import Catalogue, Events, Float32, History, Int32
 from local.engine.models import Capabilities, refuse_unknown
 
 
@@ -41,7 +41,7 @@ class PopularityModel:
         smoothed = counts + 0.5
         return cls(np.log(smoothed / smoothed.sum()).astype(np.float32))
 
-    def score(self, history: History, *, now: float | None = None) -> Float32:
+    def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
         return self.log_share
 
     def save(self, folder: Path) -> None:

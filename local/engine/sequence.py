@@ -8,7 +8,7 @@ import numpy as np
 
 from local.engine import storage
 from local.engine.blend import fit_weights
-from local.engine.data import Catalogue, Events, Float32, Float64, History
+from local.engine.data import Catalogue, Events, Float32, Float64, History, Int32
 from local.engine.evidence import REACH, Evidence
 from local.engine.models import Capabilities, refuse_unknown
 from local.engine.percentiles import of_usual_users
@@ -84,7 +84,7 @@ class SequenceModel:
         blend = _blend(evidence(ordered.of(~judged)), ordered.of(judged), catalogue.n_items, rng)
         return cls(evidence(ordered), blend, unit)
 
-    def score(self, history: History, *, now: float | None = None) -> Float32:
+    def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
         return self.reader.score(History(history.item, history.time, history.weight / np.float32(self.unit)))
 
     def save(self, folder: Path) -> None:

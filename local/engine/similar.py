@@ -68,7 +68,7 @@ class SimilarItemsModel:
         popularity_discount_factor: how far an item's popularity is taken out of its scores, from 0 to 1.
         """
         refuse_unknown(MODEL, unknown)
-        counting = events.of(events.weight > 0)
+        counting = events.of(events.weight > 0).in_order()
         columns, fields = columns_of(catalogue)
         attributes = _of_length_one(columns, fields)
         share = expected_shares(counting, catalogue, columns)
@@ -78,7 +78,7 @@ class SimilarItemsModel:
         exposure = exposure_of(counting, catalogue).astype(np.float32)
         return cls(common, attributes, fields, weights, log_share, exposure, popularity_discount_factor)
 
-    def score(self, history: History, *, now: float | None = None) -> Float32:
+    def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
         item = item_of(history)
         if item is None:
             return self.log_share

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from local.engine import storage
 from local.engine.cooccurrence import Cooccurrence, item_of
-from local.engine.data import Catalogue, Events, Float32, History
+from local.engine.data import Catalogue, Events, Float32, History, Int32
 from local.engine.models import Capabilities, refuse_unknown
 from local.engine.percentiles import between, of_usual_users
 from local.engine.popularity import PopularityModel
@@ -71,7 +71,7 @@ class SimsModel:
         matrix = sparse.csr_matrix((similar.astype(np.float32), (row, column)), shape=common.shape)
         return cls(matrix, popular.log_share)
 
-    def score(self, history: History, *, now: float | None = None) -> Float32:
+    def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
         item = item_of(history)
         if item is None:
             return self.log_share

@@ -62,7 +62,7 @@ class TrendingModel:
         weights = np.concatenate([self.weight, weight])
         newest = float(times.max(initial=0.0))
         needed = (weights > 0) & (times >= newest - 2 * self.interval - REFRESH_SECONDS)
-        order = np.flatnonzero(needed)[np.lexsort((items[needed], times[needed]))]
+        order = np.flatnonzero(needed)[np.lexsort((weights[needed], items[needed], times[needed]))]
         return replace(self, item=items[order], time=times[order], weight=weights[order])
 
     def interval_end(self, now: float) -> float:
@@ -82,7 +82,7 @@ class TrendingModel:
         counts = np.bincount(self.item[chosen], weights=self.weight[chosen], minlength=len(self.log_share))
         return counts.astype(np.float64)
 
-    def score(self, history: History, *, now: float | None = None) -> Float32:
+    def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
         """The logarithm of the growth; without `now` the interval ends with the newest event."""
         if now is None:
             end = float(np.nextafter(self.time[-1], np.inf)) if len(self.time) else 0.0

@@ -8,9 +8,9 @@ from pathlib import Path
 import uvicorn
 
 from local.personalize.app import SERVER, App
+from local.personalize.options import Options
 from local.personalize.quotas import QuotaFileError, Quotas, read_quotas
 from local.personalize.resources import Account
-from local.personalize.service import Options
 from local.personalize.throttling import Rates
 
 _DESCRIPTION = """Serve the Amazon Personalize API: control plane, events and runtime on one port of 127.0.0.1.

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from local.personalize.options import Options
 from local.personalize.protocol import DroppedError, Protocol
-from local.personalize.service import Options, Personalize
+from local.personalize.service import Personalize
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]

@@ -10,7 +10,8 @@ from typing import Any
 
 from local.personalize.errors import ServiceError
 from local.personalize.objects import ObjectError, Objects
-from local.personalize.serving import Served, Serving
+from local.personalize.served import Served
+from local.personalize.serving import Serving
 from local.personalize.validation import Json
 
 MAXIMUM_FILES = 1000

@@ -1,4 +1,4 @@
-"""The errors that the API answers with.
+"""The errors that the API answers with, and those that end the work behind a resource.
 
 Codes and HTTP statuses are those of botocore's service models: control-plane errors are all 400, the events and
 runtime APIs use 404 for a resource that is not there and 409 for one in use.
@@ -51,3 +51,11 @@ def serialization(message: str) -> ServiceError:
 def not_supported(operation: str) -> ServiceError:
     """An operation of the service models that this server does not carry out."""
     return invalid_input(f"{operation} is not supported by the local Personalize.")
+
+
+class WorkError(Exception):
+    """A task could not be done; the text is the resource's `failureReason`."""
+
+
+class WorkStoppedError(Exception):
+    """A task was stopped before its end."""

@@ -3,26 +3,35 @@
 Source: developer guide, "Automatic updates" and "Exploration". The model learns nothing here: items that came after its
 training are put among the recommendations. A campaign of version 1 of the recipe says how often (`explorationWeight`)
 and how old they may be (`explorationItemAgeCutOff`); version 2 does so with a small fixed share.
+
+Impressions guide version 1 (developer guide, "Recording item interaction events with impressions data"): they say how
+often a new item was shown, and how often it was taken then. The guide does not say how. Here each answer draws a rate
+for each new item from what is known of it, Beta(1 + taken, 1 + shown and not taken), and shows those with the highest:
+an item that nobody takes fades, one that nobody has seen keeps its chance (Thompson sampling; Chapelle and Li, 2011).
 """
 
 import json
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from local.personalize.contents import Contents
-from local.personalize.events import EventReader
+from local.personalize.events import EventReader, EventRow
 from local.personalize.imports import tables
-from local.personalize.recipes import Recipe
+from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.records import merged
 from local.personalize.resources import Resource
 from local.personalize.snapshots import Snapshot
 from local.personalize.validation import Json
 
 _FILE = "explored.json"
+IMPLICIT = "shown"
+"""The member of a stored event that holds the answer which its `recommendationId` names."""
 _DAY = 86_400.0
 _SHARES = {"aws-user-personalization": None, "aws-user-personalization-v2": 0.001}
 """The recipes with automatic updates, and their fixed share of exploration; None: the campaign says."""
@@ -44,6 +53,10 @@ class Explored:
     items: tuple[str, ...]
     created: tuple[float, ...]
     """When each item came, in seconds since the epoch."""
+    shown: tuple[int, ...]
+    """How often each item was among the impressions of an event."""
+    taken: tuple[int, ...]
+    """How often that event was about the item."""
     places: Mapping[str, int]
 
     @classmethod
@@ -54,16 +67,37 @@ class Explored:
         except FileNotFoundError:
             return None
         items = tuple(facts["items"])
-        return cls(facts["at"], items, tuple(facts["created"]), {name: place for place, name in enumerate(items)})
+        return cls(
+            facts["at"],
+            items,
+            tuple(facts["created"]),
+            tuple(facts["shown"]),
+            tuple(facts["taken"]),
+            {name: place for place, name in enumerate(items)},
+        )
+
+    def candidates(
+        self, earliest: float, allowed: npt.NDArray[np.bool_] | None, chance: np.random.Generator
+    ) -> list[str]:
+        """The items that came at `earliest` or later and are allowed (None: all), the most promising draw first."""
+        taken, shown = np.array(self.taken), np.array(self.shown)
+        draws = chance.beta(1 + taken, 1 + np.maximum(shown - taken, 0))
+        fit = np.array(self.created) >= earliest
+        if allowed is not None:
+            fit &= allowed
+        return [self.items[place] for place in np.argsort(-draws, kind="stable").tolist() if fit[place]]
 
 
 def update(contents: Contents, version: Resource, now: float) -> None:
     """Write down the items of the dataset group that the version has not been trained on."""
     folder = contents.model_folder(version)
     datasets = contents.datasets(version.body["datasetGroupArn"])
+    recipe = recipe_of(version.body["recipeArn"])
     snapshot = Snapshot.load(folder)
     known = snapshot.places
     created: dict[str, float] = {}
+    shown: Counter[str] = Counter()
+    taken: Counter[str] = Counter()
     reader = EventReader(contents.events_path)
     try:
         interactions, items = datasets.get("INTERACTIONS"), datasets.get("ITEMS")
@@ -71,6 +105,8 @@ def update(contents: Contents, version: Resource, now: float) -> None:
             created |= {
                 item: at for item, at in reader.items(interactions.id, after=snapshot.last_event) if item not in known
             }
+            if recipe is not None and recipe.explores:
+                _count(reader.events(interactions.id, after=snapshot.last_event), shown, taken)
         if items is not None:
             schema = contents.schema(items.body["schemaArn"])
             table = merged(schema, "ITEM_ID", tables(contents.bulk(items)), reader.records(items.id))
@@ -82,10 +118,28 @@ def update(contents: Contents, version: Resource, now: float) -> None:
                     created[name] = created.get(name, now) if math.isnan(stamp) else stamp
     finally:
         reader.close()
-    facts = {"at": now, "items": list(created), "created": list(created.values())}
+    facts = {
+        "at": now,
+        "items": list(created),
+        "created": list(created.values()),
+        "shown": [shown[item] for item in created],
+        "taken": [taken[item] for item in created],
+    }
     partial = folder / f"{_FILE}.partial"
     partial.write_text(json.dumps(facts), encoding="utf-8")
     partial.rename(folder / _FILE)
+
+
+def _count(events: Iterable[EventRow], shown: Counter[str], taken: Counter[str]) -> None:
+    """Count the impressions of events: explicit ones, else those that the server remembered (`IMPLICIT`)."""
+    for event in events:
+        if event.extra is None or ('"impression"' not in event.extra and f'"{IMPLICIT}"' not in event.extra):
+            continue
+        extra = json.loads(event.extra)
+        impressions = set(extra.get("impression") or extra.get(IMPLICIT) or ())
+        shown.update(impressions)
+        if event.item is not None and event.item in impressions:
+            taken[event.item] += 1
 
 
 def weight_and_cut_off(recipe: Recipe, campaign: Resource) -> tuple[float, float]:
@@ -99,7 +153,7 @@ def weight_and_cut_off(recipe: Recipe, campaign: Resource) -> tuple[float, float
 def mixed(
     listed: list[Json], candidates: list[str], weight: float, recipe: Recipe, n_items: int, chance: np.random.Generator
 ) -> list[Json]:
-    """The list with each of its places given to a candidate with the chance `weight`; the last others make room.
+    """The list with each of its places given to the next candidate with the chance `weight`; the last others make room.
 
     An explored item has the score of an average item where the recipe scores everything (version 1), and the reason
     `Exploration` where it gives reasons (version 2).
@@ -107,12 +161,11 @@ def mixed(
     slots = np.flatnonzero(chance.random(len(listed)) < weight)[: len(candidates)]
     if not len(slots):
         return listed
-    chosen = iter(chance.permutation(len(candidates))[: len(slots)].tolist())
+    chosen = iter(candidates)
     rest = iter(listed)
     explored = set(slots.tolist())
     return [
-        _explored(candidates[next(chosen)], recipe, n_items) if place in explored else next(rest)
-        for place in range(len(listed))
+        _explored(next(chosen), recipe, n_items) if place in explored else next(rest) for place in range(len(listed))
     ]
 
 

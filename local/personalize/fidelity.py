@@ -35,19 +35,20 @@ DIFFERENCES: dict[str, str] = {
     "CreateSchema": "`domain` is refused.",
     "CreateDatasetGroup": "`domain` is refused; a KMS key is recorded, nothing is encrypted.",
     "CreateDataset": "Interactions, Items and Users; the two action types are refused.",
-    "CreateDatasetImportJob": "A row that cannot be read fails the job with its line. `publishAttributionMetricsToS3`"
-    " is recorded only. The role is not used.",
+    "CreateDatasetImportJob": "A row that cannot be read fails the job with its line. The role is not used.",
     "CreateDatasetExportJob": "Files are named `part-00000.csv` and so on.",
-    "CreateDataDeletionJob": "Takes seconds, not up to a day. Models keep what they learned, and campaigns the"
-    " histories of their versions, until they are trained again. The old files go at the next start.",
+    "CreateDataDeletionJob": "Takes seconds, not up to a day. Users are strangers to every version then; what models"
+    " have learned from them stays until they are trained again, and a training that is under way may still see them."
+    " The old files go at the next start.",
     "CreateFilter": "Active after the pace of the server, also where the service takes minutes.",
     "CreateSolution": "`performAutoML` chooses the first recipe that is listed, without a comparison."
     " `performHPO`, `hpoConfig` and `optimizationObjective` are recorded only.",
     "UpdateSolution": "`performIncrementalUpdate` is recorded only.",
-    "CreateSolutionVersion": "UPDATE trains on all data of the group, as FULL does; AUTOTRAIN is refused."
-    " `trainingHours` are the hours that this computer needed.",
+    "CreateSolutionVersion": "UPDATE takes the latest full version as it is, metrics too, and brings new items in as"
+    " exploration; AUTOTRAIN is refused. `trainingHours` are the hours that this computer needed.",
     "CreateCampaign": "`minProvisionedTPS` is recorded only. `rankingInfluence` is recorded only.",
-    "CreateMetricAttribution": "Metrics are recorded; no reports are written.",
+    "CreateMetricAttribution": "Reports go to S3 with imports that ask for them; none go to CloudWatch. A"
+    " `RECOMMENDATION_ID` in a CSV file names no source.",
     "UpdateMetricAttribution": "Done at once.",
     "CreateBatchInferenceJob": "Themes are refused. The job sees everything up to its start, not only what is 15"
     " minutes old. `batchInferenceJobConfig` is recorded only.",
@@ -56,7 +57,8 @@ DIFFERENCES: dict[str, str] = {
     "ListRecipes": "Custom recipes only.",
     "PutItems": "Filters see the item at once; with `--record-delay 1200` after the service's 20 minutes.",
     "PutUsers": "Filters see the user at once; with `--record-delay 1200` after the service's 20 minutes.",
-    "PutEvents": "`impression` and `recommendationId` are stored and exported, and guide nothing.",
+    "PutEvents": "A `recommendationId` stands for the first 25 items of that answer, if it is among the last 10,000"
+    " since the start.",
     "GetRecommendations": "`context` is accepted, without effect. An explored item of version 1 of the recipe has the"
     " score of an average item.",
     "GetPersonalizedRanking": "`context` is accepted, without effect.",
@@ -74,6 +76,11 @@ CHOICES: tuple[tuple[str, str], ...] = (
     ("statuses of filters and metric attributions", "those of every other resource: `CREATE PENDING` and so on"),
     ("ARN of an event tracker", "eight hexadecimal digits, as in recorded answers"),
     ("ARN of a dataset", "`dataset/GROUP/TYPE`, the type in upper case"),
+    (
+        "TIMESTAMP and name of an attribution's report",
+        "the beginning of the 15 minutes; `AggregatedAttributionMetrics - MODE - MILLISECONDS.csv`, MODE the import's",
+    ),
+    ("`publishAttributionMetricsToS3` without a metric attribution in S3", "no report, no error"),
     ("how many metric attributions a dataset group has", "as many as wanted"),
     ("ListMetricAttributionMetrics of one that is not there", "`InvalidInputException`: the model has no other"),
     ("AND and OR in `itemAttributes`", "AND binds more tightly; no parentheses"),
@@ -84,6 +91,10 @@ CHOICES: tuple[tuple[str, str], ...] = (
     ),
     ("automatic training without data, or with an import under way", "waits, without a failed version"),
     ("a campaign that follows `$LATEST`", "is led to a version as by UpdateCampaign, as soon as that is active"),
+    (
+        "how impressions guide exploration",
+        "at the next automatic update, new items that were shown and not taken are explored less (Thompson sampling)",
+    ),
     ("exploration weight of a campaign that names none", f"{exploration.DEFAULT_WEIGHT:g}, as documented"),
     (
         "exploration of version 2 of user-personalization",

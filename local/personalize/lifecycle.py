@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from local.personalize.clock import Clock
+from local.personalize.errors import WorkError, WorkStoppedError
 from local.personalize.resources import ACTIVE, CREATE_FAILED, CREATE_STOPPED, CREATE_STOPPING, Kind, Resource
 from local.personalize.storage import Job, Store, Transaction
 from local.personalize.validation import Json
-from local.personalize.work import WorkError, WorkStoppedError
 
 _LOG = logging.getLogger(__name__)
 Action = Literal["create", "update", "delete"]
@@ -51,11 +51,15 @@ class Plan:
     """The status of failure."""
 
 
+Plans = Mapping[tuple[Kind, Action], Plan]
+
+
 class Lifecycle:
     """Moves every job on when its time has come. One thread decides, a few do the work."""
 
-    def __init__(self, store: Store, clock: Clock, *, pace: float, plans: Mapping[tuple[Kind, Action], Plan]) -> None:
-        self._store, self._clock, self._pace, self._plans = store, clock, pace, plans
+    def __init__(self, store: Store, clock: Clock, *, pace: float) -> None:
+        self._store, self._clock, self._pace = store, clock, pace
+        self._plans: Plans = {}
         self._changed = threading.Condition()
         self._jobs: dict[str, Job] = {}
         self._working: dict[str, tuple[Future[Json], threading.Event]] = {}
@@ -63,8 +67,9 @@ class Lifecycle:
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="work")
         self._thread = threading.Thread(target=self._run, name="lifecycle", daemon=True)
 
-    def start(self) -> None:
+    def start(self, plans: Plans) -> None:
         """Go on with every job that is stored, then take new ones."""
+        self._plans = plans
         with self._changed:
             self._jobs = {job.arn: job for job in self._store.jobs()}
         self._thread.start()

@@ -1,12 +1,15 @@
 """The lifecycles of every kind of resource: their statuses (service documentation of each `Describe`) and work."""
 
+import shutil
 import threading
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from local.personalize import events
-from local.personalize.lifecycle import Action, Plan
+from local.personalize import events, exploration
+from local.personalize.core import Core
+from local.personalize.errors import WorkError
+from local.personalize.lifecycle import Plan, Plans
 from local.personalize.recipes import recipe_of
 from local.personalize.resources import (
     ACTIVE,
@@ -19,23 +22,21 @@ from local.personalize.resources import (
     FAILED,
     IN_PROGRESS,
     PENDING,
-    Kind,
     Resource,
+    latest_full,
 )
+from local.personalize.snapshots import forget
 from local.personalize.storage import Transaction
 from local.personalize.validation import Json
-from local.personalize.work import WorkError, discard
-
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
+from local.personalize.work import discard
 
 _CREATE = (CREATE_PENDING, CREATE_IN_PROGRESS)
 _DELETE = (DELETE_PENDING, DELETE_IN_PROGRESS)
 
 
-def plans(service: "Personalize") -> dict[tuple[Kind, Action], Plan]:
-    """All plans, with their work bound to `service`."""
-    work = _Work(service)
+def plans(core: Core) -> Plans:
+    """All plans, with their work bound to `core`."""
+    work = _Work(core)
     plain = Plan(_CREATE)
     gone = Plan(_DELETE, deletes=True)
     return {
@@ -71,15 +72,15 @@ def plans(service: "Personalize") -> dict[tuple[Kind, Action], Plan]:
 class _Work:
     """What is done while a resource is IN_PROGRESS, and what then becomes of it."""
 
-    def __init__(self, service: "Personalize") -> None:
-        self._service = service
+    def __init__(self, core: Core) -> None:
+        self._core = core
 
     def _s3_root(self) -> str | None:
-        root = self._service.options.s3_root
+        root = self._core.options.s3_root
         return str(root) if root else None
 
     def _dataset(self, arn: str) -> Resource:
-        dataset = self._service.store.get(arn, "dataset")
+        dataset = self._core.store.get(arn, "dataset")
         if dataset is None:
             raise WorkError(f"Dataset {arn} was deleted.")
         return dataset
@@ -91,17 +92,45 @@ class _Work:
             "s3Root": self._s3_root(),
             "schema": self._schema_text(dataset),
             "datasetType": dataset.body["datasetType"],
-            "folder": str(self._service.import_folder(job.id)),
+            "folder": str(self._core.import_folder(job.id)),
+            "reports": self._reports(job, dataset),
         }
-        return self._service.options.worker.run("import", task, stop)
+        return self._core.options.worker.run("import", task, stop)
+
+    def _reports(self, job: Resource, dataset: Resource) -> Json | None:
+        """What the reports of an import of interactions need; None when none are to be written."""
+        if dataset.body["datasetType"] != "INTERACTIONS" or not job.body.get("publishAttributionMetricsToS3"):
+            return None
+        attributions = [
+            {
+                "location": one.body["metricsOutputConfig"]["s3DataDestination"]["path"],
+                "metrics": one.body["_metrics"],
+            }
+            for one in self._core.store.every("metric-attribution", dataset.parent)
+            if one.status == ACTIVE and "s3DataDestination" in one.body["metricsOutputConfig"]
+        ]
+        return {
+            "attributions": attributions,
+            "mode": job.body["importMode"],
+            "now": self._core.clock.now(),
+            "items": self._items(dataset.parent),
+            "events": str(self._core.events_path),
+        }
+
+    def _items(self, group: str) -> Json | None:
+        """What a task needs to read the group's items; None when it has no such dataset."""
+        items = self._core.datasets(group).get("ITEMS")
+        if items is None:
+            return None
+        return {"dataset": items.id, "bulk": self._core.bulk(items), "schema": self._schema_text(items)}
 
     def end_import(self, changes: Transaction, job: Resource, result: Json) -> Resource:
         """FULL takes the place of all earlier imports, INCREMENTAL joins them."""
-        dataset = self._service.store.get(job.parent, "dataset")
+        dataset = self._core.store.get(job.parent, "dataset")
         if dataset is not None:
             before = dataset.body["_imports"] if job.body["importMode"] == "INCREMENTAL" else []
             imports = [*before, job.id]
-            changes.put(dataset.changed(self._service.clock.now(), _imports=imports))
+            changes.put(dataset.changed(self._core.clock.now(), _imports=imports))
         return job
 
     def export_data(self, job: Resource, stop: threading.Event) -> Json:
@@ -113,62 +142,71 @@ class _Work:
             "schema": self._schema_text(dataset),
             "datasetType": dataset.body["datasetType"],
             "dataset": dataset.id,
-            "events": str(self._service.events_path),
-            "bulk": self._service.bulk(dataset) if mode in ("BULK", "ALL") else [],
+            "events": str(self._core.events_path),
+            "bulk": self._core.bulk(dataset) if mode in ("BULK", "ALL") else [],
             "put": mode in ("PUT", "ALL"),
         }
-        return self._service.options.worker.run("export", task, stop)
+        return self._core.options.worker.run("export", task, stop)
 
     def end_update_dataset(self, changes: Transaction, dataset: Resource, result: Json) -> Resource:
         """Show the new schema; the solutions that exist leave its new columns out of training."""
-        now, schema_arn = self._service.clock.now(), dataset.body["latestDatasetUpdate"]["schemaArn"]
-        old, new = self._service.schema(dataset.body["schemaArn"]), self._service.schema(schema_arn)
+        now, schema_arn = self._core.clock.now(), dataset.body["latestDatasetUpdate"]["schemaArn"]
+        old, new = self._core.schema(dataset.body["schemaArn"]), self._core.schema(schema_arn)
         added = [name for name in new.names if name not in old.names]
         kind = dataset.body["datasetType"]
-        for solution in self._service.store.every("solution", dataset.parent):
+        for solution in self._core.store.every("solution", dataset.parent):
             known = solution.body.get("_added", {})
             changes.put(solution.changed(solution.updated, _added={**known, kind: [*known.get(kind, ()), *added]}))
         return dataset.changed(now, schemaArn=schema_arn)
 
     def delete_users(self, job: Resource, stop: threading.Event) -> Json:
-        datasets = self._service.datasets(job.parent)
+        datasets = self._core.datasets(job.parent)
         of_users = [datasets[kind] for kind in ("INTERACTIONS", "USERS") if kind in datasets]
         folders = {
-            str(self._service.import_folder(part)): str(self._service.import_folder(f"{part}-{job.id}"))
+            str(self._core.import_folder(part)): str(self._core.import_folder(f"{part}-{job.id}"))
             for dataset in of_users
             for part in dataset.body["_imports"]
         }
         task = {"location": job.body["dataSource"]["dataLocation"], "s3Root": self._s3_root(), "folders": folders}
-        result = self._service.options.worker.run("deletion", task, stop)
+        result = self._core.options.worker.run("deletion", task, stop)
         deleted = events.forget_users(
-            self._service.events_path,
+            self._core.events_path,
             result["users"],
             interactions=datasets["INTERACTIONS"].id if "INTERACTIONS" in datasets else None,
             records=datasets["USERS"].id if "USERS" in datasets else None,
         )
+        self._forget_histories(job.parent, set(result["users"]))
         return {"changed": result["changed"], "numDeleted": result["deleted"] + deleted}
+
+    def _forget_histories(self, group: str, users: set[str]) -> None:
+        """Let no version serve, or put into a segment, what it remembers of the users."""
+        for solution in self._core.store.every("solution", group):
+            for version in self._core.store.every("solution-version", solution.arn):
+                folder = self._core.model_folder(version)
+                if folder.exists() and forget(folder, users):
+                    self._core.serving.refresh(version.arn)
 
     def end_delete_users(self, changes: Transaction, job: Resource, result: Json) -> Resource:
         """What remains of the changed imports takes their places; the sweep of the next start removes the old files."""
-        now = self._service.clock.now()
-        for dataset in self._service.store.every("dataset", job.parent):
+        now = self._core.clock.now()
+        for dataset in self._core.store.every("dataset", job.parent):
             imports = dataset.body["_imports"]
             kept = [
-                f"{part}-{job.id}" if str(self._service.import_folder(part)) in result["changed"] else part
+                f"{part}-{job.id}" if str(self._core.import_folder(part)) in result["changed"] else part
                 for part in imports
             ]
             if kept != imports:
                 changes.put(dataset.changed(now, _imports=kept))
-        changes.after_commit.append(self._service.events.touch)
+        changes.after_commit.append(self._core.events.touch)
         return job.changed(now, numDeleted=result["numDeleted"])
 
     def infer(self, job: Resource, stop: threading.Event) -> Json:
-        return self._service.options.worker.run("batch", self._batch(job), stop)
+        return self._core.options.worker.run("batch", self._batch(job), stop)
 
     def _batch(self, job: Resource) -> Json:
         return {
-            "data": str(self._service.folder),
-            "now": self._service.clock.now(),
+            "data": str(self._core.folder),
+            "now": self._core.clock.now(),
             "segments": job.kind == "batch-segment-job",
             "version": job.body["solutionVersionArn"],
             "filter": job.body.get("filterArn"),
@@ -179,64 +217,82 @@ class _Work:
         }
 
     def _schema_text(self, dataset: Resource) -> str:
-        schema = self._service.store.get(dataset.body["schemaArn"], "schema")
+        schema = self._core.store.get(dataset.body["schemaArn"], "schema")
         if schema is None:
             raise WorkError(f"Schema {dataset.body['schemaArn']} was deleted.")
         return str(schema.body["schema"])
 
     def delete_dataset(self, dataset: Resource, stop: threading.Event) -> Json:
-        events.forget(self._service.events_path, dataset.id)
+        events.forget(self._core.events_path, dataset.id)
         return {}
 
     def end_delete_dataset(self, changes: Transaction, dataset: Resource, result: Json) -> Resource:
         for kind in ("dataset-import-job", "dataset-export-job"):
-            for job in self._service.store.every(kind, dataset.arn):
+            for job in self._core.store.every(kind, dataset.arn):
                 changes.delete(job.arn)
-        changes.after_commit.extend(partial(discard, folder) for folder in self._service.bulk(dataset))
+        changes.after_commit.extend(partial(discard, folder) for folder in self._core.bulk(dataset))
         return dataset
 
     def train(self, version: Resource, stop: threading.Event) -> Json:
+        began = time.monotonic()
+        result = self._update(version) if version.body["trainingMode"] == "UPDATE" else self._trained(version, stop)
+        return {**result, "hours": (time.monotonic() - began) / 3600}
+
+    def _update(self, version: Resource) -> Json:
+        """The model of the latest version that was trained in full, with the items that came since among its answers.
+
+        Source: service model, `CreateSolutionVersion.trainingMode`: no training, and no automatic updates afterwards.
+        """
+        full = latest_full(self._core.store.every("solution-version", version.parent))
+        if full is None:
+            raise WorkError("There is no version any more that was trained in full.")
+        folder = self._core.model_folder(version)
+        partial = folder.with_name(f"{folder.name}.partial")
+        discard(str(partial))
+        shutil.copytree(self._core.model_folder(full), partial)
+        discard(str(folder))
+        partial.rename(folder)
+        exploration.update(self._core, version, self._core.clock.now())
+        return {"metrics": full.body["_metrics"]}
+
+    def _trained(self, version: Resource, stop: threading.Event) -> Json:
         recipe = recipe_of(version.body["recipeArn"])
-        datasets = self._service.datasets(version.body["datasetGroupArn"])
-        interactions, items = datasets.get("INTERACTIONS"), datasets.get("ITEMS")
+        datasets = self._core.datasets(version.body["datasetGroupArn"])
+        interactions = datasets.get("INTERACTIONS")
         if recipe is None or interactions is None:
             raise WorkError("The dataset group has no Interactions dataset.")
         task: dict[str, Any] = {
-            "events": str(self._service.events_path),
-            "interactions": {"dataset": interactions.id, "bulk": self._service.bulk(interactions)},
-            "items": {"dataset": items.id, "bulk": self._service.bulk(items), "schema": self._schema_text(items)}
-            if items
-            else None,
+            "events": str(self._core.events_path),
+            "interactions": {"dataset": interactions.id, "bulk": self._core.bulk(interactions)},
+            "items": self._items(version.body["datasetGroupArn"]),
             "eventType": version.body.get("eventType"),
             "solutionConfig": version.body.get("solutionConfig", {}),
             "added": version.body.get("_added", {}),
             "recipe": recipe.name,
-            "folder": str(self._service.model_folder(version)),
+            "folder": str(self._core.model_folder(version)),
         }
-        began = time.monotonic()
-        result = self._service.options.worker.run("training", task, stop)
-        return {**result, "hours": (time.monotonic() - began) / 3600}
+        return self._core.options.worker.run("training", task, stop)
 
     def end_training(self, changes: Transaction, version: Resource, result: Json) -> Resource:
-        changes.after_commit.append(self._service.schedule.wake)
+        changes.after_commit.append(self._core.alarm.ring)
         return version.changed(
-            self._service.clock.now(), trainingHours=round(result["hours"], 6), _metrics=result["metrics"]
+            self._core.clock.now(), trainingHours=round(result["hours"], 6), _metrics=result["metrics"]
         )
 
     def load_first(self, campaign: Resource, stop: threading.Event) -> Json:
-        self._service.serving.load(campaign.body["_requested"])
+        self._core.serving.load(campaign.body["_requested"])
         return {}
 
     def end_create_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:
-        changes.after_commit.append(self._service.schedule.wake)
-        return campaign.changed(self._service.clock.now(), _serving=campaign.body["_requested"], _requested=None)
+        changes.after_commit.append(self._core.alarm.ring)
+        return campaign.changed(self._core.clock.now(), _serving=campaign.body["_requested"], _requested=None)
 
     def load_update(self, campaign: Resource, stop: threading.Event) -> Json:
-        self._service.serving.load(campaign.body["_requested"])
+        self._core.serving.load(campaign.body["_requested"])
         return {}
 
     def end_update_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:
-        changes.after_commit.append(self._service.schedule.wake)
+        changes.after_commit.append(self._core.alarm.ring)
         update = campaign.body["latestCampaignUpdate"]
         wanted = {
             name: update[name]
@@ -244,7 +300,7 @@ class _Work:
             if name in update
         }
         return campaign.changed(
-            self._service.clock.now(),
+            self._core.clock.now(),
             status=ACTIVE,
             **{"failureReason": None, **wanted, "_serving": campaign.body["_requested"], "_requested": None},
         )
@@ -253,10 +309,10 @@ class _Work:
         update = solution.body["latestSolutionUpdate"]
         wanted = {name: update[name] for name in ("performAutoTraining", "performIncrementalUpdate") if name in update}
         config = {**solution.body.get("solutionConfig", {}), **update.get("solutionUpdateConfig", {})}
-        return solution.changed(self._service.clock.now(), solutionConfig=config or None, **wanted)
+        return solution.changed(self._core.clock.now(), solutionConfig=config or None, **wanted)
 
     def end_delete_solution(self, changes: Transaction, solution: Resource, result: Json) -> Resource:
-        for version in self._service.store.every("solution-version", solution.arn):
+        for version in self._core.store.every("solution-version", solution.arn):
             changes.delete(version.arn)
-            changes.after_commit.append(partial(discard, str(self._service.model_folder(version))))
+            changes.after_commit.append(partial(discard, str(self._core.model_folder(version))))
         return solution

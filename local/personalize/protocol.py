@@ -82,7 +82,7 @@ class Protocol:
             raise not_supported(operation.name)
         request = operation.parse(_decoded(body), "")
         if self._service.throttle is not None:
-            self._service.throttle.check(self._service, operation.name, request)
+            self._service.throttle.check(operation.name, request)
         if self._service.faults:
             effects = self._service.faults.take(operation.name, request)
             if effects.delay:

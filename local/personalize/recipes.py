@@ -189,7 +189,7 @@ _TABLE = (
         update_mode=True,
         differences=(
             "The same model stands for the recurrent network: `bptt` is how far it looks back, `hidden_dimension` the"
-            " rank of its weights. Impressions guide nothing."
+            " rank of its weights."
         ),
     ),
     Recipe(
@@ -211,7 +211,6 @@ _TABLE = (
         hyperparameters=_V1,
         featurization=_V1_FEATURES,
         real_time=True,
-        update_mode=True,
         differences="As aws-user-personalization.",
     ),
     Recipe(

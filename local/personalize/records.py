@@ -1,6 +1,7 @@
 """Items and users: the imported rows and the put records together, newest by id."""
 
 import json
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,12 +16,16 @@ def parse_properties(text: str | None) -> Json:
     if text is None:
         return {}
     try:
-        parsed = json.loads(text)
+        parsed = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError):
         parsed = None
     if not isinstance(parsed, dict):
         raise invalid_input("Error parsing properties json")
     return parsed
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
 
 
 def check_record(schema: Schema, key: str, properties: Mapping[str, Any]) -> Json:
@@ -43,6 +48,8 @@ def _cell(name: str, field: Field, value: Any) -> str | float | None:
     if field.type in NUMBERS:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise invalid_input(f"Property {name} must be a number, not {json.dumps(value)}.")
+        if not abs(value) <= sys.float_info.max:
+            raise invalid_input(f"Property {name} is too large a number.")
         if field.type in WHOLE and value != int(value):
             raise invalid_input(f"Property {name} must be a whole number, not {json.dumps(value)}.")
         return float(value)

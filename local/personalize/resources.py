@@ -1,7 +1,7 @@
 """What the control plane keeps: resources, their kinds, ARNs and statuses."""
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Self
 
@@ -96,3 +96,10 @@ class Account:
 def short_id() -> str:
     """Eight hexadecimal digits, as solution versions and event trackers have in their ARNs."""
     return secrets.token_hex(4)
+
+
+def latest_full(versions: Sequence[Resource]) -> Resource | None:
+    """The newest active version (of versions in the order in which they were made) that was trained in full."""
+    return next(
+        (one for one in reversed(versions) if one.status == ACTIVE and one.body["trainingMode"] == "FULL"), None
+    )

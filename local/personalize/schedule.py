@@ -1,22 +1,20 @@
 """What happens by itself as time passes: automatic training, campaigns that follow it, automatic updates.
 
 Source: developer guide, "Configuring automatic training", "Automatic updates", and the API's text on
-`syncWithLatestSolutionVersion`. One thread looks once a minute of the server's clock, and when it is woken.
+`syncWithLatestSolutionVersion`. One thread looks once a minute of the server's clock, when a put record becomes
+visible, and when the alarm is rung.
 """
 
 import logging
 import threading
-from typing import TYPE_CHECKING
 
 from local.personalize import events, exploration
+from local.personalize.core import Core
 from local.personalize.errors import ServiceError
 from local.personalize.operations.campaigns import begin_update
 from local.personalize.operations.solutions import begin_version, interactions_seen
 from local.personalize.recipes import recipe_of
 from local.personalize.resources import ACTIVE, CREATING, Resource
-
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
 _LOG = logging.getLogger(__name__)
 _MINUTE = 60.0
@@ -29,11 +27,8 @@ _DEFAULT_DAYS = 7
 class Schedule:
     """The thread that looks what is due. Everything it does is stored, so a restart forgets nothing."""
 
-    def __init__(self, service: "Personalize") -> None:
-        self._service = service
-        self._changed = threading.Condition()
-        self._woken = False
-        self._closing = False
+    def __init__(self, core: Core) -> None:
+        self._core, self._alarm = core, core.alarm
         self._thread = threading.Thread(target=self._run, name="schedule", daemon=True)
 
     def start(self) -> None:
@@ -42,38 +37,26 @@ class Schedule:
 
     def close(self) -> None:
         """Stop looking."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
+        self._alarm.close()
         self._thread.join()
 
-    def wake(self) -> None:
-        """Look now: something has changed."""
-        with self._changed:
-            self._woken = True
-            self._changed.notify_all()
-
     def _run(self) -> None:
-        while not self._closing:
-            now = self._service.clock.now()
-            with self._changed:
-                self._woken = False
+        while not self._alarm.closed:
+            now = self._core.clock.now()
+            self._alarm.set()
             try:
                 visible = self._look(now)
             except Exception:  # noqa: BLE001 - a defect in one look must not end all later ones; the log tells
                 _LOG.exception("the schedule failed")
                 visible = None
-            until = min(now + _MINUTE, visible if visible is not None else now + _MINUTE)
-            with self._changed:
-                if not self._closing and not self._woken:
-                    self._service.clock.wait(self._changed, until)
+            self._alarm.wait(min(now + _MINUTE, visible if visible is not None else now + _MINUTE))
 
     def _look(self, now: float) -> float | None:
         """Do what is due; when the next put record becomes visible."""
-        store = self._service.store
-        moved, visible = events.settle(self._service.events_path, now)
+        store = self._core.store
+        moved, visible = events.settle(self._core.events_path, now)
         if moved:
-            self._service.events.touch()
+            self._core.events.touch()
         for solution in store.every("solution"):
             self._train(solution, now)
         for campaign in store.every("campaign"):
@@ -85,18 +68,18 @@ class Schedule:
     def _train(self, solution: Resource, now: float) -> None:
         if solution.status != ACTIVE or not solution.body["performAutoTraining"]:
             return
-        versions = self._service.store.every("solution-version", solution.arn)
+        versions = self._core.store.every("solution-version", solution.arn)
         if any(version.status in CREATING for version in versions):
             return
         due = versions[-1].created + days(solution) * _DAY if versions else solution.created + FIRST_TRAINING
         if now < due:
             return
-        seen = interactions_seen(self._service, solution.parent)
+        seen = interactions_seen(self._core, solution.parent)
         if not any(seen.values()) or (versions and versions[-1].body.get("_seen") == seen):
             return
         try:
-            with self._service.store.transaction() as changes:
-                begin_version(self._service, changes, solution, {}, "AUTOMATIC")
+            with self._core.store.transaction() as changes:
+                begin_version(self._core, changes, solution, {}, "AUTOMATIC")
         except ServiceError as error:  # no data yet, an import under way, a quota: the next look tries again
             _LOG.info("automatic training of %s waits: %s", solution.arn, error.message)
 
@@ -111,13 +94,13 @@ class Schedule:
         latest = self._latest(campaign.parent)
         if latest is None or latest.arn in (campaign.body.get("_serving"), campaign.body.get("_followed")):
             return
-        with self._service.store.transaction() as changes:
-            current = self._service.store.get(campaign.arn, "campaign")
+        with self._core.store.transaction() as changes:
+            current = self._core.store.get(campaign.arn, "campaign")
             if current == campaign:
-                begin_update(self._service, changes, campaign.changed(campaign.updated, _followed=latest.arn), latest)
+                begin_update(self._core, changes, campaign.changed(campaign.updated, _followed=latest.arn), latest)
 
     def _latest(self, solution: str) -> Resource | None:
-        versions = self._service.store.every("solution-version", solution)
+        versions = self._core.store.every("solution-version", solution)
         return next((version for version in reversed(versions) if version.status == ACTIVE), None)
 
     def _update(self, campaign: Resource, now: float) -> None:
@@ -130,14 +113,14 @@ class Schedule:
             return
         if version.arn != campaign.body.get("_serving") or version.body["trainingMode"] != "FULL":
             return
-        if now < version.body.get("_explored", version.updated) + self._service.options.update_interval:
+        if now < version.body.get("_explored", version.updated) + self._core.options.update_interval:
             return
-        exploration.update(self._service, version, now)
-        with self._service.store.transaction() as changes:
-            current = self._service.store.get(version.arn, "solution-version")
+        exploration.update(self._core, version, now)
+        with self._core.store.transaction() as changes:
+            current = self._core.store.get(version.arn, "solution-version")
             if current is not None:
                 changes.put(current.changed(current.updated, _explored=now))
-        self._service.serving.refresh(version.arn)
+        self._core.serving.refresh(version.arn)
 
 
 def days(solution: Resource) -> int:

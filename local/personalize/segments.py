@@ -5,6 +5,7 @@ A query is `ITEMS.genres = "Comedy" AND ITEMS.year > 1990`: conditions on column
 of which AND binds more tightly. A cell with several values fulfils a condition by any of them.
 """
 
+from itertools import islice
 from typing import Any, cast
 
 import numpy as np
@@ -19,7 +20,7 @@ from local.personalize.filtering import FilterRequest, Interacted, ItemColumns, 
 from local.personalize.filters import Condition, Operator, parse_filter
 from local.personalize.objects import Objects
 from local.personalize.schemas import NUMBERS, Schema
-from local.personalize.serving import Served
+from local.personalize.served import Served
 from local.personalize.validation import Json
 from local.personalize.visitors import Visitors
 
@@ -76,7 +77,7 @@ class _Segments:
     def __init__(self, contents: Contents, served: Served, task: Json) -> None:
         self._contents, self._served, self._task = contents, served, task
         self._visitors = Visitors(contents)
-        self._users = tuple(served.snapshot.visitors)
+        self._users = served.snapshot.visitor_names
         self._by_attributes = served.recipe.name == "aws-item-attribute-affinity"
 
     def answer(self, number: int, line: str) -> Json:
@@ -97,7 +98,8 @@ class _Segments:
         allowed = self._allowed(given)
         order = np.argsort(-affinity, kind="stable")
         kept = order if allowed is None else order[allowed[order]]
-        return [self._users[place] for place in kept[: self._task["numResults"] or DEFAULT_RESULTS]]
+        named = (self._users[place] for place in kept.tolist())
+        return list(islice((name for name in named if name is not None), self._task["numResults"] or DEFAULT_RESULTS))
 
     def _item(self, given: Json) -> Indices:
         name = given.get("itemId")
@@ -141,7 +143,9 @@ class _Segments:
         return FilterRequest(
             chosen,
             values,
-            columns=lambda: ItemColumns(self._visitors.users(group), self._users, key="USER_ID"),
+            columns=lambda: ItemColumns(
+                self._visitors.users(group), [name or "" for name in self._users], key="USER_ID"
+            ),
             interacted=lambda: Interacted((), ()),  # filters of users read the Users dataset alone
             user=dict,
             n_items=len(self._users),

@@ -8,7 +8,6 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, cast
 
@@ -18,18 +17,18 @@ import numpy.typing as npt
 from local.engine.data import Float32, History
 from local.engine.scores import ranking, softmax
 from local.personalize.contents import Contents
-from local.personalize.errors import invalid_input, not_found
+from local.personalize.errors import WorkError, invalid_input, not_found
 from local.personalize.exploration import Explored, mixed, weight_and_cut_off
 from local.personalize.filtering import FilterRequest, ItemColumns, Row
 from local.personalize.filters import Filter, parse_filter
 from local.personalize.ranked import Ranked, RecentScores
 from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Resource
+from local.personalize.served import Served
 from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
 from local.personalize.trends import Trends
 from local.personalize.validation import Json
 from local.personalize.visitors import Numbered, Visitors, metadata
-from local.personalize.work import WorkError
 
 DEFAULT_RESULTS = 25
 MAXIMUM_RESULTS = 500
@@ -39,18 +38,6 @@ _DIGITS = 7
 """Decimals of a score, as in recorded answers of the service."""
 
 Mask = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A solution version in memory."""
-
-    arn: str
-    group: str
-    recipe: Recipe
-    rule: EventRule
-    snapshot: Snapshot
-    explored: Explored | None = None
 
 
 class Serving:
@@ -72,11 +59,19 @@ class Serving:
             if served is not None:
                 self._served.move_to_end(version_arn)
                 return served
+        served = self._read(version_arn)
+        with self._lock:
+            self._served[version_arn] = served
+            while len(self._served) > _SNAPSHOTS:
+                self._served.popitem(last=False)
+        return served
+
+    def _read(self, version_arn: str) -> Served:
         version = self._service.store.get(version_arn, "solution-version")
         recipe = recipe_of(version.body["recipeArn"]) if version else None
         if version is None or recipe is None:
             raise WorkError(f"Solution version {version_arn} was deleted.")
-        served = Served(
+        return Served(
             version_arn,
             version.body["datasetGroupArn"],
             recipe,
@@ -84,20 +79,15 @@ class Serving:
             Snapshot.load(self._service.model_folder(version)),
             Explored.load(self._service.model_folder(version)),
         )
-        with self._lock:
-            self._served[version_arn] = served
-            while len(self._served) > _SNAPSHOTS:
-                self._served.popitem(last=False)
-        return served
 
     def refresh(self, version_arn: str) -> None:
-        """An automatic update has brought items into the version."""
-        version = self._service.store.get(version_arn, "solution-version")
-        explored = Explored.load(self._service.model_folder(version)) if version else None
+        """The version's files have changed: an automatic update brought items, or users were forgotten."""
         with self._lock:
-            served = self._served.get(version_arn)
-            if served is not None:
-                self._served[version_arn] = replace(served, explored=explored)
+            in_memory = version_arn in self._served
+        if in_memory:
+            served = self._read(version_arn)
+            with self._lock:
+                self._served[version_arn] = served
 
     def forget_filter(self, arn: str) -> None:
         """A filter was deleted: another may take its name."""
@@ -154,12 +144,7 @@ class Serving:
             request.get("itemId"),
             numbered=explored,
         )
-        now = self._service.clock.now()
-        candidates = [
-            name
-            for place, name in enumerate(explored.items)
-            if now - explored.created[place] <= oldest and (allowed is None or allowed[place])
-        ]
+        candidates = explored.candidates(self._service.clock.now() - oldest, allowed, chance)
         return mixed(listed, candidates, weight, served.recipe, len(served.snapshot.items), chance)
 
     def _promoted(

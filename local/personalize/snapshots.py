@@ -6,7 +6,7 @@ Nothing is pickled. The folder appears at once, when it is complete.
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, cast
@@ -21,6 +21,7 @@ from local.engine.segments import SegmentModel
 
 HISTORY_LENGTH = 100
 """Events of a visitor that serving looks at."""
+_FACTS = "snapshot.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,14 @@ class Snapshot:
     """Items by falling popularity."""
 
     @property
+    def visitor_names(self) -> list[str | None]:
+        """Each visitor's name at the visitor's number; None for one who was forgotten."""
+        names: list[str | None] = [None] * (len(self.offsets) - 1)
+        for name, number in self.visitors.items():
+            names[number] = name
+        return names
+
+    @property
     def model(self) -> Model:
         """The model of items; TypeError for a version that segments users."""
         if not hasattr(self.trained, "score"):
@@ -135,15 +144,15 @@ class Snapshot:
                 weight=self.history_weight,
                 popularity=self.popularity,
             )
-        facts = {"items": self.items, "visitors": list(self.visitors), "lastEvent": self.last_event}
-        (partial / "snapshot.json").write_text(json.dumps(facts), encoding="utf-8")
+        facts = {"items": self.items, "visitors": self.visitor_names, "lastEvent": self.last_event}
+        (partial / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The snapshot that `save` wrote."""
-        facts = json.loads((folder / "snapshot.json").read_text(encoding="utf-8"))
+        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
         with np.load(folder / "snapshot.npz", allow_pickle=False) as arrays:
             return cls.of(
                 load_model(folder / "model"),
@@ -163,7 +172,7 @@ class Snapshot:
         model: Model | SegmentModel,
         *,
         items: tuple[str, ...],
-        visitors: list[str],
+        visitors: Sequence[str | None],
         offsets: npt.NDArray[np.int64],
         item: Int32,
         time: Float64,
@@ -175,7 +184,7 @@ class Snapshot:
         return cls(
             model,
             items,
-            {visitor: number for number, visitor in enumerate(visitors)},
+            {visitor: number for number, visitor in enumerate(visitors) if visitor is not None},
             offsets,
             item,
             time,
@@ -185,3 +194,18 @@ class Snapshot:
             {name: number for number, name in enumerate(items)},
             np.argsort(-popularity, kind="stable"),
         )
+
+
+def forget(folder: Path, users: Collection[str]) -> bool:
+    """Take users' names out of the snapshot in `folder`, so that nothing finds their histories; whether any was there.
+
+    The numbers of the others stay, and so does what the model has learned.
+    """
+    facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+    kept = [None if name in users else name for name in facts["visitors"]]
+    if kept == facts["visitors"]:
+        return False
+    partial = folder / f"{_FACTS}.partial"
+    partial.write_text(json.dumps({**facts, "visitors": kept}), encoding="utf-8")
+    partial.rename(folder / _FACTS)
+    return True

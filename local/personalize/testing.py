@@ -16,8 +16,8 @@ from botocore.config import Config
 
 from local.personalize.app import SERVER, App
 from local.personalize.clock import Clock, SystemClock
+from local.personalize.options import Options
 from local.personalize.resources import Account
-from local.personalize.service import Options
 from local.personalize.work import InProcess, Subprocess
 
 Api = Literal["personalize", "personalize-events", "personalize-runtime"]

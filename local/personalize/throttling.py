@@ -4,14 +4,12 @@ Each second of the server's clock admits so many requests; the others get a Thro
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from local.personalize.clock import Clock
 from local.personalize.errors import ServiceError
 from local.personalize.validation import Json
-
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,21 +27,22 @@ class Rates:
 class Throttle:
     """Counts the requests of the current second."""
 
-    def __init__(self, rates: Rates) -> None:
-        self._rates = rates
+    def __init__(self, rates: Rates, clock: Clock, group_of: Callable[[str], str | None]) -> None:
+        """`group_of` knows the dataset group that the events with a tracking id go to."""
+        self._rates, self._clock, self._group_of = rates, clock, group_of
         self._second = -1
         self._counts: Counter[tuple[str, str]] = Counter()
 
-    def check(self, service: "Personalize", operation: str, request: Json) -> None:
+    def check(self, operation: str, request: Json) -> None:
         """Count the request; ThrottlingException when its second is full."""
-        second = int(service.clock.now())
+        second = int(self._clock.now())
         if second != self._second:
             self._second = second
             self._counts.clear()
         match operation:
             case "PutEvents":
-                found = service.tracker(request["trackingId"])
-                self._count((operation, found[0].parent if found else ""), self._rates.put_events_per_group)
+                group = self._group_of(request["trackingId"])
+                self._count((operation, group or ""), self._rates.put_events_per_group)
             case "PutItems":
                 self._count((operation, request["datasetArn"]), self._rates.put_items_per_group)
             case "PutUsers":

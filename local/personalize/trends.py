@@ -4,17 +4,13 @@ Source: developer guide, "Trending-Now recipe": the list is made anew every inte
 that the training has not seen do not count before the next one.
 """
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from local.engine.models import Model
 from local.engine.trending import TrendingModel
 from local.personalize.contents import Contents
 from local.personalize.events import EventReader
-
-if TYPE_CHECKING:
-    from local.personalize.serving import Served
+from local.personalize.served import Served
 
 
 class Trends:
@@ -24,7 +20,7 @@ class Trends:
         self._contents = contents
         self._now: dict[str, tuple[float, TrendingModel]] = {}
 
-    def model(self, served: "Served") -> Model:
+    def model(self, served: Served) -> Model:
         """The version's model; for a model of trends, with the events that came until the last interval's end."""
         trained = served.snapshot.model
         if not isinstance(trained, TrendingModel):
@@ -35,7 +31,7 @@ class Trends:
             known = self._now[served.arn] = (end, self._joined(trained, served, end))
         return known[1]
 
-    def _joined(self, trained: TrendingModel, served: "Served", end: float) -> TrendingModel:
+    def _joined(self, trained: TrendingModel, served: Served, end: float) -> TrendingModel:
         snapshot, dataset = served.snapshot, self._contents.datasets(served.group).get("INTERACTIONS")
         if dataset is None:
             return trained

@@ -15,39 +15,60 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from local.personalize import deletions, exports, imports
+from local.personalize import deletions, exports, imports, reports
+from local.personalize.batch import BatchError, infer
 from local.personalize.clock import StoppedClock
 from local.personalize.contents import Contents
+from local.personalize.errors import WorkError, WorkStoppedError
 from local.personalize.events import EventReader
-from local.personalize.objects import open_objects
+from local.personalize.objects import Objects, open_objects
 from local.personalize.recipes import RECIPES
 from local.personalize.records import merged
 from local.personalize.schemas import parse_schema
+from local.personalize.segments import segment
+from local.personalize.serving import Serving
 from local.personalize.snapshots import EventRule
+from local.personalize.tables import Table
 from local.personalize.training import TrainingData, TrainingError, train
 from local.personalize.validation import Json
 
 _POLL_SECONDS = 0.2
 
 
-class WorkError(Exception):
-    """The task could not be done; the text is the resource's `failureReason`."""
-
-
-class WorkStoppedError(Exception):
-    """The task was stopped before its end."""
-
-
 def run_import(task: Json) -> Json:
-    """Import CSV files. Task: location, s3Root, schema, datasetType, folder. Result: rows."""
-    rows = imports.import_csv(
-        open_objects(task["s3Root"]),
-        task["location"],
-        parse_schema(task["schema"]),
-        task["datasetType"],
-        Path(task["folder"]),
-    )
+    """Import CSV files, and write the reports of metric attributions on what they hold.
+
+    Task: location, s3Root, schema, datasetType, folder, reports {attributions [{location, metrics}], mode, now, items
+    {dataset, bulk, schema} or null, events}, or null. Result: rows.
+    """
+    objects, folder = open_objects(task["s3Root"]), Path(task["folder"])
+    rows = imports.import_csv(objects, task["location"], parse_schema(task["schema"]), task["datasetType"], folder)
+    if task["reports"] is not None:
+        _report(objects, Table.load(folder), task["reports"])
     return {"rows": rows}
+
+
+def _report(objects: Objects, interactions: Table, task: Json) -> None:
+    reports.check_sources(interactions)
+    items = task["items"]
+    catalogue = None
+    if items is not None:
+        reader = EventReader(Path(task["events"]))
+        try:
+            schema = parse_schema(items["schema"])
+            catalogue = merged(schema, "ITEM_ID", imports.tables(items["bulk"]), reader.records(items["dataset"]))
+        finally:
+            reader.close()
+    for attribution in task["attributions"]:
+        reports.publish(
+            objects,
+            attribution["location"],
+            mode=task["mode"],
+            now=task["now"],
+            metrics=attribution["metrics"],
+            interactions=interactions,
+            items=catalogue,
+        )
 
 
 def run_export(task: Json) -> Json:
@@ -81,11 +102,6 @@ def run_batch(task: Json) -> Json:
 
     Task: data (folder), now, segments, version, filter, numResults, input, output, s3Root. Result: lines.
     """
-    # Serving needs this module's errors, so the two cannot import each other at the top.
-    from local.personalize.batch import BatchError, infer
-    from local.personalize.segments import segment
-    from local.personalize.serving import Serving
-
     contents = Contents(Path(task["data"]), StoppedClock(task["now"]))
     try:
         serving = Serving(contents)
@@ -153,7 +169,14 @@ TASKS: dict[str, Callable[[Json], Json]] = {
     "batch": run_batch,
     "training": run_training,
 }
-_FAILURES = (WorkError, imports.ImportJobError, exports.ExportJobError, deletions.DeletionError, TrainingError)
+_FAILURES = (
+    WorkError,
+    imports.ImportJobError,
+    exports.ExportJobError,
+    deletions.DeletionError,
+    reports.ReportError,
+    TrainingError,
+)
 
 
 class Worker(Protocol):

@@ -16,6 +16,7 @@ import numpy as np
 from rich.console import Console
 
 from seed_data.generate import build_world
+from seed_data.live import live_events
 from seed_data.world import World
 from tools.connection import LOCAL, connect, state_folder
 from tools.demo import accounts, visitors
@@ -135,7 +136,7 @@ class Demonstration:
         """Simulated visitors at a steady rate, the malformed among them, until all are accounted for."""
         plan = self.plan
         start = time.time() - plan.events / _EVENTS_A_SECOND_OF_VISITORS
-        made = self._world.live_events(plan.events, start, self._rng, per_second=_EVENTS_A_SECOND_OF_VISITORS)
+        made = live_events(self._world, plan.events, start, self._rng, per_second=_EVENTS_A_SECOND_OF_VISITORS)
         self.story.began = datetime.now(UTC)
         began = sampled = time.monotonic()
         with self.screen.streaming(plan.events) as bars:

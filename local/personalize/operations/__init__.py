@@ -1,8 +1,8 @@
 """The table of operations: what the server carries out. Whatever is not here is refused as not supported."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
 
+from local.personalize.core import Core
 from local.personalize.operations import (
     attributions,
     batch,
@@ -20,11 +20,8 @@ from local.personalize.operations import (
 from local.personalize.operations.listing import describe, list_kind
 from local.personalize.validation import Json
 
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
-
 Answer = Json | None | Awaitable[None]
-Call = Callable[["Personalize", Json], Answer]
+Call = Callable[[Core, Json], Answer]
 """Gets a checked request; returns the answer, or None for an empty one, or raises ServiceError."""
 
 OPERATIONS: dict[str, Call] = {

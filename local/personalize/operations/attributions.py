@@ -3,34 +3,27 @@
 Source: developer guide, "Measuring the impact of recommendations", and the service model.
 """
 
-from typing import TYPE_CHECKING
-
-import regex
-
+from local.personalize.core import Core
 from local.personalize.errors import already_exists, in_use, invalid_input, not_found
 from local.personalize.operations.removal import begin_deletion, deletable
+from local.personalize.reports import summed
 from local.personalize.resources import ACTIVE, CREATE_PENDING, Resource
 from local.personalize.schemas import NUMBERS
 from local.personalize.validation import Json
 from local.personalize.views import page
 
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
-
 MAXIMUM_METRICS = 10
-_SUM = regex.compile(r"SUM\(\s*(Interactions|Items)\.(\w+)\s*\)", regex.IGNORECASE)
-_COUNT = regex.compile(r"SAMPLECOUNT\(\s*\)", regex.IGNORECASE)
 
 
-def create_metric_attribution(service: "Personalize", request: Json) -> Json:
-    """CreateMetricAttribution: its metrics are recorded; the local server writes no reports."""
+def create_metric_attribution(core: Core, request: Json) -> Json:
+    """CreateMetricAttribution: imports that ask for it write reports on its metrics."""
     group = request["datasetGroupArn"]
-    with service.store.transaction() as changes:
-        service.need(group, "dataset-group", active=True)
-        arn, now = service.account.arn(f"metric-attribution/{request['name']}"), service.clock.now()
-        if service.store.get(arn):
+    with core.store.transaction() as changes:
+        core.need(group, "dataset-group", active=True)
+        arn, now = core.account.arn(f"metric-attribution/{request['name']}"), core.clock.now()
+        if core.store.get(arn):
             raise already_exists(arn)
-        _check(service, group, request["metrics"])
+        _check(core, group, request["metrics"])
         made = changes.add(
             Resource(
                 arn=arn,
@@ -47,11 +40,11 @@ def create_metric_attribution(service: "Personalize", request: Json) -> Json:
                 },
             )
         )
-        service.begin(changes, made, "create", request)
+        core.begin(changes, made, "create", request)
     return {"metricAttributionArn": arn}
 
 
-def _check(service: "Personalize", group: str, metrics: list[Json]) -> None:
+def _check(core: Core, group: str, metrics: list[Json]) -> None:
     if not metrics:
         raise invalid_input("A metric attribution needs a metric.")
     if len(metrics) > MAXIMUM_METRICS:
@@ -60,24 +53,21 @@ def _check(service: "Personalize", group: str, metrics: list[Json]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise invalid_input(f"Metric {name} is given twice.")
-    schemas = service.dataset_schemas(group)
+    schemas = core.dataset_schemas(group)
     for metric in metrics:
-        expression = metric["expression"].strip()
-        if _COUNT.fullmatch(expression):
+        try:
+            column = summed(metric["expression"])
+        except ValueError as error:
+            raise invalid_input(f"Expression {error} with the dataset type Interactions or Items.") from None
+        if column is None:
             continue
-        summed = _SUM.fullmatch(expression)
-        if summed is None:
-            raise invalid_input(
-                f"Expression {expression!r} is neither SAMPLECOUNT() nor SUM(DatasetType.COLUMN_NAME) with the dataset"
-                " type Interactions or Items."
-            )
-        schema = schemas.get(summed[1].upper())
-        field = schema.field(summed[2]) if schema else None
+        schema = schemas.get(column[0])
+        field = schema.field(column[1]) if schema else None
         if field is None or field.type not in NUMBERS:
-            raise invalid_input(f"The dataset group has no column of numbers {summed[1]}.{summed[2]}.")
+            raise invalid_input(f"The dataset group has no column of numbers {column[0]}.{column[1]}.")
 
 
-def update_metric_attribution(service: "Personalize", request: Json) -> Json:
+def update_metric_attribution(core: Core, request: Json) -> Json:
     """UpdateMetricAttribution: done at once."""
     arn = request.get("metricAttributionArn")
     if arn is None:
@@ -86,8 +76,8 @@ def update_metric_attribution(service: "Personalize", request: Json) -> Json:
     output = request.get("metricsOutputConfig")
     if not added and not removed and output is None:
         raise invalid_input("UpdateMetricAttribution needs something to update.")
-    with service.store.transaction() as changes:
-        attribution = service.need(arn, "metric-attribution")
+    with core.store.transaction() as changes:
+        attribution = core.need(arn, "metric-attribution")
         if attribution.status != ACTIVE:
             raise in_use(f"Metric attribution {arn} has status {attribution.status}; it must be ACTIVE.")
         known = {metric["metricName"] for metric in attribution.body["_metrics"]}
@@ -99,23 +89,23 @@ def update_metric_attribution(service: "Personalize", request: Json) -> Json:
             if metric["metricName"] in {one["metricName"] for one in kept}:
                 raise already_exists(f"{arn}/{metric['metricName']}")
         metrics = [*kept, *added]
-        _check(service, attribution.parent, metrics)
+        _check(core, attribution.parent, metrics)
         config = output or attribution.body["metricsOutputConfig"]
-        changes.put(attribution.changed(service.clock.now(), _metrics=metrics, metricsOutputConfig=config))
+        changes.put(attribution.changed(core.clock.now(), _metrics=metrics, metricsOutputConfig=config))
     return {"metricAttributionArn": arn}
 
 
-def list_metric_attribution_metrics(service: "Personalize", request: Json) -> Json:
+def list_metric_attribution_metrics(core: Core, request: Json) -> Json:
     """ListMetricAttributionMetrics. The model has no error for an attribution that is not there but this one."""
     arn = request.get("metricAttributionArn", "")
-    attribution = service.store.get(arn, "metric-attribution")
+    attribution = core.store.get(arn, "metric-attribution")
     if attribution is None:
         raise invalid_input(f"metricAttributionArn {arn!r} names no metric attribution.")
     return page("metrics", list(enumerate(attribution.body["_metrics"], 1)), request)
 
 
-def delete_metric_attribution(service: "Personalize", request: Json) -> None:
+def delete_metric_attribution(core: Core, request: Json) -> None:
     """DeleteMetricAttribution."""
-    with service.store.transaction() as changes:
-        attribution = deletable(service, request["metricAttributionArn"], "metric-attribution")
-        begin_deletion(service, changes, attribution, request)
+    with core.store.transaction() as changes:
+        attribution = deletable(core, request["metricAttributionArn"], "metric-attribution")
+        begin_deletion(core, changes, attribution, request)

@@ -1,15 +1,11 @@
 """Batch inference jobs and batch segment jobs."""
 
-from typing import TYPE_CHECKING
-
+from local.personalize.core import Core
 from local.personalize.errors import already_exists, invalid_input
 from local.personalize.operations.tags import tagged
 from local.personalize.recipes import recipe_of
 from local.personalize.resources import CREATING, PENDING, Kind, Resource
 from local.personalize.validation import Json
-
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
 _INFERENCE_TYPES = ("USER_PERSONALIZATION", "PERSONALIZED_RANKING", "RELATED_ITEMS", "POPULAR_ITEMS")
 _NOT_IN_BATCH = ("aws-trending-now",)
@@ -17,11 +13,11 @@ MAXIMUM_ITEMS = 500
 _INPUTS = ("filterArn", "numResults", "jobInput", "jobOutput", "roleArn")
 
 
-def create_batch_inference_job(service: "Personalize", request: Json) -> Json:
+def create_batch_inference_job(core: Core, request: Json) -> Json:
     """CreateBatchInferenceJob: recommendations for every line of the input."""
     if request.get("batchInferenceJobMode") == "THEME_GENERATION" or "themeGenerationConfig" in request:
         raise invalid_input("Theme generation is not supported by the local Personalize.")
-    version = service.need(request["solutionVersionArn"], "solution-version", active=True)
+    version = core.need(request["solutionVersionArn"], "solution-version", active=True)
     recipe = recipe_of(version.body["recipeArn"])
     if recipe is None or recipe.type not in _INFERENCE_TYPES or recipe.name in _NOT_IN_BATCH:
         raise invalid_input(f"Batch inference is not for recipe {version.body['recipeArn']}.")
@@ -30,29 +26,29 @@ def create_batch_inference_job(service: "Personalize", request: Json) -> Json:
     more = {"batchInferenceJobMode": "BATCH_INFERENCE"}
     if "batchInferenceJobConfig" in request:
         more["batchInferenceJobConfig"] = request["batchInferenceJobConfig"]
-    return {"batchInferenceJobArn": _create(service, request, "batch-inference-job", version, more)}
+    return {"batchInferenceJobArn": _create(core, request, "batch-inference-job", version, more)}
 
 
-def create_batch_segment_job(service: "Personalize", request: Json) -> Json:
+def create_batch_segment_job(core: Core, request: Json) -> Json:
     """CreateBatchSegmentJob: the users with the most affinity for every line of the input."""
-    version = service.need(request["solutionVersionArn"], "solution-version", active=True)
+    version = core.need(request["solutionVersionArn"], "solution-version", active=True)
     recipe = recipe_of(version.body["recipeArn"])
     if recipe is None or recipe.type != "USER_SEGMENTATION":
         raise invalid_input(f"Batch segment jobs are for USER_SEGMENTATION recipes, not {version.body['recipeArn']}.")
-    return {"batchSegmentJobArn": _create(service, request, "batch-segment-job", version, {})}
+    return {"batchSegmentJobArn": _create(core, request, "batch-segment-job", version, {})}
 
 
-def _create(service: "Personalize", request: Json, kind: Kind, version: Resource, more: Json) -> str:
-    name, now = request["jobName"], service.clock.now()
-    arn = service.account.arn(f"{kind}/{name}")
-    with service.store.transaction() as changes:
-        if service.store.get(arn):
+def _create(core: Core, request: Json, kind: Kind, version: Resource, more: Json) -> str:
+    name, now = request["jobName"], core.clock.now()
+    arn = core.account.arn(f"{kind}/{name}")
+    with core.store.transaction() as changes:
+        if core.store.get(arn):
             raise already_exists(arn)
         if "filterArn" in request:
-            chosen = service.need(request["filterArn"], "filter", active=True)
+            chosen = core.need(request["filterArn"], "filter", active=True)
             if chosen.parent != version.body["datasetGroupArn"]:
                 raise invalid_input(f"Filter {chosen.arn} belongs to another dataset group than the solution version.")
-        service.admit(kind)
+        core.admit(kind)
         body = {name: request[name] for name in _INPUTS if name in request}
         job = changes.add(
             Resource(
@@ -67,12 +63,12 @@ def _create(service: "Personalize", request: Json, kind: Kind, version: Resource
             )
         )
         tagged(changes, arn, request)
-        service.begin(changes, job, "create", request)
+        core.begin(changes, job, "create", request)
     return arn
 
 
-def running_batch(service: "Personalize", member: str, arn: str) -> Resource | None:
+def running_batch(core: Core, member: str, arn: str) -> Resource | None:
     """A batch job under way whose `member` is this ARN."""
     kinds: tuple[Kind, ...] = ("batch-inference-job", "batch-segment-job")
-    jobs = [job for kind in kinds for job in service.store.every(kind) if job.status in CREATING]
+    jobs = [job for kind in kinds for job in core.store.every(kind) if job.status in CREATING]
     return next((job for job in jobs if job.body.get(member) == arn), None)

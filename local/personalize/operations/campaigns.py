@@ -1,7 +1,6 @@
 """Campaigns: which solution version answers."""
 
-from typing import TYPE_CHECKING
-
+from local.personalize.core import Core
 from local.personalize.errors import already_exists, in_use, invalid_input, not_found
 from local.personalize.operations.removal import begin_deletion, deletable
 from local.personalize.operations.tags import tagged
@@ -10,20 +9,17 @@ from local.personalize.resources import ACTIVE, CREATE_FAILED, CREATE_PENDING, C
 from local.personalize.storage import Transaction
 from local.personalize.validation import Json
 
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
-
 _EXPLORATION = {"explorationWeight": (0.0, 1.0), "explorationItemAgeCutOff": (1.0, float("inf"))}
 
 
-def create_campaign(service: "Personalize", request: Json) -> Json:
+def create_campaign(core: Core, request: Json) -> Json:
     """CreateCampaign: of an active solution version, or of the latest one as `SOLUTION_ARN/$LATEST`."""
     name = request["name"]
-    with service.store.transaction() as changes:
-        arn, now = service.account.arn(f"campaign/{name}"), service.clock.now()
-        if service.store.get(arn):
+    with core.store.transaction() as changes:
+        arn, now = core.account.arn(f"campaign/{name}"), core.clock.now()
+        if core.store.get(arn):
             raise already_exists(arn)
-        version = _version(service, request["solutionVersionArn"])
+        version = _version(core, request["solutionVersionArn"])
         config = request.get("campaignConfig", {})
         _check_config(config, version, request["solutionVersionArn"])
         body = {
@@ -33,7 +29,7 @@ def create_campaign(service: "Personalize", request: Json) -> Json:
         }
         if config:
             body["campaignConfig"] = config
-        service.admit("campaign", version.body["datasetGroupArn"])
+        core.admit("campaign", version.body["datasetGroupArn"])
         campaign = changes.add(
             Resource(
                 arn=arn,
@@ -47,16 +43,16 @@ def create_campaign(service: "Personalize", request: Json) -> Json:
             )
         )
         tagged(changes, arn, request)
-        service.begin(changes, campaign, "create", request)
+        core.begin(changes, campaign, "create", request)
     return {"campaignArn": arn}
 
 
-def _version(service: "Personalize", arn: str) -> Resource:
+def _version(core: Core, arn: str) -> Resource:
     """The solution version that an ARN or `$LATEST` alias names; it must be ACTIVE."""
     if not arn.endswith(f"/{LATEST}"):
-        return service.need(arn, "solution-version", active=True)
-    solution = service.need(arn.removesuffix(f"/{LATEST}"), "solution")
-    active = [one for one in service.store.every("solution-version", solution.arn) if one.status == ACTIVE]
+        return core.need(arn, "solution-version", active=True)
+    solution = core.need(arn.removesuffix(f"/{LATEST}"), "solution")
+    active = [one for one in core.store.every("solution-version", solution.arn) if one.status == ACTIVE]
     if not active:
         raise not_found(arn)
     return active[-1]
@@ -85,11 +81,11 @@ def _check_config(config: Json, version: Resource, requested: str) -> None:
             raise invalid_input(f"{name} must be a number from {low:g} to {high:g}, not {value!r}.")
 
 
-def update_campaign(service: "Personalize", request: Json) -> Json:
+def update_campaign(core: Core, request: Json) -> Json:
     """UpdateCampaign: the version before serves until latestCampaignUpdate is ACTIVE."""
     arn = request["campaignArn"]
-    with service.store.transaction() as changes:
-        campaign = service.need(arn, "campaign")
+    with core.store.transaction() as changes:
+        campaign = core.need(arn, "campaign")
         update = campaign.body.get("latestCampaignUpdate")
         if campaign.status not in (ACTIVE, CREATE_FAILED) or (update and update["status"] in CREATING):
             raise in_use(
@@ -103,21 +99,21 @@ def update_campaign(service: "Personalize", request: Json) -> Json:
         if not wanted:
             raise invalid_input("UpdateCampaign needs something to update.")
         requested = request.get("solutionVersionArn", campaign.body["solutionVersionArn"])
-        version = _version(service, requested)
+        version = _version(core, requested)
         if version.parent != campaign.parent:
             raise invalid_input(f"Solution version {version.arn} is of another solution than the campaign's.")
         config = request.get("campaignConfig", campaign.body.get("campaignConfig", {}))
         _check_config(config, version, requested)
-        begin_update(service, changes, campaign, version, {**request, "solutionVersionArn": requested})
+        begin_update(core, changes, campaign, version, {**request, "solutionVersionArn": requested})
     return {"campaignArn": arn}
 
 
 def begin_update(
-    service: "Personalize", changes: Transaction, campaign: Resource, version: Resource, request: Json | None = None
+    core: Core, changes: Transaction, campaign: Resource, version: Resource, request: Json | None = None
 ) -> None:
     """Lead a campaign to a version; what the request does not name stays."""
     wanted = request or {}
-    now = service.clock.now()
+    now = core.clock.now()
     config = wanted.get("campaignConfig", campaign.body.get("campaignConfig", {}))
     shown = {
         "solutionVersionArn": wanted.get("solutionVersionArn", campaign.body["solutionVersionArn"]),
@@ -129,15 +125,15 @@ def begin_update(
     }
     updating = campaign.changed(now, latestCampaignUpdate=shown, _requested=version.arn)
     changes.put(updating)
-    service.begin(changes, updating, "update", wanted)
+    core.begin(changes, updating, "update", wanted)
 
 
-def delete_campaign(service: "Personalize", request: Json) -> None:
+def delete_campaign(core: Core, request: Json) -> None:
     """DeleteCampaign: it stops answering at once."""
     arn = request["campaignArn"]
-    with service.store.transaction() as changes:
-        campaign = deletable(service, arn, "campaign")
+    with core.store.transaction() as changes:
+        campaign = deletable(core, arn, "campaign")
         update = campaign.body.get("latestCampaignUpdate")
         if update and update["status"] in CREATING:
             raise in_use(f"Campaign {arn} is being updated and cannot be deleted now.")
-        begin_deletion(service, changes, campaign, request)
+        begin_deletion(core, changes, campaign, request)

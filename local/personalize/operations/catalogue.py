@@ -1,28 +1,24 @@
 """What every account sees: recipes, their algorithms and feature transformations."""
 
-from typing import TYPE_CHECKING
-
+from local.personalize.core import Core
 from local.personalize.errors import not_found
 from local.personalize.recipes import RECIPES, Recipe, recipe_of
 from local.personalize.validation import Json
 from local.personalize.views import page
 
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
-
 _MADE = 1_541_030_400.0  # 1 November 2018; a fixed time, so that answers do not change
 
 
-def describe_recipe(service: "Personalize", request: Json) -> Json:
+def describe_recipe(core: Core, request: Json) -> Json:
     """DescribeRecipe."""
     recipe = recipe_of(request["recipeArn"])
     if recipe is None:
         raise not_found(request["recipeArn"])
     return {
         "recipe": {
-            **_summary(service, recipe),
-            "algorithmArn": service.account.public_arn(f"algorithm/{recipe.algorithm}"),
-            "featureTransformationArn": service.account.public_arn(
+            **_summary(core, recipe),
+            "algorithmArn": core.account.public_arn(f"algorithm/{recipe.algorithm}"),
+            "featureTransformationArn": core.account.public_arn(
                 f"feature-transformation/{recipe.feature_transformation}"
             ),
             "description": recipe.description,
@@ -31,20 +27,20 @@ def describe_recipe(service: "Personalize", request: Json) -> Json:
     }
 
 
-def _summary(service: "Personalize", recipe: Recipe) -> Json:
+def _summary(core: Core, recipe: Recipe) -> Json:
     return {
         "name": recipe.name,
-        "recipeArn": service.account.public_arn(f"recipe/{recipe.name}"),
+        "recipeArn": core.account.public_arn(f"recipe/{recipe.name}"),
         "status": "ACTIVE",
         "creationDateTime": _MADE,
         "lastUpdatedDateTime": _MADE,
     }
 
 
-def describe_algorithm(service: "Personalize", request: Json) -> Json:
+def describe_algorithm(core: Core, request: Json) -> Json:
     """DescribeAlgorithm: the hyperparameters of the recipe behind it. There is no image and no role here."""
     arn = request["algorithmArn"]
-    recipe = _named(service, arn, "algorithm")
+    recipe = _named(core, arn, "algorithm")
     ranges = {"integer": [], "continuous": [], "categorical": []}  # type: dict[str, list[Json]]
     for name, parameter in recipe.hyperparameters.items():
         bounds = {"name": name, "isTunable": parameter.tunable}
@@ -67,10 +63,10 @@ def describe_algorithm(service: "Personalize", request: Json) -> Json:
     }
 
 
-def describe_feature_transformation(service: "Personalize", request: Json) -> Json:
+def describe_feature_transformation(core: Core, request: Json) -> Json:
     """DescribeFeatureTransformation."""
     arn = request["featureTransformationArn"]
-    recipe = _named(service, arn, "feature-transformation")
+    recipe = _named(core, arn, "feature-transformation")
     return {
         "featureTransformation": {
             "name": recipe.feature_transformation,
@@ -88,16 +84,16 @@ def describe_feature_transformation(service: "Personalize", request: Json) -> Js
     }
 
 
-def _named(service: "Personalize", arn: str, kind: str) -> Recipe:
+def _named(core: Core, arn: str, kind: str) -> Recipe:
     """The first recipe with the algorithm or feature transformation of this ARN."""
     for recipe in RECIPES.values():
         name = recipe.algorithm if kind == "algorithm" else recipe.feature_transformation
-        if arn == service.account.public_arn(f"{kind}/{name}"):
+        if arn == core.account.public_arn(f"{kind}/{name}"):
             return recipe
     raise not_found(arn)
 
 
-def list_recipes(service: "Personalize", request: Json) -> Json:
+def list_recipes(core: Core, request: Json) -> Json:
     """ListRecipes: the custom recipes; there are none of the domains."""
-    shown = [] if "domain" in request else [_summary(service, recipe) for recipe in RECIPES.values()]
+    shown = [] if "domain" in request else [_summary(core, recipe) for recipe in RECIPES.values()]
     return page("recipes", list(enumerate(shown, 1)), request)

@@ -1,7 +1,6 @@
 """Schemas, dataset groups and datasets."""
 
-from typing import TYPE_CHECKING
-
+from local.personalize.core import Core
 from local.personalize.errors import already_exists, in_use, invalid_input
 from local.personalize.operations.removal import begin_deletion, deletable
 from local.personalize.operations.tags import tagged
@@ -9,48 +8,45 @@ from local.personalize.resources import CREATE_PENDING, CREATING, Kind, Resource
 from local.personalize.schemas import DATASET_TYPES, check_dataset_type, check_replacement, parse_schema
 from local.personalize.validation import Json
 
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
-
-def create_schema(service: "Personalize", request: Json) -> Json:
+def create_schema(core: Core, request: Json) -> Json:
     """CreateSchema: done at once, a schema has no status."""
     if "domain" in request:
         raise invalid_input("Domain dataset groups are not supported by the local Personalize.")
     parse_schema(request["schema"])
-    arn, now = service.account.arn(f"schema/{request['name']}"), service.clock.now()
-    with service.store.transaction() as changes:
-        if service.store.get(arn):
+    arn, now = core.account.arn(f"schema/{request['name']}"), core.clock.now()
+    with core.store.transaction() as changes:
+        if core.store.get(arn):
             raise already_exists(arn)
-        service.admit("schema")
+        core.admit("schema")
         body = {"schema": request["schema"]}
         changes.add(Resource(arn=arn, kind="schema", name=request["name"], created=now, updated=now, body=body))
     return {"schemaArn": arn}
 
 
-def delete_schema(service: "Personalize", request: Json) -> None:
+def delete_schema(core: Core, request: Json) -> None:
     """DeleteSchema: after every dataset that uses it."""
     arn = request["schemaArn"]
-    with service.store.transaction() as changes:
-        service.need(arn, "schema")
-        users = [one.arn for one in service.store.every("dataset") if arn in (one.body["schemaArn"], updating_to(one))]
+    with core.store.transaction() as changes:
+        core.need(arn, "schema")
+        users = [one.arn for one in core.store.every("dataset") if arn in (one.body["schemaArn"], updating_to(one))]
         if users:
             raise in_use(f"Schema {arn} is used by the dataset {users[0]}.")
         changes.delete(arn)
-    service.forget_schema(arn)
+    core.forget_schema(arn)
 
 
-def create_dataset_group(service: "Personalize", request: Json) -> Json:
+def create_dataset_group(core: Core, request: Json) -> Json:
     """CreateDatasetGroup, for custom resources: without a domain."""
     if "domain" in request:
         raise invalid_input("Domain dataset groups are not supported by the local Personalize.")
     if ("kmsKeyArn" in request) != ("roleArn" in request):
         raise invalid_input("kmsKeyArn and roleArn must be given together.")
-    arn, now = service.account.arn(f"dataset-group/{request['name']}"), service.clock.now()
-    with service.store.transaction() as changes:
-        if service.store.get(arn):
+    arn, now = core.account.arn(f"dataset-group/{request['name']}"), core.clock.now()
+    with core.store.transaction() as changes:
+        if core.store.get(arn):
             raise already_exists(arn)
-        service.admit("dataset-group")
+        core.admit("dataset-group")
         group = changes.add(
             Resource(
                 arn=arn,
@@ -63,23 +59,23 @@ def create_dataset_group(service: "Personalize", request: Json) -> Json:
             )
         )
         tagged(changes, arn, request)
-        service.begin(changes, group, "create", request)
+        core.begin(changes, group, "create", request)
     return {"datasetGroupArn": arn}
 
 
-def delete_dataset_group(service: "Personalize", request: Json) -> None:
+def delete_dataset_group(core: Core, request: Json) -> None:
     """DeleteDatasetGroup: after its trackers, solutions, filters, metric attributions and datasets."""
     arn = request["datasetGroupArn"]
-    with service.store.transaction() as changes:
-        group = deletable(service, arn, "dataset-group")
+    with core.store.transaction() as changes:
+        group = deletable(core, arn, "dataset-group")
         kinds: tuple[Kind, ...] = ("event-tracker", "solution", "metric-attribution", "dataset", "filter")
         for kind in kinds:
-            for one in service.store.every(kind, arn):
+            for one in core.store.every(kind, arn):
                 raise in_use(f"Dataset group {arn} still has the resource {one.arn}.")
-        begin_deletion(service, changes, group, request)
+        begin_deletion(core, changes, group, request)
 
 
-def create_dataset(service: "Personalize", request: Json) -> Json:
+def create_dataset(core: Core, request: Json) -> Json:
     """CreateDataset: one of each type in a group."""
     kind = request["datasetType"].upper()
     if kind not in DATASET_TYPES:
@@ -88,12 +84,12 @@ def create_dataset(service: "Personalize", request: Json) -> Json:
             " (action datasets are not supported by the local Personalize)."
         )
     group_arn, schema_arn = request["datasetGroupArn"], request["schemaArn"]
-    with service.store.transaction() as changes:
-        group = service.need(group_arn, "dataset-group", active=True)
-        service.need(schema_arn, "schema")
-        check_dataset_type(service.schema(schema_arn), kind)
-        arn, now = service.account.arn(f"dataset/{group.name}/{kind}"), service.clock.now()
-        if service.store.get(arn):
+    with core.store.transaction() as changes:
+        group = core.need(group_arn, "dataset-group", active=True)
+        core.need(schema_arn, "schema")
+        check_dataset_type(core.schema(schema_arn), kind)
+        arn, now = core.account.arn(f"dataset/{group.name}/{kind}"), core.clock.now()
+        if core.store.get(arn):
             raise already_exists(arn)
         dataset = changes.add(
             Resource(
@@ -108,7 +104,7 @@ def create_dataset(service: "Personalize", request: Json) -> Json:
             )
         )
         tagged(changes, arn, request)
-        service.begin(changes, dataset, "create", request)
+        core.begin(changes, dataset, "create", request)
     return {"datasetArn": arn}
 
 
@@ -118,27 +114,27 @@ def updating_to(dataset: Resource) -> str | None:
     return str(update["schemaArn"]) if update and update["status"] in CREATING else None
 
 
-def update_dataset(service: "Personalize", request: Json) -> Json:
+def update_dataset(core: Core, request: Json) -> Json:
     """UpdateDataset: another schema that holds all of the old one; what it adds must allow null.
 
     Source: developer guide, "Replacing a dataset's schema". Solutions that exist never train on the added columns.
     """
     arn, schema_arn = request["datasetArn"], request["schemaArn"]
-    with service.store.transaction() as changes:
-        dataset = service.need(arn, "dataset", active=True)
+    with core.store.transaction() as changes:
+        dataset = core.need(arn, "dataset", active=True)
         if updating_to(dataset):
             raise in_use(f"Dataset {arn} is being updated already.")
-        service.need(schema_arn, "schema")
+        core.need(schema_arn, "schema")
         kind = dataset.body["datasetType"]
         if kind not in ("ITEMS", "USERS"):
             raise invalid_input(f"The schema of an {kind} dataset cannot be replaced; those of Items and Users can.")
-        for job in service.store.every("dataset-import-job", arn):
+        for job in core.store.every("dataset-import-job", arn):
             if job.status in CREATING:
                 raise in_use(f"Dataset {arn} is used by {job.arn}, which has status {job.status}.")
-        schema = service.schema(schema_arn)
+        schema = core.schema(schema_arn)
         check_dataset_type(schema, kind)
-        check_replacement(service.schema(dataset.body["schemaArn"]), schema)
-        now = service.clock.now()
+        check_replacement(core.schema(dataset.body["schemaArn"]), schema)
+        now = core.clock.now()
         shown = {
             "schemaArn": schema_arn,
             "status": CREATE_PENDING,
@@ -147,30 +143,30 @@ def update_dataset(service: "Personalize", request: Json) -> Json:
         }
         updating = dataset.changed(now, latestDatasetUpdate=shown)
         changes.put(updating)
-        service.begin(changes, updating, "update", request)
+        core.begin(changes, updating, "update", request)
     return {"datasetArn": arn}
 
 
-def delete_dataset(service: "Personalize", request: Json) -> None:
+def delete_dataset(core: Core, request: Json) -> None:
     """DeleteDataset: not while something is made from it; an event tracker needs the interactions."""
     arn = request["datasetArn"]
-    with service.store.transaction() as changes:
-        dataset = deletable(service, arn, "dataset")
+    with core.store.transaction() as changes:
+        dataset = deletable(core, arn, "dataset")
         if updating_to(dataset):
             raise in_use(f"Dataset {arn} is being updated and cannot be deleted now.")
         busy = [
-            *service.store.every("dataset-import-job", arn),
-            *service.store.every("dataset-export-job", arn),
+            *core.store.every("dataset-import-job", arn),
+            *core.store.every("dataset-export-job", arn),
             *(
                 version
-                for solution in service.store.every("solution", dataset.parent)
-                for version in service.store.every("solution-version", solution.arn)
+                for solution in core.store.every("solution", dataset.parent)
+                for version in core.store.every("solution-version", solution.arn)
             ),
         ]
         for one in busy:
             if one.status in CREATING:
                 raise in_use(f"Dataset {arn} is used by {one.arn}, which has status {one.status}.")
         if dataset.body["datasetType"] == "INTERACTIONS":
-            for tracker in service.store.every("event-tracker", dataset.parent):
+            for tracker in core.store.every("event-tracker", dataset.parent):
                 raise in_use(f"Dataset {arn} is used by the event tracker {tracker.arn}.")
-        begin_deletion(service, changes, dataset, request)
+        begin_deletion(core, changes, dataset, request)

@@ -2,29 +2,28 @@
 
 import json
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from local.personalize.core import Core
 from local.personalize.errors import in_use, invalid_input, not_found
 from local.personalize.events import EventRow
+from local.personalize.exploration import IMPLICIT
 from local.personalize.records import check_record, parse_properties
 from local.personalize.resources import ACTIVE, CREATING, DELETING
 from local.personalize.validation import Json
-
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
 EVENT_BYTES = 10 * 1024
 _EXTRA = ("recommendationId", "impression", "metricAttribution")
 _FORBIDDEN = frozenset({"userid", "sessionid", "eventtype", "timestamp", "recommendationid", "impression"})
 
 
-def put_events(service: "Personalize", request: Json) -> Awaitable[None]:
+def put_events(core: Core, request: Json) -> Awaitable[None]:
     """PutEvents: resolves when the events are stored for good; one bad event refuses the whole call."""
-    found = service.tracker(request["trackingId"])
+    found = core.tracker(request["trackingId"])
     if found is None or found[0].status != ACTIVE:
         raise invalid_input(f"No active event tracker has the tracking id {request['trackingId']}.")
     dataset, user, session = found[1], request.get("userId"), request["sessionId"]
-    return service.events.append(
+    return core.events.append(
         [
             EventRow(
                 dataset,
@@ -35,14 +34,14 @@ def put_events(service: "Personalize", request: Json) -> Awaitable[None]:
                 event["sentAt"],
                 event.get("eventValue"),
                 event.get("eventId"),
-                _extra(event),
+                _extra(core, event),
             )
             for event in request["eventList"]
         ]
     )
 
 
-def _extra(event: Json) -> str | None:
+def _extra(core: Core, event: Json) -> str | None:
     extra: dict[str, Any] = {name: event[name] for name in _EXTRA if name in event}
     if "properties" in event:
         properties = parse_properties(event["properties"])
@@ -50,6 +49,10 @@ def _extra(event: Json) -> str | None:
             if name.lower() in _FORBIDDEN:
                 raise invalid_input(f"properties must not hold {name}: it is a member of the event or the request.")
         extra["properties"] = properties
+    if "recommendationId" in event and "impression" not in event:  # explicit impressions count more, as documented
+        shown = core.recommended.items(event["recommendationId"])
+        if shown:
+            extra[IMPLICIT] = shown
     if not extra:
         return None
     text = json.dumps(extra)
@@ -58,18 +61,18 @@ def _extra(event: Json) -> str | None:
     return text
 
 
-def put_items(service: "Personalize", request: Json) -> None:
+def put_items(core: Core, request: Json) -> None:
     """PutItems: each item takes the place of the one with its id."""
-    _put(service, request["datasetArn"], "ITEMS", "ITEM_ID", [(one["itemId"], one) for one in request["items"]])
+    _put(core, request["datasetArn"], "ITEMS", "ITEM_ID", [(one["itemId"], one) for one in request["items"]])
 
 
-def put_users(service: "Personalize", request: Json) -> None:
+def put_users(core: Core, request: Json) -> None:
     """PutUsers: each user takes the place of the one with its id."""
-    _put(service, request["datasetArn"], "USERS", "USER_ID", [(one["userId"], one) for one in request["users"]])
+    _put(core, request["datasetArn"], "USERS", "USER_ID", [(one["userId"], one) for one in request["users"]])
 
 
-def _put(service: "Personalize", arn: str, kind: str, key: str, records: list[tuple[str, Json]]) -> None:
-    dataset = service.store.get(arn, "dataset")
+def _put(core: Core, arn: str, kind: str, key: str, records: list[tuple[str, Json]]) -> None:
+    dataset = core.store.get(arn, "dataset")
     if dataset is None:
         raise not_found(arn, status=404)
     if dataset.body["datasetType"] != kind:
@@ -78,10 +81,12 @@ def _put(service: "Personalize", arn: str, kind: str, key: str, records: list[tu
         raise in_use(f"Dataset {arn} has status {dataset.status}; it must be ACTIVE.", status=409)
     if dataset.status != ACTIVE:
         raise invalid_input(f"Dataset {arn} has status {dataset.status}; it must be ACTIVE.")
-    schema = service.schema(dataset.body["schemaArn"])
-    delay = service.options.record_delay
-    service.events.put_records(
+    schema = core.schema(dataset.body["schemaArn"])
+    delay = core.options.record_delay
+    core.events.put_records(
         dataset.id,
         [(name, check_record(schema, key, parse_properties(one.get("properties")))) for name, one in records],
-        visible=service.clock.now() + delay if delay else None,
+        visible=core.clock.now() + delay if delay else None,
     )
+    if delay:
+        core.alarm.ring()  # the schedule waits for an earlier moment now

@@ -1,7 +1,6 @@
 """Filters."""
 
-from typing import TYPE_CHECKING
-
+from local.personalize.core import Core
 from local.personalize.errors import already_exists, in_use, limit_exceeded
 from local.personalize.filters import MAXIMUM_FIELDS_OF_GROUP, parse_filter
 from local.personalize.operations.batch import running_batch
@@ -9,21 +8,18 @@ from local.personalize.operations.tags import tagged
 from local.personalize.resources import CREATE_PENDING, CREATING, Resource
 from local.personalize.validation import Json
 
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
-
-def create_filter(service: "Personalize", request: Json) -> Json:
+def create_filter(core: Core, request: Json) -> Json:
     """CreateFilter: the expression is checked at once against the group's schemas."""
     group = request["datasetGroupArn"]
-    with service.store.transaction() as changes:
-        service.need(group, "dataset-group", active=True)
-        arn, now = service.account.arn(f"filter/{request['name']}"), service.clock.now()
-        if service.store.get(arn):
+    with core.store.transaction() as changes:
+        core.need(group, "dataset-group", active=True)
+        arn, now = core.account.arn(f"filter/{request['name']}"), core.clock.now()
+        if core.store.get(arn):
             raise already_exists(arn)
-        fields = parse_filter(request["filterExpression"], service.dataset_schemas(group)).fields
-        service.admit("filter", group)
-        _admit_fields(service, group, fields)
+        fields = parse_filter(request["filterExpression"], core.dataset_schemas(group)).fields
+        core.admit("filter", group)
+        _admit_fields(core, group, fields)
         made = changes.add(
             Resource(
                 arn=arn,
@@ -37,27 +33,27 @@ def create_filter(service: "Personalize", request: Json) -> Json:
             )
         )
         tagged(changes, arn, request)
-        service.begin(changes, made, "create", request)
+        core.begin(changes, made, "create", request)
     return {"filterArn": arn}
 
 
-def delete_filter(service: "Personalize", request: Json) -> None:
+def delete_filter(core: Core, request: Json) -> None:
     """DeleteFilter: done at once."""
     arn = request["filterArn"]
-    with service.store.transaction() as changes:
-        if service.need(arn, "filter").status in CREATING:
+    with core.store.transaction() as changes:
+        if core.need(arn, "filter").status in CREATING:
             raise in_use(f"Filter {arn} is being created and cannot be deleted now.")
-        job = running_batch(service, "filterArn", arn)
+        job = running_batch(core, "filterArn", arn)
         if job is not None:
             raise in_use(f"Filter {arn} is used by {job.arn}, which has status {job.status}.")
         changes.delete(arn)
-    service.serving.forget_filter(arn)
+    core.serving.forget_filter(arn)
 
 
-def _admit_fields(service: "Personalize", group: str, fields: frozenset[tuple[str, str]]) -> None:
+def _admit_fields(core: Core, group: str, fields: frozenset[tuple[str, str]]) -> None:
     """LimitExceededException when the filters of the group would read too many different columns."""
-    schemas = service.dataset_schemas(group)
-    for other in service.store.every("filter", group):
+    schemas = core.dataset_schemas(group)
+    for other in core.store.every("filter", group):
         fields |= parse_filter(other.body["filterExpression"], schemas).fields
     if len(fields) > MAXIMUM_FIELDS_OF_GROUP:
         raise limit_exceeded(

@@ -1,23 +1,19 @@
 """Dataset import and export jobs, and data deletion jobs."""
 
-from typing import TYPE_CHECKING
-
+from local.personalize.core import Core
 from local.personalize.errors import already_exists, in_use, invalid_input
 from local.personalize.operations.datasets import updating_to
 from local.personalize.operations.tags import tagged
 from local.personalize.resources import CREATE_PENDING, CREATING, PENDING, Kind, Resource
 from local.personalize.validation import Json
 
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
-
-def create_dataset_import_job(service: "Personalize", request: Json) -> Json:
+def create_dataset_import_job(core: Core, request: Json) -> Json:
     """CreateDatasetImportJob: the first import of a dataset must be FULL."""
     if "dataLocation" not in request["dataSource"]:
         raise invalid_input("dataSource.dataLocation is required.")
     mode = request.get("importMode", "FULL")
-    dataset = service.need(request["datasetArn"], "dataset", active=True)
+    dataset = core.need(request["datasetArn"], "dataset", active=True)
     if updating_to(dataset):
         raise in_use(f"The schema of dataset {dataset.arn} is being replaced.")
     if mode == "INCREMENTAL" and not dataset.body["_imports"]:
@@ -29,49 +25,49 @@ def create_dataset_import_job(service: "Personalize", request: Json) -> Json:
         "importMode": mode,
         **{name: request[name] for name in optional if name in request},
     }
-    return {"datasetImportJobArn": _create(service, request, "dataset-import-job", dataset, body)}
+    return {"datasetImportJobArn": _create(core, request, "dataset-import-job", dataset, body)}
 
 
-def create_dataset_export_job(service: "Personalize", request: Json) -> Json:
+def create_dataset_export_job(core: Core, request: Json) -> Json:
     """CreateDatasetExportJob: PUT when no ingestion mode is given."""
-    dataset = service.need(request["datasetArn"], "dataset", active=True)
+    dataset = core.need(request["datasetArn"], "dataset", active=True)
     body = {
         "datasetArn": dataset.arn,
         "ingestionMode": request.get("ingestionMode", "PUT"),
         "roleArn": request["roleArn"],
         "jobOutput": request["jobOutput"],
     }
-    return {"datasetExportJobArn": _create(service, request, "dataset-export-job", dataset, body)}
+    return {"datasetExportJobArn": _create(core, request, "dataset-export-job", dataset, body)}
 
 
-def create_data_deletion_job(service: "Personalize", request: Json) -> Json:
+def create_data_deletion_job(core: Core, request: Json) -> Json:
     """CreateDataDeletionJob: removes users from every dataset of the group; models keep them until trained again."""
     if "dataLocation" not in request["dataSource"]:
         raise invalid_input("dataSource.dataLocation is required.")
-    group = service.need(request["datasetGroupArn"], "dataset-group", active=True)
-    datasets = service.datasets(group.arn)
+    group = core.need(request["datasetGroupArn"], "dataset-group", active=True)
+    datasets = core.datasets(group.arn)
     if not datasets:
         raise invalid_input(f"Dataset group {group.arn} has no dataset to delete from.")
     for dataset in datasets.values():
-        for job in service.store.every("dataset-import-job", dataset.arn):
+        for job in core.store.every("dataset-import-job", dataset.arn):
             if job.status in CREATING:
                 raise in_use(f"The dataset import job {job.arn} has status {job.status}; wait until it has ended.")
-    for job in service.store.every("data-deletion-job", group.arn):
+    for job in core.store.every("data-deletion-job", group.arn):
         if job.status in CREATING:
             raise in_use(f"The data deletion job {job.arn} has status {job.status}; wait until it has ended.")
     body = {name: request[name] for name in ("datasetGroupArn", "dataSource", "roleArn")}
-    return {"dataDeletionJobArn": _create(service, request, "data-deletion-job", group, body, status=PENDING)}
+    return {"dataDeletionJobArn": _create(core, request, "data-deletion-job", group, body, status=PENDING)}
 
 
 def _create(
-    service: "Personalize", request: Json, kind: Kind, parent: Resource, body: Json, *, status: str = CREATE_PENDING
+    core: Core, request: Json, kind: Kind, parent: Resource, body: Json, *, status: str = CREATE_PENDING
 ) -> str:
-    name, now = request["jobName"], service.clock.now()
-    arn = service.account.arn(f"{kind}/{name}")
-    with service.store.transaction() as changes:
-        if service.store.get(arn):
+    name, now = request["jobName"], core.clock.now()
+    arn = core.account.arn(f"{kind}/{name}")
+    with core.store.transaction() as changes:
+        if core.store.get(arn):
             raise already_exists(arn)
-        service.admit(kind)
+        core.admit(kind)
         job = changes.add(
             Resource(
                 arn=arn,
@@ -85,5 +81,5 @@ def _create(
             )
         )
         tagged(changes, arn, request)
-        service.begin(changes, job, "create", request)
+        core.begin(changes, job, "create", request)
     return arn

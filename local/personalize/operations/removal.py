@@ -1,26 +1,22 @@
 """Deleting a resource: what is common to all kinds that pass through DELETE statuses."""
 
-from typing import TYPE_CHECKING
-
+from local.personalize.core import Core
 from local.personalize.errors import in_use
 from local.personalize.resources import CREATING, DELETE_PENDING, DELETING, Kind, Resource
 from local.personalize.storage import Transaction
 from local.personalize.validation import Json
 
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
-
-def deletable(service: "Personalize", arn: str, kind: Kind) -> Resource:
+def deletable(core: Core, arn: str, kind: Kind) -> Resource:
     """The resource, unless it is being made or deleted already: ResourceInUseException."""
-    resource = service.need(arn, kind)
+    resource = core.need(arn, kind)
     if resource.status in CREATING | DELETING:
         raise in_use(f"Resource {arn} has status {resource.status} and cannot be deleted now.")
     return resource
 
 
-def begin_deletion(service: "Personalize", changes: Transaction, resource: Resource, request: Json) -> None:
+def begin_deletion(core: Core, changes: Transaction, resource: Resource, request: Json) -> None:
     """Show DELETE PENDING and start the deletion."""
-    leaving = resource.changed(service.clock.now(), status=DELETE_PENDING)
+    leaving = resource.changed(core.clock.now(), status=DELETE_PENDING)
     changes.put(leaving)
-    service.begin(changes, leaving, "delete", request)
+    core.begin(changes, leaving, "delete", request)

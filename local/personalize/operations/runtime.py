@@ -1,18 +1,18 @@
 """GetRecommendations and GetPersonalizedRanking."""
 
-from typing import TYPE_CHECKING
-
+from local.personalize.core import Core
 from local.personalize.validation import Json
 
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
+
+def get_recommendations(core: Core, request: Json) -> Json:
+    """GetRecommendations; the answer is remembered by its id."""
+    answer = core.serving.recommend(request)
+    core.recommended.remember(answer["recommendationId"], request["campaignArn"], answer["itemList"])
+    return answer
 
 
-def get_recommendations(service: "Personalize", request: Json) -> Json:
-    """GetRecommendations."""
-    return service.serving.recommend(request)
-
-
-def get_personalized_ranking(service: "Personalize", request: Json) -> Json:
-    """GetPersonalizedRanking."""
-    return service.serving.rank(request)
+def get_personalized_ranking(core: Core, request: Json) -> Json:
+    """GetPersonalizedRanking; the answer is remembered by its id."""
+    answer = core.serving.rank(request)
+    core.recommended.remember(answer["recommendationId"], request["campaignArn"], answer["personalizedRanking"])
+    return answer

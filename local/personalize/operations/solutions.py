@@ -1,7 +1,8 @@
 """Solutions, their versions and metrics."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from local.personalize.core import Core
 from local.personalize.errors import ServiceError, already_exists, in_use, invalid_input, not_found
 from local.personalize.events import EventReader
 from local.personalize.operations.batch import running_batch
@@ -16,30 +17,27 @@ from local.personalize.resources import (
     CREATE_STOPPING,
     CREATING,
     Resource,
+    latest_full,
     short_id,
 )
 from local.personalize.storage import Transaction
 from local.personalize.validation import Json
 from local.personalize.views import described
 
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
-
-
 _AUTO_ML_RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization"
 """What AutoML chooses when the request lists no recipes."""
 
 
-def create_solution(service: "Personalize", request: Json) -> Json:
+def create_solution(core: Core, request: Json) -> Json:
     """CreateSolution, of a recipe that the engine has a model for."""
     recipe = _recipe(request)
     config = request.get("solutionConfig", {})
     _check_config(recipe, config)
-    group, chosen = request["datasetGroupArn"], service.account.public_arn(f"recipe/{recipe.name}")
-    with service.store.transaction() as changes:
-        service.need(group, "dataset-group", active=True)
-        arn, now = service.account.arn(f"solution/{request['name']}"), service.clock.now()
-        if service.store.get(arn):
+    group, chosen = request["datasetGroupArn"], core.account.public_arn(f"recipe/{recipe.name}")
+    with core.store.transaction() as changes:
+        core.need(group, "dataset-group", active=True)
+        arn, now = core.account.arn(f"solution/{request['name']}"), core.clock.now()
+        if core.store.get(arn):
             raise already_exists(arn)
         body: Json = {
             "performHPO": request.get("performHPO", False),
@@ -54,7 +52,7 @@ def create_solution(service: "Personalize", request: Json) -> Json:
             body["autoMLResult"] = {"bestRecipeArn": chosen}
         if "eventType" in request:
             body["eventType"] = request["eventType"]
-        service.admit("solution", group)
+        core.admit("solution", group)
         solution = changes.add(
             Resource(
                 arn=arn,
@@ -68,7 +66,7 @@ def create_solution(service: "Personalize", request: Json) -> Json:
             )
         )
         tagged(changes, arn, request)
-        service.begin(changes, solution, "create", request)
+        core.begin(changes, solution, "create", request)
     return {"solutionArn": arn}
 
 
@@ -124,11 +122,11 @@ def _check_events(recipe: Recipe, config: Json) -> None:
         raise invalid_input("eventsConfig gives every event type the weight 0.")
 
 
-def describe_solution(service: "Personalize", request: Json) -> Json:
+def describe_solution(core: Core, request: Json) -> Json:
     """DescribeSolution, with a summary of its latest version."""
-    solution = service.need(request["solutionArn"], "solution")
+    solution = core.need(request["solutionArn"], "solution")
     shown = described(solution)
-    versions = service.store.every("solution-version", solution.arn)
+    versions = core.store.every("solution-version", solution.arn)
     if versions:
         latest = versions[-1]
         shown["latestSolutionVersion"] = {
@@ -140,11 +138,11 @@ def describe_solution(service: "Personalize", request: Json) -> Json:
     return {"solution": shown}
 
 
-def update_solution(service: "Personalize", request: Json) -> Json:
+def update_solution(core: Core, request: Json) -> Json:
     """UpdateSolution: what takes effect shows in the solution once latestSolutionUpdate is ACTIVE."""
     arn = request["solutionArn"]
-    with service.store.transaction() as changes:
-        solution = service.need(arn, "solution", active=True)
+    with core.store.transaction() as changes:
+        solution = core.need(arn, "solution", active=True)
         recipe = recipe_of(solution.body["recipeArn"])
         if _under_way(solution.body.get("latestSolutionUpdate")):
             raise in_use(f"Solution {arn} is being updated already.")
@@ -159,11 +157,11 @@ def update_solution(service: "Personalize", request: Json) -> Json:
         _check_schedule(config)
         if recipe is not None:
             _check_events(recipe, config)
-        now = service.clock.now()
+        now = core.clock.now()
         update: Json = {**wanted, "status": CREATE_PENDING, "creationDateTime": now, "lastUpdatedDateTime": now}
         updating = solution.changed(now, latestSolutionUpdate=update)
         changes.put(updating)
-        service.begin(changes, updating, "update", request)
+        core.begin(changes, updating, "update", request)
     return {"solutionArn": arn}
 
 
@@ -171,43 +169,41 @@ def _under_way(update: Any) -> bool:
     return update is not None and update["status"] in CREATING
 
 
-def delete_solution(service: "Personalize", request: Json) -> None:
+def delete_solution(core: Core, request: Json) -> None:
     """DeleteSolution: with all its versions, once no campaign uses it and none is being made."""
     arn = request["solutionArn"]
-    with service.store.transaction() as changes:
-        solution = deletable(service, arn, "solution")
+    with core.store.transaction() as changes:
+        solution = deletable(core, arn, "solution")
         if _under_way(solution.body.get("latestSolutionUpdate")):
             raise in_use(f"Solution {arn} is being updated and cannot be deleted now.")
-        for campaign in service.store.every("campaign", arn):
+        for campaign in core.store.every("campaign", arn):
             raise in_use(f"Solution {arn} is used by the campaign {campaign.arn}.")
-        for version in service.store.every("solution-version", arn):
+        for version in core.store.every("solution-version", arn):
             if version.status in CREATING:
                 raise in_use(f"Solution version {version.arn} has status {version.status}.")
-            job = running_batch(service, "solutionVersionArn", version.arn)
+            job = running_batch(core, "solutionVersionArn", version.arn)
             if job is not None:
                 raise in_use(f"Solution version {version.arn} is used by {job.arn}, which has status {job.status}.")
-        begin_deletion(service, changes, solution, request)
+        begin_deletion(core, changes, solution, request)
 
 
-def create_solution_version(service: "Personalize", request: Json) -> Json:
+def create_solution_version(core: Core, request: Json) -> Json:
     """CreateSolutionVersion: trains on what the dataset group holds when the training begins."""
-    with service.store.transaction() as changes:
-        solution = service.need(request["solutionArn"], "solution", active=True)
-        version = begin_version(service, changes, solution, request, "MANUAL")
+    with core.store.transaction() as changes:
+        solution = core.need(request["solutionArn"], "solution", active=True)
+        version = begin_version(core, changes, solution, request, "MANUAL")
         tagged(changes, version.arn, request)
     return {"solutionVersionArn": version.arn}
 
 
-def begin_version(
-    service: "Personalize", changes: Transaction, solution: Resource, request: Json, training_type: str
-) -> Resource:
+def begin_version(core: Core, changes: Transaction, solution: Resource, request: Json, training_type: str) -> Resource:
     """A new version of an active solution, in training; ServiceError when it cannot be trained now."""
     mode, name = request.get("trainingMode", "FULL"), request.get("name")
     if _under_way(solution.body.get("latestSolutionUpdate")):
         raise in_use(f"Solution {solution.arn} is being updated.")
-    versions = service.store.every("solution-version", solution.arn)
+    versions = core.store.every("solution-version", solution.arn)
     _check_mode(mode, solution, versions)
-    _check_data(service, solution.parent)
+    _check_data(core, solution.parent)
     for version in versions:
         if name is not None and version.name == name:
             raise already_exists(version.arn)
@@ -226,12 +222,12 @@ def begin_version(
         "solutionArn": solution.arn,
         "trainingMode": mode,
         "trainingType": training_type,
-        "_seen": interactions_seen(service, solution.parent),
+        "_seen": interactions_seen(core, solution.parent),
     }
     if name is not None:
         body["name"] = name
-    service.admit("solution-version")
-    now = service.clock.now()
+    core.admit("solution-version")
+    now = core.clock.now()
     version = changes.add(
         Resource(
             arn=f"{solution.arn}/{short_id()}",
@@ -244,16 +240,16 @@ def begin_version(
             body=body,
         )
     )
-    service.begin(changes, version, "create", request)
+    core.begin(changes, version, "create", request)
     return version
 
 
-def interactions_seen(service: "Personalize", group: str) -> Json:
+def interactions_seen(core: Core, group: str) -> Json:
     """Which interactions the group holds now: other values mean new data."""
-    dataset = service.datasets(group).get("INTERACTIONS")
+    dataset = core.datasets(group).get("INTERACTIONS")
     if dataset is None:
         return {}
-    reader = EventReader(service.events_path)
+    reader = EventReader(core.events_path)
     try:
         return {"imports": dataset.body["_imports"], "event": reader.last(dataset.id)}
     finally:
@@ -266,37 +262,37 @@ def _check_mode(mode: str, solution: Resource, versions: list[Resource]) -> None
     recipe = recipe_of(solution.body["recipeArn"])
     if mode != "UPDATE" or recipe is None or not recipe.update_mode:
         raise invalid_input(f"trainingMode {mode} is not for recipe {solution.body['recipeArn']}; use FULL.")
-    if not any(one.status == ACTIVE and one.body["trainingMode"] == "FULL" for one in versions):
+    if latest_full(versions) is None:
         raise invalid_input(f"trainingMode UPDATE needs an active version of {solution.arn} that was trained FULL.")
 
 
-def _check_data(service: "Personalize", group: str) -> None:
-    datasets = service.datasets(group)
+def _check_data(core: Core, group: str) -> None:
+    datasets = core.datasets(group)
     if "INTERACTIONS" not in datasets:
         raise invalid_input(f"Dataset group {group} has no Interactions dataset to train on.")
     for dataset in datasets.values():
         if updating_to(dataset):
             raise in_use(f"The schema of dataset {dataset.arn} is being replaced.")
-        for job in service.store.every("dataset-import-job", dataset.arn):
+        for job in core.store.every("dataset-import-job", dataset.arn):
             if job.status in CREATING:
                 raise in_use(f"The dataset import job {job.arn} has status {job.status}; it must be ACTIVE.")
 
 
-def stop_solution_version_creation(service: "Personalize", request: Json) -> None:
+def stop_solution_version_creation(core: Core, request: Json) -> None:
     """StopSolutionVersionCreation: CREATE STOPPING, then CREATE STOPPED."""
     arn = request["solutionVersionArn"]
-    with service.store.transaction() as changes:
-        version = service.need(arn, "solution-version")
+    with core.store.transaction() as changes:
+        version = core.need(arn, "solution-version")
         if version.status not in (CREATE_PENDING, CREATE_IN_PROGRESS):
             raise in_use(f"Solution version {arn} has status {version.status}; only its creation can be stopped.")
-        changes.put(version.changed(service.clock.now(), status=CREATE_STOPPING))
-        changes.after_commit.append(lambda: service.lifecycle.stop(arn))
+        changes.put(version.changed(core.clock.now(), status=CREATE_STOPPING))
+        changes.after_commit.append(lambda: core.lifecycle.stop(arn))
 
 
-def get_solution_metrics(service: "Personalize", request: Json) -> Json:
+def get_solution_metrics(core: Core, request: Json) -> Json:
     """GetSolutionMetrics of an active version."""
     arn = request["solutionVersionArn"]
-    version = service.need(arn, "solution-version")
+    version = core.need(arn, "solution-version")
     if version.status in CREATING:
         raise in_use(f"Solution version {arn} has status {version.status}; it must be ACTIVE.")
     if version.status != ACTIVE:

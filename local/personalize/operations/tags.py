@@ -1,13 +1,9 @@
 """Tags of resources."""
 
-from typing import TYPE_CHECKING
-
+from local.personalize.core import Core
 from local.personalize.errors import ServiceError, invalid_input, not_found
 from local.personalize.storage import Transaction
 from local.personalize.validation import Json
-
-if TYPE_CHECKING:
-    from local.personalize.service import Personalize
 
 MAXIMUM = 50
 
@@ -34,31 +30,31 @@ def _check_number(number: int) -> None:
         raise ServiceError("TooManyTagsException", f"A resource can have {MAXIMUM} tags, not {number}.")
 
 
-def _need(service: "Personalize", arn: str) -> None:
-    if service.store.get(arn) is None:
+def _need(core: Core, arn: str) -> None:
+    if core.store.get(arn) is None:
         raise not_found(arn)
 
 
-def list_tags_for_resource(service: "Personalize", request: Json) -> Json:
+def list_tags_for_resource(core: Core, request: Json) -> Json:
     """ListTagsForResource."""
-    _need(service, request["resourceArn"])
-    tags = service.store.tags(request["resourceArn"])
+    _need(core, request["resourceArn"])
+    tags = core.store.tags(request["resourceArn"])
     return {"tags": [{"tagKey": key, "tagValue": value} for key, value in tags.items()]}
 
 
-def tag_resource(service: "Personalize", request: Json) -> Json:
+def tag_resource(core: Core, request: Json) -> Json:
     """TagResource."""
     arn, pairs = request["resourceArn"], _pairs(request)
-    with service.store.transaction() as changes:
-        _need(service, arn)
-        _check_number(len({**service.store.tags(arn), **pairs}))
+    with core.store.transaction() as changes:
+        _need(core, arn)
+        _check_number(len({**core.store.tags(arn), **pairs}))
         changes.set_tags(arn, pairs)
     return {}
 
 
-def untag_resource(service: "Personalize", request: Json) -> Json:
+def untag_resource(core: Core, request: Json) -> Json:
     """UntagResource: keys that are not there are no error."""
-    with service.store.transaction() as changes:
-        _need(service, request["resourceArn"])
+    with core.store.transaction() as changes:
+        _need(core, request["resourceArn"])
         changes.remove_tags(request["resourceArn"], request["tagKeys"])
     return {}

@@ -1,10 +1,23 @@
 """Metric attributions, algorithms, feature transformations and AutoML."""
 
+import csv
+import io
 from typing import Any
 
 import pytest
 
-from tests.conformance.personalize.world import INTERACTIONS, ITEMS, ROLE, World, gone, settled
+from tests.conformance.personalize.world import (
+    ANIMALS,
+    INTERACTIONS,
+    ITEMS,
+    ROLE,
+    VISITORS,
+    World,
+    gone,
+    interactions_csv,
+    items_csv,
+    settled,
+)
 
 VIEWS = {"eventType": "DetailView", "metricName": "views", "expression": "SAMPLECOUNT()"}
 WORTH = {"eventType": "AIF", "metricName": "worth", "expression": "SUM(Items.ITEM_VALUE)"}
@@ -83,6 +96,28 @@ def test_metrics_have_names_of_their_own(world: World, group: str) -> None:
     assert [VIEWS] == _metrics(world, arn)["metrics"]
     with pytest.raises(control.exceptions.InvalidInputException):
         _metrics(world, world.arn("metric-attribution/none"))
+
+
+def test_imports_report_where_they_are_asked_to(world: World, group: str) -> None:
+    """With publishAttributionMetricsToS3 and an active attribution a report lies in its folder; else none does."""
+    reports = world.server.s3_root / "reports"
+    interactions = world.arn("dataset/pets/INTERACTIONS")
+    world.load(interactions, interactions_csv(), "before", publishAttributionMetricsToS3=True)
+    world.load(world.arn("dataset/pets/ITEMS"), items_csv(), "items")
+    _made(world, group, VIEWS, {**WORTH, "eventType": "Favorite"})
+    world.load(interactions, interactions_csv(), "silent")
+    assert not reports.exists()
+    job = world.load(interactions, interactions_csv(), "loud", publishAttributionMetricsToS3=True)
+    assert ("ACTIVE", True) == (job["status"], job["publishAttributionMetricsToS3"])
+    (file,) = reports.iterdir()
+    assert file.name.startswith("AggregatedAttributionMetrics - FULL - ")
+    rows = list(csv.DictReader(io.StringIO(file.read_text())))
+    totals = {
+        name: sum(float(row["VALUE"]) for row in rows if row["METRIC_NAME"] == name) for name in ("views", "worth")
+    }
+    assert 15 * VISITORS == totals["views"]
+    assert sum(number % ANIMALS / 10 for number in range(VISITORS)) == pytest.approx(totals["worth"], abs=1e-4)
+    assert {"SOURCE_NAME_UNDEFINED"} == {row["EVENT_ATTRIBUTION_SOURCE"] for row in rows}
 
 
 def test_algorithms_and_transformations_are_those_of_the_recipes(world: World) -> None:

@@ -65,6 +65,28 @@ def test_users_leave_every_dataset(world: World) -> None:
         assert expected == _exported(World(again), interactions, "again")
 
 
+def test_versions_forget_the_histories_at_once(world: World) -> None:
+    """A deleted user is a stranger to a campaign that was trained before, and others stay who they are; restarts too."""
+    group = world.seeded()
+    version = world.train(world.solution(group, "aws-personalized-ranking-v2"))["solutionVersionArn"]
+    campaign = world.campaign(version)
+
+    def ranked(of: World, visitor: str) -> list[tuple[str, float]]:
+        answer = of.runtime.get_personalized_ranking(
+            campaignArn=campaign, userId=visitor, inputList=["cat1", "cat2", "dog1", "dog2"]
+        )
+        return [(entry["itemId"], entry["score"]) for entry in answer["personalizedRanking"]]
+
+    stranger, other = ranked(world, "stranger"), ranked(world, "u5")
+    assert stranger != ranked(world, "u3")
+    world.put("gone/users.csv", "USER_ID\nu3\n")
+    assert "COMPLETED" == _delete(world, group, "s3://gone/users.csv")["status"]
+    assert (stranger, other) == (ranked(world, "u3"), ranked(world, "u5"))
+    world.server.__exit__(None, None, None)
+    with LocalPersonalize(world.server.s3_root.parent) as again:
+        assert (stranger, other) == (ranked(World(again), "u3"), ranked(World(again), "u5"))
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [("USER\nu3\n", "single column USER_ID"), ("USER_ID,AGE\nu3,4\n", "single column USER_ID"), (None, "Invalid Data")],

@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.personalize.operations import OPERATIONS
+from local.personalize.options import Options
 from local.personalize.protocol import Answer, Protocol
-from local.personalize.service import Options, Personalize
+from local.personalize.service import Personalize
 from local.personalize.services import routes
 from local.personalize.work import InProcess
 

@@ -219,14 +219,87 @@ def test_updates_of_a_model_need_one_that_was_trained_in_full(timed: World) -> N
     control = timed.control
     with pytest.raises(control.exceptions.InvalidInputException, match="trained FULL"):
         control.create_solution_version(solutionArn=solution, trainingMode="UPDATE")
-    timed.train(solution)
+    full = timed.train(solution)
     updated = timed.train(solution, trainingMode="UPDATE")
     assert ("ACTIVE", "UPDATE", "MANUAL") == (updated["status"], updated["trainingMode"], updated["trainingType"])
-    other = timed.solution(group, "aws-user-personalization-v2", "other")
-    timed.train(other)
-    for mode in ("UPDATE", "AUTOTRAIN"):
-        with pytest.raises(control.exceptions.InvalidInputException, match=mode):
-            control.create_solution_version(solutionArn=other, trainingMode=mode)
+    assert _metrics(timed, full) == _metrics(timed, updated)
+    for number, recipe in enumerate(("aws-user-personalization-v2", "aws-personalized-ranking")):
+        other = timed.solution(group, recipe, f"other{number}")
+        timed.train(other)
+        for mode in ("UPDATE", "AUTOTRAIN"):
+            with pytest.raises(control.exceptions.InvalidInputException, match=mode):
+                control.create_solution_version(solutionArn=other, trainingMode=mode)
+
+
+def _metrics(world: World, version: Any) -> Any:
+    return world.control.get_solution_metrics(solutionVersionArn=version["solutionVersionArn"])["metrics"]
+
+
+ALL_NEW = {"explorationWeight": "1", "explorationItemAgeCutOff": "30"}
+
+
+def test_an_update_brings_new_items_in_at_once(timed: World, clock: ManualClock) -> None:
+    """No training and no two hours: the version serves the full one's model with the new items, and has no later updates."""
+    group = timed.seeded()
+    solution = timed.solution(group, "aws-user-personalization")
+    full = timed.train(solution)
+    _put_new(timed, clock)
+    updated = timed.train(solution, trainingMode="UPDATE")
+    exploring = {"itemExplorationConfig": ALL_NEW}
+    campaign = timed.campaign(updated["solutionVersionArn"], "updated", campaignConfig=exploring)
+    assert 25 == _new_among(timed, campaign)
+    old = timed.campaign(full["solutionVersionArn"], "full", campaignConfig=exploring)
+    assert 0 == _new_among(timed, old)
+    plain = {"itemExplorationConfig": {"explorationWeight": "0"}}
+    timed.send("kitten", "cat1", "cat2", "cat3")
+    names = [
+        timed.recommended(timed.campaign(version["solutionVersionArn"], name, campaignConfig=plain), "kitten")
+        for name, version in (("plain-full", full), ("plain-update", updated))
+    ]
+    assert names[0] == names[1]
+
+
+def _shown(world: World, campaign: str) -> tuple[str, list[str]]:
+    answer = world.runtime.get_recommendations(campaignArn=campaign, userId="u1")
+    return answer["recommendationId"], [entry["itemId"] for entry in answer["itemList"]]
+
+
+def test_impressions_guide_exploration(timed: World, clock: ManualClock) -> None:
+    """New items that were shown and never taken, as an event says or as the server remembers, lose to the others."""
+    group = timed.seeded()
+    version = timed.train(timed.solution(group, "aws-user-personalization"))["solutionVersionArn"]
+    campaign = timed.campaign(version, campaignConfig={"itemExplorationConfig": ALL_NEW})
+    _put_new(timed, clock)
+    _updated(timed, clock, campaign)
+    identity, implicit = _shown(timed, campaign)
+    explicit = [name for name in NEW if name not in implicit]
+    assert (25, 15) == (len(implicit), len(explicit))
+    for how in ({"recommendationId": identity}, {"recommendationId": identity, "impression": explicit[:10]}):
+        for first in range(0, 100, 10):
+            timed.events.put_events(
+                trackingId=timed.tracking_id,
+                sessionId="s",
+                userId="u1",
+                eventList=[
+                    {"eventType": "DetailView", "itemId": "cat1", "sentAt": clock.now() + first + place, **how}
+                    for place in range(10)
+                ],
+            )
+    _explored_again(timed, clock, version)
+    fresh = set(explicit[10:])
+
+    def leading() -> float:
+        listed = [name for _ in range(20) for name in _shown(timed, campaign)[1][:5]]
+        return sum(name in fresh for name in listed) / len(listed)
+
+    until(leading, lambda share: share > 0.9)  # the file is there a moment before the campaign serves it
+
+
+def _explored_again(world: World, clock: ManualClock, version: str) -> None:
+    (file,) = (world.server.s3_root.parent / "data" / "models").glob("*/explored.json")
+    before = json.loads(file.read_text())["at"]
+    clock.advance(2 * HOUR + 60)
+    until(lambda: json.loads(file.read_text()), lambda shown: shown["at"] > before and any(shown["shown"]))
 
 
 def test_automatic_training_waits_for_data(timed: World, clock: ManualClock) -> None:

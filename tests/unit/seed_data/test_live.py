@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lambdas.shared.event import decode_event
-from seed_data.live import user_id
+from seed_data.live import live_events, user_id
 from seed_data.world import Parameters, World, build_world
 
 START = 1_780_000_000
@@ -22,7 +22,7 @@ def world() -> World:
 
 @pytest.fixture(scope="module")
 def events(world: World) -> list[dict[str, Any]]:
-    return list(world.live_events(N, START, np.random.default_rng(11)))
+    return list(live_events(world, N, START, np.random.default_rng(11)))
 
 
 def test_every_event_is_a_valid_payload_of_a_known_group(world: World, events: list[dict[str, Any]]) -> None:
@@ -55,7 +55,7 @@ def test_sessions_interleave_in_order(events: list[dict[str, Any]]) -> None:
 
 def test_a_rush_brings_more_visitors_not_faster_ones(world: World) -> None:
     """A thousand events a second: still no visitor has two in one second."""
-    rush = list(world.live_events(N, START, np.random.default_rng(1), per_second=1000.0))
+    rush = list(live_events(world, N, START, np.random.default_rng(1), per_second=1000.0))
     assert N == len({(payload.get("userId", payload["sessionId"]), payload["timestamp"]) for payload in rush})
     assert START + 4 == rush[-1]["timestamp"]
 
@@ -90,7 +90,7 @@ def test_known_visitors_keep_their_taste(world: World, events: list[dict[str, An
 
 def test_the_same_generator_gives_the_same_traffic(world: World, events: list[dict[str, Any]]) -> None:
     """Traffic is reproducible from the random numbers given."""
-    assert events[:500] == list(world.live_events(500, START, np.random.default_rng(11)))
+    assert events[:500] == list(live_events(world, 500, START, np.random.default_rng(11)))
 
 
 def test_upcoming_groups_come_only_when_asked_for() -> None:
@@ -99,7 +99,7 @@ def test_upcoming_groups_come_only_when_asked_for() -> None:
     listed = set(world.item_ids[: world.listed(0)])
 
     def unknown(*, upcoming: bool) -> int:
-        traffic = world.live_events(2000, START, np.random.default_rng(1), upcoming=upcoming)
+        traffic = live_events(world, 2000, START, np.random.default_rng(1), upcoming=upcoming)
         return sum(decode_event(json.dumps(p).encode(), arrival=START + N).item_id not in listed for p in traffic)
 
     assert unknown(upcoming=False) == 0

@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ class FakeClients(Clients):
 
     def client(self, service: str) -> Any:
         return {"kinesis": self.kinesis, "lambda": self.function, "s3": self.bucket}[service]
+
+    def acting_as(self, service: str, role: Callable[[Clients], str]) -> Clients:
+        return self
 
 
 class Process:

@@ -166,6 +166,14 @@ def test_next_to_nothing_is_enough(name: str, events: Events, attributes: sparse
         assert np.isfinite(model.score(history)).all()
 
 
+@pytest.mark.parametrize("name", ALL)
+def test_circumstances_that_training_never_saw_say_nothing(name: str, fitted: dict[str, Model]) -> None:
+    """A model trained without contextual fields takes a request's context and ignores it."""
+    for history in HISTORIES:
+        plain = fitted[name].score(history)
+        np.testing.assert_array_equal(plain, fitted[name].score(history, context=np.array([2, -1], np.int32)))
+
+
 # --- models that follow the visitor
 
 

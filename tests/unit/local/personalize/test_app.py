@@ -10,8 +10,9 @@ import pytest
 
 from local.personalize.app import App
 from local.personalize.operations import OPERATIONS
+from local.personalize.options import Options
 from local.personalize.protocol import Protocol
-from local.personalize.service import FolderInUseError, Options, Personalize
+from local.personalize.service import FolderInUseError, Personalize
 from local.personalize.work import InProcess
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from local.personalize.exploration import mixed
+from local.personalize.exploration import Explored, mixed
 from local.personalize.recipes import RECIPES
 
 FIRST, SECOND = RECIPES["aws-user-personalization"], RECIPES["aws-user-personalization-v2"]
@@ -42,3 +42,28 @@ def test_each_version_marks_its_explored_items() -> None:
     (second,) = mixed(LISTED[:1], ["new"], 1.0, SECOND, 100, np.random.default_rng(1))
     assert {"itemId": "new", "score": 0.01} == first
     assert {"itemId": "new", "reason": ["Exploration"]} == second
+
+
+def _explored(shown: list[int], taken: list[int], created: list[float]) -> Explored:
+    items = tuple(f"new{number}" for number in range(len(shown)))
+    places = {name: place for place, name in enumerate(items)}
+    return Explored(0.0, items, tuple(created), tuple(shown), tuple(taken), places)
+
+
+def test_candidates_are_young_and_allowed() -> None:
+    """Each item at most once, none that came before the earliest time or that the filter forbids."""
+    explored = _explored([0] * 4, [0] * 4, [10.0, 20.0, 30.0, 40.0])
+    chance = np.random.default_rng(1)
+    assert ["new1", "new2", "new3"] == sorted(explored.candidates(20.0, None, chance))
+    assert ["new3"] == explored.candidates(20.0, np.array([True, False, False, True]), chance)
+    assert [] == _explored([], [], []).candidates(0.0, None, chance)
+
+
+def test_what_is_shown_and_not_taken_fades() -> None:
+    """The one that was taken leads most draws, the one that was refused hardly any, the one not shown yet some."""
+    explored = _explored(shown=[20, 20, 0], taken=[10, 0, 0], created=[0.0] * 3)
+    chance = np.random.default_rng(1)
+    first = [explored.candidates(0.0, None, chance)[0] for _ in range(300)]
+    taken, refused, unseen = (first.count(f"new{number}") for number in range(3))
+    assert refused < 10 < unseen
+    assert refused < 10 < taken

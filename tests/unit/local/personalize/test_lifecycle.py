@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from local.personalize.clock import ManualClock
+from local.personalize.errors import WorkError, WorkStoppedError
 from local.personalize.lifecycle import Action, Lifecycle, Plan
 from local.personalize.resources import Kind, Resource
 from local.personalize.storage import Store
 from local.personalize.validation import Json
-from local.personalize.work import WorkError, WorkStoppedError
 
 STEPS = ("CREATE PENDING", "CREATE IN_PROGRESS")
 ARN = "arn:aws:personalize:us-east-1:000000000000:solution/s"
@@ -32,8 +32,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def _lifecycle(store: Store, clock: ManualClock, plan: Plan, action: Action = "create") -> Lifecycle:
     plans: dict[tuple[Kind, Action], Plan] = {("solution", action): plan}
-    lifecycle = Lifecycle(store, clock, pace=PACE, plans=plans)
-    lifecycle.start()
+    lifecycle = Lifecycle(store, clock, pace=PACE)
+    lifecycle.start(plans)
     return lifecycle
 
 

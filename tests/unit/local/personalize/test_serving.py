@@ -9,7 +9,8 @@ import pytest
 from local.engine.popularity import PopularityModel
 from local.personalize.ranked import Ranked
 from local.personalize.recipes import RECIPES, Recipe
-from local.personalize.serving import Served, _recommended
+from local.personalize.served import Served
+from local.personalize.serving import _recommended
 from local.personalize.snapshots import EventRule, Snapshot
 from local.personalize.validation import Json
 

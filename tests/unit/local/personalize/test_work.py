@@ -13,8 +13,9 @@ import pytest
 from botocore.stub import Stubber
 
 from local.personalize import work
+from local.personalize.errors import WorkError, WorkStoppedError
 from local.personalize.objects import ObjectError, S3Objects, split
-from local.personalize.work import InProcess, Subprocess, Worker, WorkError, WorkStoppedError, left_out
+from local.personalize.work import InProcess, Subprocess, Worker, left_out
 from tests.conformance.personalize.world import ITEMS as WORLD_ITEMS
 
 ROOT = Path(__file__).parents[4]
@@ -31,6 +32,7 @@ def _task(tmp_path: Path, content: str) -> dict[str, Any]:
         "s3Root": str(tmp_path),
         "schema": SCHEMA,
         "datasetType": "ITEMS",
+        "reports": None,
         "folder": str(tmp_path / "table"),
     }
 

@@ -1,0 +1,92 @@
+"""Who takes part: the engine's models and the peers, with the settings that each peer may choose from.
+
+A peer's grid is over what its authors call hyperparameters. Item-kNN and EASE appear twice: as published, and with a
+query that fades with age ("fading"), which their papers do not have and which makes them much stronger here.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from benchmarks.quality_run import ROOT, Entry
+from local.engine.registry import MODELS
+
+DEFAULT = "sequence"
+"""The engine's default model."""
+PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
+"""The environment of the peers' libraries, made by `make bench-quality`."""
+_LINEAR, _FACTORS, _SASREC = (f"benchmarks.peers.{name}" for name in ("linear", "factors", "sasrec"))
+_HERE = Path(sys.executable)
+
+
+def _grid(**values: tuple[Any, ...]) -> tuple[Mapping[str, Any], ...]:
+    return tuple(dict(zip(values, chosen, strict=True)) for chosen in product(*values.values()))
+
+
+_PENALTIES = (50.0, 100.0, 200.0, 400.0, 800.0)
+_SIMILARITIES = ("cosine", "tf-idf", "bm25")
+_MEMORIES = (2.0, 5.0, 10.0)
+
+PEERS = {
+    entry.name: entry
+    for entry in (
+        Entry("popularity", _LINEAR, "popularity", _HERE, seeded=False),
+        Entry(
+            "item-kNN",
+            _FACTORS,
+            "item_knn",
+            PEERS_PYTHON,
+            _grid(similarity=_SIMILARITIES, neighbours=(20, 50, 200)),
+            seeded=False,
+        ),
+        Entry("EASE", _LINEAR, "ease", _HERE, _grid(penalty=_PENALTIES), seeded=False),
+        Entry(
+            "ALS",
+            _FACTORS,
+            "als",
+            PEERS_PYTHON,
+            _grid(factors=(32, 64, 128), penalty=(0.1, 10.0), alpha=(1.0, 10.0)),
+        ),
+        Entry(
+            "BPR",
+            _FACTORS,
+            "bpr",
+            PEERS_PYTHON,
+            _grid(factors=(64,), learning_rate=(0.01, 0.05), penalty=(0.01, 0.1), iterations=(100, 300)),
+        ),
+        Entry("SASRec", _SASREC, "sasrec", PEERS_PYTHON, _grid(width=(64,), layers=(2,), dropout=(0.2, 0.5))),
+        Entry(
+            "item-kNN, fading",
+            _FACTORS,
+            "item_knn",
+            PEERS_PYTHON,
+            _grid(similarity=_SIMILARITIES, neighbours=(50, 200), memory=_MEMORIES),
+            seeded=False,
+        ),
+        Entry("EASE, fading", _LINEAR, "ease", _HERE, _grid(penalty=_PENALTIES[1:4], memory=_MEMORIES), seeded=False),
+    )
+}
+"""The peers, in the order of the table."""
+STRENGTHENED = frozenset({"item-kNN, fading", "EASE, fading"})
+"""Peers that the benchmark made stronger than their papers."""
+
+
+class UnknownContestantError(ValueError):
+    """No model of the engine and no peer has that name."""
+
+
+def entry(name: str) -> Entry:
+    """The contestant of this name. UnknownContestantError when there is none."""
+    if name in PEERS:
+        return PEERS[name]
+    if name in MODELS:
+        setting = {"model": name}
+        return Entry(name, "benchmarks.quality_ours", "engine_model", _HERE, (setting,), peer=False)
+    raise UnknownContestantError(f"no contestant {name!r}; there are {', '.join([*MODELS, *PEERS])}")
+
+
+def able(entries: list[Entry]) -> Iterator[Entry]:
+    """Those whose environment exists here."""
+    return (one for one in entries if one.python.exists())

@@ -1,0 +1,135 @@
+"""One log, all contestants: choose on validation items, freeze, open the seal, and count."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.quality_answers import RULES, FrozenAnswers
+from benchmarks.quality_contestants import STRENGTHENED
+from benchmarks.quality_cut import Task
+from benchmarks.quality_figures import Figure, difference, figures, gains, over_seeds
+from benchmarks.quality_run import JUDGED_BY, Entry, Progress, Run, choose, mean_costs, run
+from local.engine.data import Float64, Int32
+
+WHOLE, OTHER_RULE = RULES
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. part: "" for the whole contestant. rule: which seen items were not ranked."""
+
+    name: str
+    part: str
+    rule: str
+    peer: bool
+    setting: Mapping[str, Any]
+    seeds: int
+    figures: Mapping[str, Figure]
+    gains: Mapping[str, Float64]
+    """The values of each visitor, averaged over seeds."""
+    costs: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The first contestant against the best peer, in NDCG@10 over the same visitors."""
+
+    ours: str
+    peer: str
+    difference: Figure
+    ratio: float
+    strengthened: bool
+    """Whether peers that the benchmark itself made stronger took part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What came out: the rows (ours first), the comparisons, and the digest of what was frozen before the end."""
+
+    rows: tuple[Row, ...]
+    comparisons: tuple[Comparison, ...]
+    frozen: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    entry: Entry
+    setting: Mapping[str, Any]
+    runs: tuple[Run, ...]
+
+    @property
+    def parts(self) -> list[str]:
+        return sorted({part for _, part in self.runs[0].answers})
+
+
+def judge(task: Task, entries: Sequence[Entry], *, seeds: int, test: bool, progress: Progress) -> Judgement:
+    """All entries on one task, each with `seeds` seeds where a seed matters.
+
+    Without `test` the figures are those of the validation items on which settings were chosen, and the seal stays
+    closed.
+    """
+    chosen = [_chosen(entry, task, seeds=seeds, test=test, progress=progress) for entry in entries]
+    if not test:
+        return _counted(chosen, "validation", task.validation, None)
+    frozen = FrozenAnswers(
+        {one.entry.name: dict(one.setting) for one in chosen},
+        {
+            f"{one.entry.name}/{part}/{seed}": found.answers["test", part]
+            for one in chosen
+            for part in one.parts
+            for seed, found in enumerate(one.runs)
+        },
+    )
+    return _counted(chosen, "test", task.sealed.open(frozen), frozen.digest())
+
+
+def _chosen(entry: Entry, task: Task, *, seeds: int, test: bool, progress: Progress) -> _Chosen:
+    setting, first = choose(entry, task, test=test, progress=progress)
+    runs = [first]
+    for seed in range(1, seeds if entry.seeded else 1):
+        progress(f"{entry.name:<17} seed {seed}")
+        runs.append(run(entry, setting, task, seed=seed, test=test))
+    return _Chosen(entry, setting, tuple(runs))
+
+
+def _counted(chosen: Sequence[_Chosen], stage: str, wanted: Int32, frozen: str | None) -> Judgement:
+    rows = tuple(row for one in chosen for row in _rows(one, stage, wanted))
+    return Judgement(rows, tuple(_comparisons(rows)), frozen)
+
+
+def _rows(one: _Chosen, stage: str, wanted: Int32) -> Iterator[Row]:
+    costs = mean_costs(one.runs)
+    for part in one.parts:
+        for rule in RULES:
+            values = over_seeds([gains(found.answers[stage, part].lists[rule], wanted) for found in one.runs])
+            yield Row(
+                name=one.entry.name,
+                part=part,
+                rule=rule,
+                peer=one.entry.peer,
+                setting=one.setting,
+                seeds=len(one.runs),
+                figures=figures(values),
+                gains=values,
+                costs=costs,
+            )
+
+
+def _comparisons(rows: Sequence[Row]) -> Iterator[Comparison]:
+    """Against the best of the published peers, and against the best of all."""
+    whole = [row for row in rows if not row.part and row.rule == WHOLE]
+    ours = next((row for row in whole if not row.peer), None)
+    peers = [row for row in whole if row.peer]
+    for strengthened in (False, True):
+        able = [row for row in peers if strengthened or row.name not in STRENGTHENED]
+        if ours is None or not able or (strengthened and not STRENGTHENED & {row.name for row in able}):
+            continue
+        best = max(able, key=lambda row: row.figures[JUDGED_BY].mean)
+        theirs = best.figures[JUDGED_BY].mean
+        yield Comparison(
+            ours=ours.name,
+            peer=best.name,
+            difference=difference(ours.gains[JUDGED_BY], best.gains[JUDGED_BY]),
+            ratio=ours.figures[JUDGED_BY].mean / theirs if theirs else float("inf"),
+            strengthened=strengthened,
+        )

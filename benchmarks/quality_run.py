@@ -1,0 +1,153 @@
+"""Runs contestants in child processes, chooses their settings on validation items, and judges the chosen on the test.
+
+The order is fixed: every setting answers; validation items choose; the chosen answer with every seed; all is frozen;
+the seal opens; figures.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.quality_answers import RULES, Answer
+from benchmarks.quality_cut import Questions, Task
+from benchmarks.quality_figures import METRICS, gains
+from local.engine.data import Float64
+
+ROOT = Path(__file__).resolve().parents[1]
+JUDGED_BY = "NDCG@10"
+"""What chooses among settings, on validation items."""
+TIME_LIMIT = 3600.0
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A contestant: where it is, the interpreter that has what it needs, and the settings it may choose from."""
+
+    name: str
+    module: str
+    function: str
+    python: Path = Path(sys.executable)
+    settings: tuple[Mapping[str, Any], ...] = ({},)
+    seeded: bool = True
+    """Whether another seed gives another model."""
+    peer: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one training said: the answers by stage and part ("" is the whole), and the costs."""
+
+    answers: Mapping[tuple[str, str], Answer]
+    costs: Mapping[str, float]
+    seconds: float = field(compare=False)
+
+
+class ContestantError(RuntimeError):
+    """A contestant's process failed; the message is the end of what it said."""
+
+
+def run(entry: Entry, setting: Mapping[str, Any], task: Task, *, seed: int, test: bool) -> Run:
+    """Train and ask one contestant in a process of its own. With `test` it also answers for the test visitors.
+
+    The process gets training events, validation items and histories; the test items are not among them.
+    """
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="quality-") as name:
+        folder = Path(name)
+        tell(entry, setting, task, folder, seed=seed, test=test)
+        stages = ("validation", "test") if test else ("validation",)
+        done = subprocess.run(
+            [entry.python, "-m", "benchmarks.quality_child", str(folder)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+        if done.returncode:
+            raise ContestantError(f"{entry.name} {dict(setting)} failed:\n{done.stderr[-2000:]}")
+        costs: dict[str, Any] = json.loads((folder / "costs.json").read_text(encoding="utf-8"))
+        parts = ["", *costs.pop("parts")]
+        with np.load(folder / "answers.npz", allow_pickle=False) as stored:
+            answers = {
+                (stage, part): Answer({rule: stored[f"{stage}/{rule}/{part}"] for rule in RULES}, costs)
+                for stage in stages
+                for part in parts
+            }
+    return Run(answers, costs, time.perf_counter() - began)
+
+
+def tell(entry: Entry, setting: Mapping[str, Any], task: Task, folder: Path, *, seed: int, test: bool) -> None:
+    """Write into `folder` all that the contestant's process learns. The same task gives the same bytes."""
+    described = {"module": entry.module, "function": entry.function, "setting": dict(setting), "seed": seed}
+    (folder / "task.json").write_text(json.dumps(described), encoding="utf-8")
+    training = task.training
+    np.savez(
+        folder / "events.npz",
+        allow_pickle=False,
+        **{name: getattr(training, name) for name in ("user", "item", "time", "weight")},
+        n_users=np.array(training.n_users),
+        n_items=np.array(training.n_items),
+        asked=task.on_validation.user,
+        validation=task.validation,
+    )
+    stages = {"validation": task.on_validation} | ({"test": task.on_test} if test else {})
+    np.savez(
+        folder / "questions.npz",
+        allow_pickle=False,
+        **{f"{stage}_{key}": value for stage, asked in stages.items() for key, value in _arrays(asked).items()},
+    )
+
+
+def choose(entry: Entry, task: Task, *, test: bool, progress: Progress) -> tuple[Mapping[str, Any], Run]:
+    """The entry's best setting by NDCG@10 on validation items with the first seed, and its run; the first of equals."""
+    best: tuple[float, Mapping[str, Any], Run] | None = None
+    for setting in entry.settings:
+        found = run(entry, setting, task, seed=0, test=test)
+        value = float(validation_gains(found, task)[JUDGED_BY].mean())
+        progress(
+            f"{entry.name:<12} {_said(setting):<60} validation {JUDGED_BY} {value:.4f}"
+            f"  {found.costs['training_cpu_seconds']:.1f} CPU s"
+        )
+        if best is None or value > best[0]:
+            best = (value, setting, found)
+    assert best is not None, f"{entry.name} has no setting"
+    return best[1], best[2]
+
+
+def validation_gains(found: Run, task: Task, part: str = "", rule: str = "whole") -> dict[str, Float64]:
+    """Each metric of each visitor on the validation items."""
+    return gains(found.answers["validation", part].lists[rule], task.validation)
+
+
+def mean_costs(runs: Sequence[Run]) -> dict[str, float]:
+    """The costs of several runs, averaged."""
+    return {name: float(np.mean([run.costs[name] for run in runs])) for name in runs[0].costs}
+
+
+def _arrays(asked: Questions) -> dict[str, Any]:
+    return {
+        "user": asked.user,
+        "item": np.concatenate([history.item for history in asked.histories]),
+        "time": np.concatenate([history.time for history in asked.histories]),
+        "length": np.array([len(history) for history in asked.histories]),
+    }
+
+
+def _said(setting: Mapping[str, Any]) -> str:
+    return " ".join(f"{key}={value}" for key, value in setting.items()) or "-"
+
+
+assert JUDGED_BY in METRICS

@@ -1,0 +1,93 @@
+"""One point of the growth benchmark, in a process of its own: `python -m benchmarks.scale_child EVENTS ITEMS ...`.
+
+Makes a world, trains the engine's default model, asks it, and prints one line of JSON. The process may hold no more
+memory and use no more CPU than it was given, so that a point that does not fit ends instead of swapping the machine to
+death.
+"""
+
+import argparse
+import json
+import resource
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from benchmarks.quality_child import peak_mebibytes
+from local.engine.data import Catalogue, Events, History
+from local.engine.registry import MODELS
+
+EVENTS_PER_USER = 20
+"""On average; half of the visitors have fewer than 14."""
+_RINGS = 50
+"""Kinds of taste: a visitor keeps to one of them for most events."""
+_LOYAL = 0.7
+
+
+def world(n_events: int, n_items: int, *, seed: int = 0) -> Events:
+    """Visits whose items follow Zipf's law, popularity falling as 1 / rank, by visitors with a taste."""
+    rng = np.random.default_rng(seed)
+    n_users = max(1, n_events // EVENTS_PER_USER)
+    activity = rng.exponential(size=n_users)
+    user = np.sort(rng.choice(n_users, size=n_events, p=activity / activity.sum()).astype(np.int32))
+    # exp of a uniform number has the density 1 / x: Zipf's law with exponent one.
+    rank = np.minimum(np.exp(rng.uniform(0, np.log(n_items + 1), n_events)).astype(np.int64) - 1, n_items - 1)
+    loyal = rng.random(n_events) < _LOYAL
+    rank[loyal] = (rank[loyal] // _RINGS * _RINGS + user[loyal] % _RINGS) % n_items
+    time_of = np.sort(rng.uniform(0, 1e7, n_events))
+    return Events(user, rank.astype(np.int32), time_of, np.ones(n_events, np.float32), n_users, n_items)
+
+
+def measure(n_events: int, n_items: int, *, model: str, requests: int) -> dict[str, Any]:
+    """CPU seconds and wall seconds of training, peak memory in MiB, microseconds of a scoring of all items."""
+    events = world(n_events, n_items)
+    before, cpu, wall = peak_mebibytes(), time.process_time(), time.perf_counter()
+    trained = MODELS[model].fit(events, Catalogue(n_items))
+    costs = {
+        "training_cpu_seconds": round(time.process_time() - cpu, 3),
+        "training_seconds": round(time.perf_counter() - wall, 3),
+        "peak_mebibytes": round(peak_mebibytes(), 1),
+        "mebibytes_before_training": round(before, 1),
+    }
+    rng, taken = np.random.default_rng(1), []
+    for _ in range(requests):
+        begin = int(rng.integers(max(1, n_events - EVENTS_PER_USER)))
+        item = events.item[begin : begin + EVENTS_PER_USER]
+        history = History(item, np.arange(len(item), dtype=np.float64), np.ones(len(item), np.float32))
+        began = time.perf_counter()
+        trained.score(history)
+        taken.append(1e6 * (time.perf_counter() - began))
+    return {
+        **costs,
+        "request_p50_us": round(float(np.median(taken)), 1),
+        "request_p99_us": round(float(np.quantile(taken, 0.99)), 1),
+        "peak_mebibytes_with_requests": round(peak_mebibytes(), 1),
+    }
+
+
+def main() -> None:
+    """Limit this process, measure, print. A refusal of the model is an answer too."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale_child", description=main.__doc__)
+    parser.add_argument("events", type=int)
+    parser.add_argument("items", type=int)
+    parser.add_argument("--model", default="sequence")
+    parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--gibibytes", type=float, default=8.0)
+    parser.add_argument("--cpu-seconds", type=int, default=900)
+    arguments = parser.parse_args()
+    if sys.platform == "linux":
+        limit = int(arguments.gibibytes * (1 << 30))
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    # One more second before the hard limit, after which there is no word any more.
+    resource.setrlimit(resource.RLIMIT_CPU, (arguments.cpu_seconds, arguments.cpu_seconds + 1))
+    try:
+        found = measure(arguments.events, arguments.items, model=arguments.model, requests=arguments.requests)
+    except MemoryError as error:
+        # numpy's own words name the array that did not fit; a model's refusal names what to do instead.
+        found = {"refused": str(error) or "out of memory"}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()

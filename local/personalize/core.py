@@ -1,0 +1,66 @@
+"""What the operations and lifecycles of one account share."""
+
+from collections.abc import Mapping
+
+from local.personalize.alarm import Alarm
+from local.personalize.contents import Contents
+from local.personalize.errors import in_use, invalid_input, not_found
+from local.personalize.faults import Faults
+from local.personalize.lifecycle import Action, Lifecycle
+from local.personalize.options import Options
+from local.personalize.recommended import Recommended
+from local.personalize.resources import ACTIVE, CREATING, DELETING, Kind, Resource
+from local.personalize.serving import Serving
+from local.personalize.storage import Transaction
+from local.personalize.throttling import Throttle
+from local.personalize.validation import Json
+
+
+class Core(Contents):
+    """Resources, events, lifecycles and serving. Operations run in one thread: the event loop's."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options.folder, options.clock, synchronous=options.synchronous)
+        self.options, self.account = options, options.account
+        self.faults = Faults(options.folder / "faults.json")
+        self.throttle = Throttle(options.rates, self.clock, self._group_of) if options.rates else None
+        self.lifecycle = Lifecycle(self.store, self.clock, pace=options.pace)
+        self.serving = Serving(self)
+        self.recommended = Recommended()
+        self.alarm = Alarm(self.clock)
+        self._trackers: tuple[int, Mapping[str, tuple[Resource, int]]] = (-1, {})
+
+    def need(self, arn: str, kind: Kind, *, active: bool = False) -> Resource:
+        """The resource, or ResourceNotFoundException; with `active`, ResourceInUseException unless it is usable."""
+        resource = self.store.get(arn, kind)
+        if resource is None:
+            raise not_found(arn)
+        if active and resource.status != ACTIVE:
+            if resource.status in CREATING | DELETING:
+                raise in_use(f"Resource {arn} has status {resource.status}; it must be ACTIVE.")
+            raise invalid_input(f"Resource {arn} has status {resource.status}; it must be ACTIVE.")
+        return resource
+
+    def admit(self, kind: Kind, group: str | None = None) -> None:
+        """LimitExceededException when the quota of the kind is used up."""
+        self.options.quotas.check(self.store, kind, group)
+
+    def begin(self, changes: Transaction, resource: Resource, action: Action, request: Json) -> None:
+        """Start a lifecycle of a resource that shows its first status; `_fault` in the request orders its end."""
+        self.lifecycle.begin(changes, resource, action, request.get("_fault", {}))
+
+    def tracker(self, tracking_id: str) -> tuple[Resource, int] | None:
+        """The event tracker with this tracking id, and the id of the Interactions dataset that its events go to."""
+        version, trackers = self._trackers
+        if version != self.store.version:
+            version, trackers = self.store.version, {}
+            for tracker in self.store.every("event-tracker"):
+                dataset = self.datasets(tracker.parent).get("INTERACTIONS")
+                if dataset is not None:
+                    trackers = {**trackers, tracker.body["trackingId"]: (tracker, dataset.id)}
+            self._trackers = (version, trackers)
+        return trackers.get(tracking_id)
+
+    def _group_of(self, tracking_id: str) -> str | None:
+        found = self.tracker(tracking_id)
+        return found[0].parent if found else None

@@ -1,0 +1,34 @@
+"""How a local Personalize runs."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from local.personalize.clock import Clock, SystemClock
+from local.personalize.quotas import Quotas
+from local.personalize.resources import Account
+from local.personalize.throttling import Rates
+from local.personalize.work import Subprocess, Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a local Personalize runs."""
+
+    folder: Path
+    """Everything it keeps; made when missing."""
+    account: Account = field(default_factory=Account)
+    pace: float = 0.2
+    """Seconds that a resource stays in each of its PENDING and IN_PROGRESS statuses at least."""
+    s3_root: Path | None = None
+    """Where `s3://bucket/key` is a file; None: S3 as the environment says."""
+    synchronous: str = "NORMAL"
+    """SQLite's setting: NORMAL keeps what was acknowledged over `kill -9`, FULL over loss of power too."""
+    worker: Worker = field(default_factory=Subprocess)
+    clock: Clock = field(default_factory=SystemClock)
+    quotas: Quotas = field(default_factory=Quotas)
+    rates: Rates | None = None
+    """Requests a second; None: as many as come."""
+    record_delay: float = 0.0
+    """Seconds until filters see a put item or user; the service says within 20 minutes."""
+    update_interval: float = 7_200.0
+    """Seconds between automatic updates of a served version."""

@@ -1,0 +1,92 @@
+"""The whole benchmark in small: contestants in their processes, on a constructed log."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.quality_contestants import UnknownContestantError, entry
+from benchmarks.quality_cut import Cut, SealError, cut
+from benchmarks.quality_data import Log
+from benchmarks.quality_figures import METRICS
+from benchmarks.quality_judge import Judgement, judge
+from benchmarks.quality_run import ContestantError, Entry, run
+from tests.unit.benchmarks.quality_logs import poisoned, ring_log, write_csv
+
+ROOT = Path(__file__).resolve().parents[3]
+EASE = Entry(
+    "EASE",
+    "benchmarks.peers.linear",
+    "ease",
+    settings=({"penalty": 1e6, "memory": None}, {"penalty": 1.0, "memory": 0.3}),
+    seeded=False,
+)
+
+
+def judged(log: Log, *entries: Entry, test: bool) -> tuple[Judgement, list[str]]:
+    said: list[str] = []
+    return judge(cut(log, Cut.LEAVE_ONE_OUT), entries, seeds=2, test=test, progress=said.append), said
+
+
+def test_poisoned_test_items_change_no_choice_and_no_answer() -> None:
+    """Settings, progress and the digest of all answers are the same whatever is sealed; the figures are not."""
+    log = ring_log()
+    (first, said), (second, said_too) = (judged(one, EASE, test=True) for one in (log, poisoned(log, 0)))
+    assert first.frozen == second.frozen
+    assert [row.setting for row in first.rows] == [row.setting for row in second.rows]
+    assert [line.rpartition("  ")[0] for line in said] == [line.rpartition("  ")[0] for line in said_too]
+    assert first.rows[0].figures["NDCG@10"].mean > second.rows[0].figures["NDCG@10"].mean
+
+
+def test_validation_items_choose() -> None:
+    """On a log where the last item tells the next, the setting that reads the last item is chosen."""
+    judgement, _ = judged(ring_log(), EASE, test=False)
+    assert {"penalty": 1.0, "memory": 0.3} == judgement.rows[0].setting
+
+
+def test_without_a_test_the_seal_stays_closed() -> None:
+    """Validation figures need no test item: the seal can still be opened for the first time."""
+    task = cut(ring_log(), Cut.LEAVE_ONE_OUT)
+    popularity = Entry("popularity", "benchmarks.peers.linear", "popularity", seeded=False)
+    assert judge(task, [popularity], seeds=1, test=False, progress=lambda line: None).frozen is None
+    with pytest.raises(SealError, match="frozen answers only"):
+        task.sealed.open(object())  # type: ignore[arg-type]
+
+
+def test_a_failing_contestant_is_named() -> None:
+    """The error holds the contestant's setting and the end of what its process said."""
+    with pytest.raises(ContestantError, match=r"(?s)EASE.*penalty.*unexpected"):
+        run(EASE, {"penalty": 1.0, "unexpected": 2}, cut(ring_log(), Cut.LEAVE_ONE_OUT), seed=0, test=False)
+
+
+def test_an_unknown_contestant_is_named() -> None:
+    """The error lists who there is."""
+    with pytest.raises(UnknownContestantError, match="EASE"):
+        entry("nobody")
+
+
+def test_the_command_prints_a_table_and_writes_json_and_a_plot(tmp_path: Path) -> None:
+    """Default model, its parts and a peer, beside each other, with intervals, costs and a comparison."""
+    path = write_csv(ring_log(), tmp_path / "log.csv")
+    figures, drawn = tmp_path / "out/quality.json", tmp_path / "out/quality.svg"
+    files = ["--interactions", str(path), "--json", str(figures), "--plot", str(drawn)]
+    command = [sys.executable, "-m", "benchmarks.quality", *files, "--model", "sequence", "popularity", "--seeds", "1"]
+
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+
+    (found,) = json.loads(figures.read_text(encoding="utf-8"))["logs"]
+    assert (60, 30, 540, 60) == tuple(found[name] for name in ("users", "items", "events", "asked"))
+    wholes = {row["model"]: row for row in found["rows"] if not row["part"] and row["not_ranked"] == "whole"}
+    assert ["sequence", "popularity"] == list(wholes)
+    for row in wholes.values():
+        assert list(METRICS) == list(row["figures"])
+        assert all(figure["low"] <= figure["mean"] <= figure["high"] for figure in row["figures"].values())
+        assert row["costs"]["peak_mebibytes"] > row["costs"]["mebibytes_before_training"] > 0
+    assert any(row["part"] for row in found["rows"] if row["model"] == "sequence")
+    assert "popularity" == found["comparisons"][0]["peer"]
+    assert found["comparisons"][0]["difference"]["low"] > 0
+    assert "sequence against popularity" in done.stdout
+    assert "last 200" in done.stdout
+    assert "NDCG@10" in drawn.read_text(encoding="utf-8")
