@@ -18,14 +18,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.cloud import identity_keys
-from local.cloud.identity import EXECUTION_ROLE, RoleSession, access_key_in, role_session, session_of
+from local.cloud.identity import EXECUTION_ROLE, JUDGE_PATH, RoleSession, access_key_in, role_session, session_of
 from local.cloud.identity_decisions import RESOURCE_POLICY, Decision, DecisionLog
 from local.cloud.states_language import StatesError
 
 logger = logging.getLogger("emulator")
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
-JUDGE_PATH = "/_local/identity/judge"
 _MOST_REMEMBERED = 20_000
 ACTION_OF_BATCH = {
     "sqs:SendMessageBatch": "sqs:SendMessage",

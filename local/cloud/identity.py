@@ -65,5 +65,8 @@ def access_key_in(authorization: str) -> str:
     return credential.partition("/")[0] if authorization.startswith("AWS4-") else ""
 
 
+JUDGE_PATH = "/_local/identity/judge"
+"""Where the emulator tells other processes what a key may do."""
+
 EXECUTION_ROLE: ContextVar[str | None] = ContextVar("execution_role", default=None)
 """The ARN of the role of the state machine whose execution runs in this context."""
