@@ -30,6 +30,7 @@ from local.cloud.archiver import DeliveryStream
 from local.cloud.archiver_worker import LANE, ArchiverShard, consumer_name
 from local.cloud.delivery_checkpoints import TRIM_HORIZON, Checkpoints, Position
 from local.cloud.delivery_clients import Clients
+from local.cloud.delivery_metrics import Measurements
 from local.cloud.delivery_shards import ShardReader
 from local.cloud.delivery_stream import StreamConsumer
 from local.cloud.mapping import ConfigurationError, EventSourceMapping
@@ -97,12 +98,14 @@ class Delivery:
         self._checkpoints = Checkpoints(state / "delivery" / "checkpoints.sqlite")
         self._resources: dict[tuple[str, str], Resource] = {}
         self._written = ""
+        self._measured = Measurements()
 
     def run(self, stop: threading.Event) -> None:
         """Follow the folders until `stop` is set, then end every consumer."""
         while not stop.is_set():
             self.look()
             self.write_status()
+            self._measured.publish(lambda: self._clients.client("cloudwatch"))
             stop.wait(LOOK_SECONDS)
         self.close()
 
@@ -170,7 +173,7 @@ class Delivery:
             return
         # Lambda reads the stream and writes to the failure destination as the function's role; it invokes by itself.
         acting = self._clients.acting_as("lambda", lambda clients: role_of(clients, mapping.function))
-        function = resource.function = Function(mapping, self._clients, destination=acting)
+        function = resource.function = Function(mapping, self._clients, destination=acting, measured=self._measured)
         stop = threading.Event()
 
         def work(shard_id: str, positions: dict[str, Position]) -> None:

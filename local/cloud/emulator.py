@@ -65,6 +65,7 @@ def install(*, personalize: str, state: Path) -> "Judge":
     from local.cloud import (
         emulator_functions,
         emulator_identity,
+        emulator_metrics,
         emulator_personalize,
         emulator_shards,
         emulator_stacks,
@@ -76,6 +77,7 @@ def install(*, personalize: str, state: Path) -> "Judge":
     emulator_shards.install()
     emulator_stacks.install(personalize=personalize, state=state)
     strict_asl.install()
+    emulator_metrics.install()
     return emulator_identity.install(DecisionLog(StateFolder(state).decisions))
 
 
@@ -109,16 +111,19 @@ async def save_now_and_then(changes: Changes, seconds: float, save: Callable[[],
             save()
 
 
-async def serve(port: int, judge: "Judge", *, save_every: float) -> None:
+async def serve(port: int, judge: "Judge", *, personalize: str, save_every: float) -> None:
     """Serves until SIGTERM or SIGINT."""
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
     from ministack import app
     from ministack.core.persistence import save_all
 
+    from local.cloud.emulator_alarms import AlarmClock, AlarmRoute
     from local.cloud.emulator_identity import Identity
+    from local.cloud.emulator_metrics import LookedAt
 
-    changes = Changes(Identity(app.app, judge))
+    alarms = AlarmClock(LookedAt(personalize))
+    changes = Changes(AlarmRoute(Identity(app.app, judge), alarms))
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
@@ -134,9 +139,10 @@ async def serve(port: int, judge: "Judge", *, save_every: float) -> None:
     def save() -> None:
         save_all(app._build_persistence_save_dict())
 
-    saving = asyncio.create_task(save_now_and_then(changes, save_every, save))
+    working = [asyncio.create_task(save_now_and_then(changes, save_every, save)), asyncio.create_task(alarms.run())]
     await hypercorn_serve(changes, config, shutdown_trigger=wait_for_stop)
-    saving.cancel()
+    for task in working:
+        task.cancel()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -150,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     configure(port=given.port, personalize=given.personalize, state=given.state, wait_scale=given.wait_scale)
     judge = install(personalize=given.personalize, state=given.state)
-    asyncio.run(serve(given.port, judge, save_every=given.save_every))
+    asyncio.run(serve(given.port, judge, personalize=given.personalize, save_every=given.save_every))
     logging.shutdown()
     # The state is saved; threads of state machines and functions that still work must not hold up the end.
     os._exit(0)

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.cloud import mapping_destination
+from local.cloud.delivery_metrics import Measurements
 from local.cloud.delivery_records import Record, lambda_event
 from local.cloud.delivery_stream import RETRY_SECONDS
 from local.cloud.mapping import EventSourceMapping
@@ -28,15 +29,22 @@ def role_of(clients: ClientSource, function: str) -> str:
 class Function:
     """Invokes the mapping's function, by name, ARN or ARN with an alias. Safe for use by several threads.
 
-    `destination` has the clients that store discarded batches; those of the invocations unless given.
+    `destination` has the clients that store discarded batches; those of the invocations unless given. `measured` gets
+    what CloudWatch shows of the mapping.
     """
 
     def __init__(
-        self, mapping: EventSourceMapping, clients: ClientSource, *, destination: ClientSource | None = None
+        self,
+        mapping: EventSourceMapping,
+        clients: ClientSource,
+        *,
+        destination: ClientSource | None = None,
+        measured: Measurements | None = None,
     ) -> None:
         self._mapping = mapping
         self._clients = clients
         self._destination = destination or clients
+        self._measured = measured or Measurements()
         self._arn: str | None = None
         self._role = ""
         self.last_result = "No records processed"
@@ -75,6 +83,7 @@ class Function:
         client = self._clients.client("lambda")
         self._look_up(client)
         event = lambda_event(records, stream_arn=self._mapping.stream_arn, identity_arn=self._role)
+        self._measured.sent(self._mapping.function_name, time.time() - records[-1].arrival)
         answer = client.invoke(FunctionName=self._mapping.function, Payload=json.dumps(event).encode())
         response = answer["Payload"].read()
         error = answer.get("FunctionError")
@@ -120,6 +129,9 @@ class Function:
                 self._say(f"PROBLEM: failure destination: {error}")
                 pause(RETRY_SECONDS)
             else:
+                if self._mapping.counts_events:
+                    stored = self._mapping.destination_arn is not None
+                    self._measured.given_up(self._mapping.uuid, len(discarded.records), stored=stored)
                 return
 
     def _say(self, result: str) -> None:

@@ -17,6 +17,7 @@ from local.personalize.errors import ServiceError, invalid_input, not_supported,
 from local.personalize.operations import OPERATIONS
 from local.personalize.service import Personalize
 from local.personalize.services import Operation, routes
+from local.personalize.usage import Usage
 
 _LOG = logging.getLogger(__name__)
 _JSON_1_1 = "application/x-amz-json-1.1"
@@ -44,6 +45,7 @@ class Protocol:
         self._service = service
         self._routes = routes()
         self._operations = self._routes.operations
+        self._usage = Usage()
 
     async def answer(self, method: str, path: str, headers: Mapping[bytes, bytes], body: bytes) -> Answer:
         """The answer to one request; header names in lower case. Raises DroppedError when a fault orders it only."""
@@ -96,6 +98,7 @@ class Protocol:
         if isinstance(answer, Awaitable):
             await answer
             answer = None
+        self._usage.answered(operation.name, request)
         if operation.write is None:
             return b"" if operation.api != "personalize" else b"{}"
         return operation.write(answer or {}).encode()
@@ -108,6 +111,8 @@ class Protocol:
                 case "GET", "/_local/health":
                     running = self._service.lifecycle.running
                     return _plain(200 if running else 503, {"status": "ok" if running else "lifecycles have stopped"})
+                case "GET", "/_local/usage":
+                    return _plain(200, self._usage.shown())
                 case "POST", "/_local/faults":
                     self._service.faults.add(_decoded(body), self._operations)
                     return _plain(200, {})
