@@ -65,6 +65,7 @@ def install(*, personalize: str, state: Path) -> "Judge":
     from local.cloud import (
         emulator_functions,
         emulator_identity,
+        emulator_log,
         emulator_metrics,
         emulator_personalize,
         emulator_shards,
@@ -75,6 +76,7 @@ def install(*, personalize: str, state: Path) -> "Judge":
     emulator_personalize.install(personalize)
     emulator_functions.install()
     emulator_shards.install()
+    emulator_log.install(state / "emulator" / "streams")
     emulator_stacks.install(personalize=personalize, state=state)
     strict_asl.install()
     emulator_metrics.install()
