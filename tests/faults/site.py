@@ -24,7 +24,7 @@ LONGEST_SESSION = 20
 EVERY_REFUSED = 2_000
 """One event in so many is the sixth of eleven in a session, and refused by Personalize."""
 
-EVERY_UNLUCKY = 10_000
+EVERY_UNLUCKY = 50_000
 """One event in so many belongs to a visitor whose calls always fail (`UNLUCKY`)."""
 
 UNLUCKY = "unlucky-"
