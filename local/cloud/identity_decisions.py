@@ -8,7 +8,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO
 
 RESOURCE_POLICY = "(the resource's own policy)"
 """What granted a call that no statement of the role allows."""
@@ -41,7 +40,6 @@ class DecisionLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._file: IO[str] | None = None
         self._known = {decision.key for decision in read_decisions(path)}
 
     def note(self, decision: Decision) -> None:
@@ -50,11 +48,9 @@ class DecisionLog:
             if decision.key in self._known:
                 return
             self._known.add(decision.key)
-            if self._file is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._path.open("a", encoding="utf-8")
-            self._file.write(json.dumps(asdict(decision)) + "\n")
-            self._file.flush()
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(decision)) + "\n")
 
 
 def read_decisions(path: Path) -> Iterator[Decision]:
