@@ -30,7 +30,8 @@ def make_role(cloud: LocalCloud, name: str, statements: list[dict[str, Any]], *s
     trust = {"Effect": "Allow", "Principal": {"Service": trusted}, "Action": "sts:AssumeRole"}
     iam = cloud.client("iam")
     made: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy([trust]))["Role"]["Arn"]
-    iam.put_role_policy(RoleName=name, PolicyName="given", PolicyDocument=_policy(statements))
+    if statements:
+        iam.put_role_policy(RoleName=name, PolicyName="given", PolicyDocument=_policy(statements))
     return made
 
 
