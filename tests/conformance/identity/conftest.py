@@ -74,35 +74,41 @@ def roles_of(synthesis: Synthesis) -> dict[str, Role]:
     return found
 
 
+def acting(cloud: LocalCloud, role_arn: str, by: str, service: str, *, endpoint: str = "") -> Any:
+    """A boto3 client with the keys with which one service acts as a role."""
+    session = role_session(role_arn, by)
+    return boto3.client(
+        service,
+        region_name="us-east-1",
+        endpoint_url=endpoint or cloud.endpoint,
+        aws_access_key_id=session.access_key,
+        aws_secret_access_key=session.secret_key,
+        aws_session_token=session.token,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Tried:
     """The cloud, its roles, and ways to act as them."""
 
     cloud: LocalCloud
     roles: dict[str, Role]
+    http: httpx.Client
 
-    def client(self, purpose: str, service: str, *, endpoint: str = "", acting: str = "") -> Any:
+    def client(self, purpose: str, service: str, *, endpoint: str = "", by: str = "") -> Any:
         """A boto3 client with the keys of a role, assumed by its own service unless said otherwise."""
         role = self.roles[purpose]
-        return self.acting(role.arn, acting or role.service, service, endpoint=endpoint)
+        return acting(self.cloud, role.arn, by or role.service, service, endpoint=endpoint)
 
-    def acting(self, role_arn: str, acting: str, service: str, *, endpoint: str = "") -> Any:
+    def acting(self, role_arn: str, acting_service: str, service: str) -> Any:
         """A boto3 client with the keys with which one service acts as a role."""
-        session = role_session(role_arn, acting)
-        return boto3.client(
-            service,
-            region_name="us-east-1",
-            endpoint_url=endpoint or self.cloud.endpoint,
-            aws_access_key_id=session.access_key,
-            aws_secret_access_key=session.secret_key,
-            aws_session_token=session.token,
-        )
+        return acting(self.cloud, role_arn, acting_service, service)
 
     def verdict(self, purpose: str, action: str, resource: str) -> Any:
         """What the judge says when asked, without a call: `{"allowed", "code", "message"}`."""
         key = role_session(self.roles[purpose].arn, self.roles[purpose].service).access_key
         question = {"accessKey": key, "action": action, "resources": [resource]}
-        return httpx.post(f"{self.cloud.endpoint}{JUDGE_PATH}", json=question).json()
+        return self.http.post(f"{self.cloud.endpoint}{JUDGE_PATH}", json=question).json()
 
 
 @pytest.fixture(scope="session")
@@ -124,7 +130,8 @@ def tried(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tried]:
         )
         for bucket in ("seed", "archive", "quarantine"):
             cloud.client("s3").create_bucket(Bucket=f"local-recommender-{bucket}-{ACCOUNT}-us-east-1")
-        yield Tried(cloud, roles)
+        with httpx.Client() as http:
+            yield Tried(cloud, roles, http)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from local.cloud.lifecycle import LocalCloud
 from local.cloud.state import LocalCloudError
 from tests.conformance.emulator.conftest import deploy, invoke, make_role, package
-from tests.conformance.identity.conftest import ACCOUNT, Tried
+from tests.conformance.identity.conftest import ACCOUNT, Tried, acting
 from tests.deadline import eventually
 
 READS = """
@@ -68,7 +68,7 @@ def run(tried: Tried, role: str, state: dict[str, Any]) -> dict[str, Any]:
                     "Parameters": {"FunctionName": f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:any"}},
          "Lambda.AWSLambdaException"),
         ("parameter", {"Resource": "arn:aws:states:::aws-sdk:ssm:getParameter", "Parameters": {"Name": "/any"}},
-         "Ssm.SsmException"),
+         "Ssm.AccessDeniedException"),
         ("campaign", {"Resource": "arn:aws:states:::aws-sdk:personalize:listCampaigns", "Parameters": {}},
          "Personalize.PersonalizeException"),
     ],
@@ -83,9 +83,9 @@ def test_an_execution_is_its_machines_role_and_no_more(tried: Tried, name: str, 
 
 def test_a_service_that_the_role_does_not_trust_cannot_act_as_it(tried: Tried, error_of) -> None:
     """Lambda's roles are not Step Functions', and nobody's key is one that the emulator knows."""
-    stranger = tried.client("recommend", "ssm", acting="states")
+    stranger = tried.client("recommend", "ssm", by="states")
     assert "UnrecognizedClientException" == error_of(lambda: stranger.get_parameter(Name="/any"))
-    stranger = tried.client("recommend", "s3", acting="personalize")
+    stranger = tried.client("recommend", "s3", by="personalize")
     assert "InvalidAccessKeyId" == error_of(lambda: stranger.get_object(Bucket="any", Key="k"))
 
 
@@ -156,7 +156,7 @@ def test_a_cloud_whose_roles_were_refused_fails_its_test(tmp_path) -> None:
     """Unless the test expects it, a refusal is an error at the end of the block, and names who may not do what."""
     cloud = LocalCloud(state=tmp_path, services=("emulator",))
     cloud.__enter__()
-    ssm = Tried(cloud, {}).acting(make_role(cloud, "poor", [], "lambda"), "lambda", "ssm")
+    ssm = acting(cloud, make_role(cloud, "poor", [], "lambda"), "lambda", "ssm")
     with pytest.raises(ssm.exceptions.ClientError):
         ssm.get_parameter(Name="/any")
     with pytest.raises(
