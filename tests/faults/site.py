@@ -65,6 +65,7 @@ class _Session:
     name: str
     user: str | None
     logs_in_after: int
+    logs_out_after: int
     length: int
     by_session: bool
     time: int
@@ -110,6 +111,7 @@ class _Sessions:
             name=name,
             user=None if chosen.random() < 0.3 else f"visitor-{chosen.randrange(50_000)}",
             logs_in_after=chosen.randrange(1, 5) if chosen.random() < 0.1 else 0,
+            logs_out_after=chosen.randrange(5, LONGEST_SESSION) if chosen.random() < 0.1 else LONGEST_SESSION,
             length=chosen.randint(1, LONGEST_SESSION),
             by_session=chosen.random() >= RANDOM_KEY_SHARE,
             time=_START + chosen.randrange(10_000_000),
@@ -125,7 +127,7 @@ class _Sessions:
 
 def _record(number: int, session: _Session, kind: str | None, chosen: random.Random) -> Sent:
     session.time += chosen.randint(1, 60)
-    user = session.user if session.sent >= session.logs_in_after else None
+    user = session.user if session.logs_in_after <= session.sent < session.logs_out_after else None
     event: dict[str, Any] = {
         "sessionId": session.name,
         "eventType": chosen.choice(_TYPES),
