@@ -23,7 +23,7 @@ class Core(Contents):
     def __init__(self, options: Options) -> None:
         super().__init__(options.folder, options.clock, synchronous=options.synchronous)
         self.options, self.account = options, options.account
-        self.faults = Faults()
+        self.faults = Faults(options.folder / "faults.json")
         self.throttle = Throttle(options.rates, self.clock, self._group_of) if options.rates else None
         self.lifecycle = Lifecycle(self.store, self.clock, pace=options.pace)
         self.serving = Serving(self)

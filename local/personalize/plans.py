@@ -75,9 +75,14 @@ class _Work:
     def __init__(self, core: Core) -> None:
         self._core = core
 
-    def _s3_root(self) -> str | None:
-        root = self._core.options.s3_root
-        return str(root) if root else None
+    def _s3(self, job: Resource) -> Json:
+        """Where the job's objects are, and the keys of its role."""
+        root, role_keys = self._core.options.s3_root, self._core.options.role_keys
+        role = job.body.get("roleArn")
+        return {
+            "s3Root": str(root) if root else None,
+            "s3Keys": dict(role_keys(role)) if role_keys and role else None,
+        }
 
     def _dataset(self, arn: str) -> Resource:
         dataset = self._core.store.get(arn, "dataset")
@@ -90,7 +95,7 @@ class _Work:
         incremental = job.body["importMode"] == "INCREMENTAL"
         task = {
             "location": job.body["dataSource"]["dataLocation"],
-            "s3Root": self._s3_root(),
+            **self._s3(job),
             "schema": self._schema_text(dataset),
             "datasetType": dataset.body["datasetType"],
             "folder": str(self._core.import_folder(job.id)),
@@ -142,7 +147,7 @@ class _Work:
         mode = job.body["ingestionMode"]
         task = {
             "location": job.body["jobOutput"]["s3DataDestination"]["path"],
-            "s3Root": self._s3_root(),
+            **self._s3(job),
             "schema": self._schema_text(dataset),
             "datasetType": dataset.body["datasetType"],
             "dataset": dataset.id,
@@ -173,7 +178,7 @@ class _Work:
         }
         task = {
             "location": job.body["dataSource"]["dataLocation"],
-            "s3Root": self._s3_root(),
+            **self._s3(job),
             "mostBytes": self._core.options.quotas.deletion_bytes,
             "folders": folders,
         }
@@ -222,7 +227,7 @@ class _Work:
             "numResults": job.body.get("numResults", 0),
             "input": job.body["jobInput"]["s3DataSource"]["path"],
             "output": job.body["jobOutput"]["s3DataDestination"]["path"],
-            "s3Root": self._s3_root(),
+            **self._s3(job),
             "mostFiles": quotas.batch_files,
             "mostBytes": quotas.batch_file_bytes,
             "mostLines": quotas.batch_file_lines,

@@ -18,6 +18,7 @@ from local.personalize.identities import new_identity
 from local.personalize.operations import OPERATIONS
 from local.personalize.service import Personalize
 from local.personalize.services import Operation, routes
+from local.personalize.usage import Usage
 
 _LOG = logging.getLogger(__name__)
 _JSON_1_1 = "application/x-amz-json-1.1"
@@ -45,6 +46,7 @@ class Protocol:
         self._service = service
         self._routes = routes()
         self._operations = self._routes.operations
+        self._usage = Usage()
 
     async def answer(self, method: str, path: str, headers: Mapping[bytes, bytes], body: bytes) -> Answer:
         """The answer to one request; header names in lower case. Raises DroppedError when a fault orders it only."""
@@ -97,6 +99,7 @@ class Protocol:
         if answer is not None and type(answer) is not dict:
             await cast("Awaitable[None]", answer)
             answer = None
+        self._usage.answered(operation.name, request)
         if operation.write is None:
             return b"" if operation.api != "personalize" else b"{}"
         return operation.write(answer or {})
@@ -109,6 +112,8 @@ class Protocol:
                 case "GET", "/_local/health":
                     running = self._service.lifecycle.running
                     return _plain(200 if running else 503, {"status": "ok" if running else "lifecycles have stopped"})
+                case "GET", "/_local/usage":
+                    return _plain(200, self._usage.shown())
                 case "POST", "/_local/faults":
                     self._service.faults.add(decoded(body), self._operations)
                     return _plain(200, {})

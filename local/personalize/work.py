@@ -38,10 +38,10 @@ _POLL_SECONDS = 0.2
 def run_import(task: Json) -> Json:
     """Import CSV files, and write the reports of metric attributions on what they hold.
 
-    Task: location, s3Root, schema, datasetType, folder, mostBytes, leastInteractions, reports {attributions [{location,
-    metrics}], mode, now, items {dataset, bulk, schema} or null, events}, or null. Result: rows.
+    Task: location, s3Root, s3Keys, schema, datasetType, folder, mostBytes, leastInteractions, reports {attributions
+    [{location, metrics}], mode, now, items {dataset, bulk, schema} or null, events}, or null. Result: rows.
     """
-    objects, folder = open_objects(task["s3Root"]), Path(task["folder"])
+    objects, folder = open_objects(task["s3Root"], task.get("s3Keys")), Path(task["folder"])
     rows = imports.import_csv(
         objects,
         task["location"],
@@ -80,7 +80,10 @@ def _report(objects: Objects, interactions: Table, task: Json) -> None:
 
 
 def run_export(task: Json) -> Json:
-    """Export a dataset. Task: location, s3Root, schema, datasetType, dataset, events, bulk, put. Result: rows."""
+    """Export a dataset.
+
+    Task: location, s3Root, s3Keys, schema, datasetType, dataset, events, bulk, put. Result: rows.
+    """
     schema = parse_schema(task["schema"])
     reader = EventReader(Path(task["events"]))
     try:
@@ -95,15 +98,21 @@ def run_export(task: Json) -> Json:
             rows = list(exports.record_rows(schema, imports.KEYS[task["datasetType"]], bulk, put))
     finally:
         reader.close()
-    return {"rows": exports.export_csv(open_objects(task["s3Root"]), task["location"], schema.names, rows)}
+    return {
+        "rows": exports.export_csv(
+            open_objects(task["s3Root"], task.get("s3Keys")), task["location"], schema.names, rows
+        )
+    }
 
 
 def run_deletion(task: Json) -> Json:
     """Delete users from imports.
 
-    Task: location, s3Root, mostBytes, folders {source: target}. Result: users, changed, deleted.
+    Task: location, s3Root, s3Keys, mostBytes, folders {source: target}. Result: users, changed, deleted.
     """
-    users = deletions.users_to_delete(open_objects(task["s3Root"]), task["location"], most_bytes=task["mostBytes"])
+    users = deletions.users_to_delete(
+        open_objects(task["s3Root"], task.get("s3Keys")), task["location"], most_bytes=task["mostBytes"]
+    )
     changed, deleted = deletions.delete_from_tables(users, task["folders"])
     return {"users": users, "changed": changed, "deleted": deleted}
 
@@ -111,13 +120,13 @@ def run_deletion(task: Json) -> Json:
 def run_batch(task: Json) -> Json:
     """Answer a batch inference job, or with `segments` a batch segment job.
 
-    Task: data (folder), now, segments, version, filter, numResults, input, output, s3Root, mostFiles, mostBytes,
-    mostLines. Result: lines.
+    Task: data (folder), now, segments, version, filter, numResults, input, output, s3Root, s3Keys, mostFiles,
+    mostBytes, mostLines. Result: lines.
     """
     contents = Contents(Path(task["data"]), StoppedClock(task["now"]))
     try:
         serving = Serving(contents)
-        served, objects = serving.load(task["version"]), open_objects(task["s3Root"])
+        served, objects = serving.load(task["version"]), open_objects(task["s3Root"], task.get("s3Keys"))
         if task["segments"]:
             return {"lines": segment(contents, served, objects, task)}
         return {"lines": infer(serving, served, objects, task)}
