@@ -179,9 +179,12 @@ class FilterRequest:
         self._n = n_items
 
     def mask(self) -> Mask:
-        """(Union of the includes, or everything) minus the union of the excludes; shape [n_items]."""
+        """(Union of the includes, or everything) minus the union of the excludes; shape [n_items].
+
+        It may be a kept mask: not to be written to.
+        """
         included: Mask | None = None
-        excluded = np.zeros(self._n, bool)
+        excluded: Mask | None = None
         for expression in self._parsed.expressions:
             if not self._in_force(expression):
                 continue
@@ -189,7 +192,9 @@ class FilterRequest:
             if expression.include:
                 included = found if included is None else included | found
             else:
-                excluded |= found
+                excluded = found if excluded is None else excluded | found
+        if excluded is None:
+            return np.ones(self._n, bool) if included is None else included
         return ~excluded if included is None else included & ~excluded
 
     def _in_force(self, expression: Expression) -> bool:

@@ -12,6 +12,7 @@ from local.engine.data import Float32, Float64, Indices
 from local.engine.scores import ranking, softmax
 
 KEPT_BYTES = 64 * 1024 * 1024
+_BLOCK = 512
 _DIGITS = 7
 """Decimals of a score, as in recorded answers of the service."""
 
@@ -19,6 +20,19 @@ _DIGITS = 7
 def rounded(shares: Float64) -> Float64:
     """Scores as answers show them."""
     return np.round(shares, _DIGITS)
+
+
+def first_of(order: Indices, allowed: npt.NDArray[np.bool_], wanted: int) -> Indices:
+    """The first `wanted` items of the order that are allowed; looks no further than it has to."""
+    found: list[Indices] = []
+    begin, size = 0, _BLOCK
+    while wanted > 0 and begin < len(order):
+        block = order[begin : begin + size]
+        kept = block[allowed[block]][:wanted]
+        found.append(kept)
+        wanted -= len(kept)
+        begin, size = begin + size, 2 * size
+    return np.concatenate(found) if found else order[:0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from local.personalize.filtering import FilterRequest, ItemColumns, Row
 from local.personalize.filters import Filter, parse_filter
 from local.personalize.identities import new_identity
 from local.personalize.objective import Objective
-from local.personalize.ranked import Ranked, RecentScores, rounded
+from local.personalize.ranked import Ranked, RecentScores, first_of, rounded
 from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Resource
 from local.personalize.served import Served
@@ -388,7 +388,7 @@ def _recommended(ranked: Ranked, allowed: Mask | None, wanted: int, served: Serv
     if recipe.reasons and len(listed) < wanted and len(ranked.order) < len(ranked.raw):
         free = np.ones(len(ranked.raw), bool) if allowed is None else allowed.copy()
         free[ranked.order] = False
-        popular = snapshot.popular[free[snapshot.popular]][: wanted - len(listed)]
+        popular = first_of(snapshot.popular, free, wanted - len(listed))
         listed.extend({"itemId": snapshot.items[place], "reason": ["Popular item"]} for place in popular)
     return listed
 

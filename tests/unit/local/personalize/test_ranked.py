@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from local.personalize.ranked import Ranked, RecentScores
+from local.personalize.ranked import Ranked, RecentScores, first_of
 
 RAW = np.array([0.5, 3.0, -1.0, 3.0, 1.0], np.float32)
 
@@ -39,3 +39,12 @@ def test_scores_are_kept_for_the_latest() -> None:
     for name in ("a", "b", "a", "c", "a", "b"):
         recent.get(name, lambda name=name: scores(name))  # type: ignore[misc]
     assert ["a", "b", "c", "b"] == made
+
+
+def test_the_first_that_are_allowed() -> None:
+    """Found in order however far back they are, and no more than there are."""
+    order = np.random.default_rng(0).permutation(3_000)
+    for share in (0.0, 0.001, 0.5, 1.0):
+        allowed = np.random.default_rng(1).random(3_000) < share
+        for wanted in (0, 1, 25, 3_000):
+            assert order[allowed[order]][:wanted].tolist() == first_of(order, allowed, wanted).tolist()
