@@ -68,10 +68,9 @@ def _plain(values: Sequence[Json], types: Mapping[str, type]) -> bool:
         return False
     try:
         for name in layout:
-            column = list(map(itemgetter(name), values))
-            if set(map(type, column)) != {types[name]}:
+            if {type(one[name]) for one in values} != {types[name]}:
                 return False
-            if types[name] is float and not math.isfinite(sum(column)):
+            if types[name] is float and not math.isfinite(sum(map(itemgetter(name), values))):
                 return False
     except KeyError:
         return False
