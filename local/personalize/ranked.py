@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -37,10 +37,10 @@ def first_of(order: Indices, allowed: npt.NDArray[np.bool_], wanted: int) -> Ind
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """What a model says of every item, and the scored ones in order."""
+    """The items that a recipe scores, in order."""
 
-    raw: Float32
-    """Shape [n_items]."""
+    n_items: int
+    """How many items the model knows."""
     order: Indices
     """The items that the recipe scores, the best first."""
     shares: Float64
@@ -50,7 +50,7 @@ class Ranked:
     def of(cls, raw: Float32, most: int | None) -> Self:
         """The best `most` items in order; all of them when it is None."""
         order = ranking(raw, limit=most)
-        return cls(raw, order, rounded(softmax(raw, order)))
+        return cls(len(raw), order, rounded(softmax(raw, order)))
 
     def listed(self, allowed: npt.NDArray[np.bool_] | None, wanted: int) -> tuple[list[int], list[float]]:
         """The best `wanted` items that are allowed, and their scores."""
@@ -60,9 +60,21 @@ class Ranked:
         return self.order[kept].tolist(), self.shares[kept].tolist()
 
     @property
-    def size(self) -> int:
+    def nbytes(self) -> int:
         """Bytes in memory."""
-        return self.raw.nbytes + self.order.nbytes + self.shares.nbytes
+        return self.order.nbytes + self.shares.nbytes
+
+
+class Kept(Protocol):
+    """What can be kept: it knows its size."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        ...
+
+
+T = TypeVar("T", bound=Kept)
 
 
 class RecentScores:
@@ -71,16 +83,16 @@ class RecentScores:
     def __init__(self, most_bytes: int = KEPT_BYTES) -> None:
         self._most = most_bytes
         self._bytes = 0
-        self._kept: OrderedDict[Hashable, Ranked] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
 
-    def get(self, key: Hashable, make: Callable[[], Ranked]) -> Ranked:
+    def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """What is kept under the key, or else what `make` returns."""
-        known = self._kept.get(key)
+        known: T | None = self._kept.get(key)
         if known is not None:
             self._kept.move_to_end(key)
             return known
         made = self._kept[key] = make()
-        self._bytes += made.size
+        self._bytes += made.nbytes
         while self._bytes > self._most:
-            self._bytes -= self._kept.popitem(last=False)[1].size
+            self._bytes -= self._kept.popitem(last=False)[1].nbytes
         return made

@@ -6,7 +6,7 @@ recommendations". What a visitor has seen may be recommended again, as the servi
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -14,22 +14,22 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from local.engine.data import Float32, History
+from local.engine.data import Float32
 from local.engine.scores import ranking, softmax
 from local.personalize.contents import Contents
 from local.personalize.context import Contexts
 from local.personalize.errors import WorkError, invalid_input, not_found
-from local.personalize.events import LiveEvent
 from local.personalize.exploration import Explored, mixed, weight_and_cut_off
 from local.personalize.filtering import FilterRequest, ItemColumns, Row
 from local.personalize.filters import Filter, parse_filter
 from local.personalize.identities import new_identity
 from local.personalize.objective import Objective
-from local.personalize.ranked import Ranked, RecentScores, first_of, rounded
+from local.personalize.ranked import Ranked, first_of, rounded
 from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Resource
+from local.personalize.scoring import Scoring
 from local.personalize.served import Served
-from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
+from local.personalize.snapshots import EventRule, Snapshot
 from local.personalize.trends import Trends
 from local.personalize.validation import Json
 from local.personalize.visitors import Numbered, Visitors, metadata
@@ -52,7 +52,7 @@ class Serving:
         self._served: OrderedDict[str, Served] = OrderedDict()
         self._lock = threading.Lock()
         self._filters: dict[str, Filter] = {}
-        self._recent = RecentScores()
+        self._scoring = Scoring(service)
         self._chance = np.random.default_rng()
 
     def load(self, version_arn: str) -> Served:
@@ -128,11 +128,13 @@ class Serving:
         )
         if recipe.by_item:
             allowed = served.snapshot.others(item, allowed)
-        ranked = self._ranked(served, visitor, item, request.get("context", {}))
-        raw = ranked.raw
+        context = request.get("context", {})
+        ranked = self._scoring.ranked(served, visitor, item, context)
         listed = _recommended(ranked, allowed, wanted, served)
         listed = self._explored(listed, served, request, campaign)
-        listed = self._promoted(listed, raw, request.get("promotions", ()), wanted, served, visitor)
+        if request.get("promotions"):
+            raw = self._scoring.raw(served, visitor, item, context)
+            listed = self._promoted(listed, raw, request["promotions"], wanted, served, visitor)
         self._add_metadata(listed, columns, served.group)
         return {"itemList": listed, "recommendationId": _recommendation_id()}
 
@@ -209,7 +211,7 @@ class Serving:
         known = np.array([place for place in places if place >= 0] if unknown else places, np.intp)
         if allowed is not None:
             known = known[allowed[known]]
-        shares = softmax(self._ranked(served, visitor, None, request.get("context", {})).raw, known)
+        shares = softmax(self._scoring.raw(served, visitor, None, request.get("context", {})), known)
         order = np.argsort(-shares, kind="stable")
         listed = _scored(served, known[order].tolist(), rounded(shares[order]).tolist())
         listed.extend([{"itemId": name} for name in unknown])
@@ -227,41 +229,6 @@ class Serving:
         if campaign.status in CREATING or "_serving" not in campaign.body:
             raise invalid_input(f"Campaign {arn} has status {campaign.status}; it must be ACTIVE.")
         return self.load(campaign.body["_serving"]), campaign
-
-    def _ranked(self, served: Served, visitor: str | None, item: str | None, given: Mapping[str, str]) -> Ranked:
-        """Every item's score: for the visitor in the given context, or for the item that related ones are asked for.
-
-        Models are deterministic, and none that personalizes looks at the clock: the same history and context have the
-        same scores, which are kept for the visitors of late.
-        """
-        recipe, snapshot = served.recipe, served.snapshot
-        context = served.contexts.numbered(given) if recipe.real_time else None
-
-        def ranked(history: History) -> Ranked:
-            model = served.snapshot.model
-            raw = model.score(history, now=self._service.clock.now(), context=context)
-            return Ranked.of(raw, recipe.scored_items)
-
-        if not recipe.real_time:
-            return ranked(snapshot.about(item) if recipe.by_item else History.empty())
-        in_context = None if context is None else context.tobytes()
-        if recipe.by_item or visitor is None:
-            history = snapshot.about(item) if recipe.by_item else History.empty()
-            return self._recent.get((snapshot.identity, history.item.tobytes(), in_context), lambda: ranked(history))
-        live = self._live(served, visitor)
-        # Events only ever follow: as many that end with the same one are the same.
-        since = (len(live), live[-1].seq) if live else None
-        known = visitor if live or visitor in snapshot.visitors else None
-        key = (snapshot.identity, known, since, in_context)
-        return self._recent.get(key, lambda: ranked(_history(served, visitor, live)))
-
-    def _live(self, served: Served, visitor: str) -> list[LiveEvent]:
-        """The visitor's events since the training."""
-        dataset = self._service.datasets(served.group).get("INTERACTIONS")
-        if dataset is None:
-            return []
-        after = served.snapshot.last_event
-        return self._service.events.of_visitor(dataset.id, visitor, after=after, limit=4 * HISTORY_LENGTH)
 
     def _results(self, request: Json, *, with_metadata: bool) -> int:
         wanted: int = request.get("numResults", DEFAULT_RESULTS)
@@ -351,26 +318,6 @@ class Serving:
                 entry["metadata"] = shown
 
 
-def _history(served: Served, visitor: str, live: Sequence[LiveEvent]) -> History:
-    """The visitor's events up to training and those since, as far as they count."""
-    snapshot = served.snapshot
-    trained = snapshot.history(visitor)
-    counted = []
-    for event in live:
-        place = snapshot.places.get(event.item)
-        weight = served.rule.weight(event.type, event.value)
-        if place is not None and weight > 0:
-            counted.append((place, event.at, weight))
-    if not counted:
-        return trained
-    since = np.array(counted)
-    item = np.concatenate([trained.item, since[:, 0].astype(np.int32)])
-    time = np.concatenate([trained.time, since[:, 1]])
-    weights = np.concatenate([trained.weight, since[:, 2].astype(np.float32)])
-    order = np.argsort(time, kind="stable")[-HISTORY_LENGTH:]
-    return History(item[order], time[order], weights[order])
-
-
 def _scored(served: Served, places: list[int], scores: list[float]) -> list[Json]:
     """The items with their scores, which the answer may add to."""
     items = served.snapshot.items
@@ -385,8 +332,8 @@ def _recommended(ranked: Ranked, allowed: Mask | None, wanted: int, served: Serv
         listed = _scored(served, places, shares)
     else:
         listed = [{"itemId": snapshot.items[place]} for place in places]
-    if recipe.reasons and len(listed) < wanted and len(ranked.order) < len(ranked.raw):
-        free = np.ones(len(ranked.raw), bool) if allowed is None else allowed.copy()
+    if recipe.reasons and len(listed) < wanted and len(ranked.order) < ranked.n_items:
+        free = np.ones(ranked.n_items, bool) if allowed is None else allowed.copy()
         free[ranked.order] = False
         popular = first_of(snapshot.popular, free, wanted - len(listed))
         listed.extend({"itemId": snapshot.items[place], "reason": ["Popular item"]} for place in popular)

@@ -81,7 +81,7 @@ class Snapshot:
     """The number of each item."""
     popular: npt.NDArray[np.intp]
     """Items by falling popularity."""
-    identity: object = field(default_factory=object)
+    identity: object = field(default_factory=object, init=False)
     """No other snapshot in the process has it: for those who keep what they computed from this one."""
 
     @property

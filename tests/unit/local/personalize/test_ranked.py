@@ -35,7 +35,7 @@ def test_scores_are_kept_for_the_latest() -> None:
         made.append(name)
         return Ranked.of(RAW, None)
 
-    recent = RecentScores(most_bytes=2 * Ranked.of(RAW, None).size)
+    recent = RecentScores(most_bytes=2 * Ranked.of(RAW, None).nbytes)
     for name in ("a", "b", "a", "c", "a", "b"):
         recent.get(name, lambda name=name: scores(name))  # type: ignore[misc]
     assert ["a", "b", "c", "b"] == made
