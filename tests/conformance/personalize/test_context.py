@@ -22,7 +22,7 @@ DEVICES = schema(
 
 
 def _rows() -> str:
-    """On a phone everybody looks at cats, at a desk at dogs."""
+    """On a phone everybody looks at cats (odd numbers), at a desk at dogs (even ones)."""
     lines = ["USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE,DEVICE"]
     for visitor in range(100):
         for event in range(12):
@@ -33,10 +33,10 @@ def _rows() -> str:
 
 
 @pytest.mark.parametrize("recipe", ["aws-user-personalization-v2", "aws-personalized-ranking"])
-def test_the_context_of_a_request_reaches_the_model(
+def test_the_context_of_a_request_shapes_the_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str
 ) -> None:
-    """In the numbers of the training, kept apart among the scores of late; unknown values and names are none."""
+    """On a phone cats, at a desk dogs; scores of late are kept apart, and unknown values and names tell nothing."""
     asked: list[Any] = []
     score = SequenceModel.score
 
@@ -65,15 +65,19 @@ def test_the_context_of_a_request_reaches_the_model(
         campaign = world.campaign(world.train(world.solution(group, recipe))["solutionVersionArn"])
         monkeypatch.setattr(SequenceModel, "score", spy)
 
-        def ask(**context: str) -> None:
+        def ask(**context: str) -> float:
+            """What the scores of the cats come to."""
             request = {"campaignArn": campaign, "userId": "u1", "context": context}
             if recipe == "aws-personalized-ranking":
-                world.runtime.get_personalized_ranking(inputList=["cat1", "dog1"], **request)
+                animals = ["cat1", "dog2", "cat3", "dog4"]
+                answer = world.runtime.get_personalized_ranking(inputList=animals, **request)["personalizedRanking"]
             else:
-                world.runtime.get_recommendations(**request)
+                answer = world.runtime.get_recommendations(numResults=40, **request)["itemList"]
+            return sum(float(entry["score"]) for entry in answer if entry["itemId"].startswith("cat"))
 
-        for device in ("phone", "desk", "watch", "phone", "fridge"):
-            ask(DEVICE=device)
-        ask(WEATHER="rain")
+        cats = {device: ask(DEVICE=device) for device in ("phone", "desk", "watch", "fridge")}
+        ask(DEVICE="phone")
+        assert ask(WEATHER="rain") == cats["fridge"]
+    assert cats["desk"] < cats["fridge"] < cats["phone"]
     assert [[0], [1], [2], None] == asked or [[1], [0], [2], None] == asked
     assert 4 == len(np.unique([str(one) for one in asked]))

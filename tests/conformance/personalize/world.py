@@ -15,6 +15,8 @@ ROLE = "arn:aws:iam::000000000000:role/personalize"
 RECIPE = "arn:aws:personalize:::recipe/"
 START = 1_700_000_000
 VISITORS = 200
+DEADLINE = 240.0
+"""Seconds until a test gives up waiting; a training on a busy computer takes its time."""
 ANIMALS = 30
 
 
@@ -71,7 +73,7 @@ def items_csv() -> str:
     return "\n".join(lines) + "\n"
 
 
-def until(describe: Callable[[], Any], fulfilled: Callable[[Any], bool], seconds: float = 60.0) -> Any:
+def until(describe: Callable[[], Any], fulfilled: Callable[[Any], bool], seconds: float = DEADLINE) -> Any:
     """What `describe` returns once it fulfils the condition."""
     pause = threading.Event()
     deadline = time.monotonic() + seconds
@@ -88,7 +90,7 @@ def settled(describe: Callable[[], Any]) -> Any:
     return until(describe, lambda shown: shown["status"] in ("ACTIVE", "CREATE FAILED", "CREATE STOPPED"))
 
 
-def gone(describe: Callable[[], Any], error: type[Exception], seconds: float = 60.0) -> None:
+def gone(describe: Callable[[], Any], error: type[Exception], seconds: float = DEADLINE) -> None:
     """Returns once `describe` raises `error`."""
     pause = threading.Event()
     deadline = time.monotonic() + seconds
