@@ -10,7 +10,7 @@ computer does meets both. Scoring is also timed alone, inside this process.
     --large N        items of the large world (100000); 0 leaves it out
     --events N       stored events for memory and start (1000000); 0 leaves it out
     --json FILE      write the figures into this file
-    --plot FILE      draw the ratios into this file
+    --plot FILE      draw the figures into this file
 """
 
 import argparse
@@ -235,18 +235,47 @@ def judged(figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def plot(limits: Mapping[str, Mapping[str, Any]], file: Path) -> None:
-    """Bars of the ratios with their limits."""
+def plot(figures: Mapping[str, Any], file: Path) -> None:
+    """The ratios with their limits, eight clients at once, and what stored events cost."""
+    import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 2.6), layout="constrained")
-    axes = figure.subplots()
+    crowds = {name: rows["eight_clients"] for name, rows in figures["small"].items() if "eight_clients" in rows}
+    rest = figures.get("at rest")
+    figure = Figure(figsize=(8, 6.4), layout="constrained")
+    ratios, latencies, rates, stored = figure.subplots(4, 1, height_ratios=[5, 5, 4, 2])
+    limits = figures["limits"]
     names = list(limits)[::-1]
-    axes.barh(names, [limits[name]["ratio"] for name in names], color="#4c78a8")
-    axes.plot([limits[name]["limit"] for name in names], names, "|", color="black", markersize=18, label="limit")
-    axes.set_xlabel("time of an answer, in answers of a constant")
-    axes.legend(frameon=False)
-    figure.savefig(file)
+    ratios.barh(names, [limits[name]["ratio"] for name in names], color="#4c78a8")
+    ratios.plot([limits[name]["limit"] for name in names], names, "|", color="black", markersize=16, label="limit")
+    ratios.set_xlabel("one client: time of an answer, in answers of a constant")
+    ratios.legend(frameon=False)
+    clients = list(crowds)[::-1]
+    for place, (quantile, colour) in enumerate((("p50", "#4c78a8"), ("p99", "#f58518"))):
+        where = [number - 0.2 + 0.4 * place for number in range(len(clients))]
+        latencies.barh(
+            where, [crowds[name][f"{quantile}_us"] / 1000 for name in clients], 0.38, color=colour, label=quantile[:3]
+        )
+    latencies.set_yticks(range(len(clients)), clients)
+    latencies.set_xlabel("eight clients: milliseconds of an answer")
+    latencies.legend(frameon=False)
+    rates.barh(clients, [crowds[name]["requests_per_second"] for name in clients], color="#4c78a8")
+    rates.set_xlabel("eight clients: requests a second")
+    if rest:
+        more = {
+            "start, seconds": rest["full_start_seconds"] - rest["empty_start_seconds"],
+            "memory, MB": rest["full_resident_megabytes"] - rest["empty_resident_megabytes"],
+            "disk, MB": rest["disk_megabytes"],
+        }
+        bars = stored.barh(list(more)[::-1], list(more.values())[::-1], color="#4c78a8")
+        stored.bar_label(bars, fmt=" %.1f")
+        stored.set_xticks([])
+        stored.margins(x=0.15)
+        stored.set_xlabel(f"{rest['events']:,} stored events: more than none")
+    else:
+        stored.set_visible(False)
+    with mpl.rc_context({"svg.hashsalt": "personalize"}):  # the same figures are the same file
+        figure.savefig(file, metadata={"Date": None})
 
 
 def main() -> None:
@@ -284,7 +313,7 @@ def main() -> None:
     if given.json is not None:
         given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     if given.plot is not None:
-        plot(figures["limits"], given.plot)
+        plot(figures, given.plot)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 import json
 import socket
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.personalize_client import KeptConnection, request
-from benchmarks.personalize_server import LIMITS, judged
+from benchmarks.personalize_server import LIMITS, judged, plot
 
 
 def _figures(ratio: float) -> dict[str, Any]:
@@ -24,6 +25,23 @@ def test_every_limit_is_judged() -> None:
     assert {"overhead"} == {name for name, one in found.items() if not one["met"]}
     small_only = {"small": _figures(1.0)["small"]}
     assert LIMITS.keys() - judged(small_only).keys() == {"GetRecommendations, large, filtered"}
+
+
+def test_the_plot_shows_every_figure(tmp_path: Path) -> None:
+    """Each limit, each crowd and what stored events cost, as text in the picture; the same figures are the same file."""
+    figures = _figures(2.0)
+    crowd = {"requests_per_second": 9_000, "p50_us": 800.0, "p99_us": 1_600.0}
+    figures["small"] = {name: {**rows, "eight_clients": crowd} for name, rows in figures["small"].items()}
+    figures["limits"] = judged(figures)
+    rest = {"start_seconds": 1.0, "resident_megabytes": 90.0}
+    sizes = {f"{kind}_{name}": value for kind in ("empty", "full") for name, value in rest.items()}
+    figures["at rest"] = {"events": 1_000_000, "disk_megabytes": 150.0, **sizes}
+    for name in ("one.svg", "two.svg"):
+        plot(figures, tmp_path / name)
+    drawn = (tmp_path / "one.svg").read_text(encoding="utf-8")
+    assert drawn == (tmp_path / "two.svg").read_text(encoding="utf-8")
+    for text in (*LIMITS, "requests a second", "p99", "disk, MB", "1,000,000 stored events"):
+        assert f"<!-- {text}" in drawn or f"{text} -->" in drawn, text
 
 
 def test_the_client_reads_what_comes_in_pieces() -> None:
