@@ -9,7 +9,8 @@ computer does meets both. Scoring is also timed alone, inside this process.
     --items N        items of the small world (900)
     --large N        items of the large world (100000); 0 leaves it out
     --events N       stored events for memory and start (1000000); 0 leaves it out
-    --json FILE      write the figures into this file
+    --parts PART...  measure these alone: small, large, rest
+    --json FILE      write the figures into this file, beside those of other parts that it holds
     --plot FILE      draw the figures into this file
 """
 
@@ -41,6 +42,7 @@ LIMITS = {
     "GetRecommendations, large, filtered": 10.0,
 }
 """The most that each may cost, in answers of a constant."""
+PARTS = ("small", "large", "rest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ def shown(seconds: list[float]) -> dict[str, float]:
 
 def measure(world: World, sizes: Sizes, folder: Path, *, large: bool) -> dict[str, Any]:
     """The figures of one world."""
-    made = make(world, folder)
+    made = make(world, folder, rankings=not large)
     asked = requests_of(made, world, sizes)
     if large:
         asked = {name: asked[name] for name in ("GetRecommendations", "GetRecommendations, filtered")}
@@ -189,7 +191,7 @@ def scoring(made: Made, folder: Path, sizes: Sizes) -> dict[str, float]:
 
 def at_rest(world: World, sizes: Sizes, folder: Path) -> dict[str, float]:
     """Memory and start-up of a server, without events and with many."""
-    made = make(world, folder)
+    made = make(world, folder, rankings=False)
     arguments = ["whole", "--data", str(folder / "data")]
     events = sizes.events
     figures: dict[str, float] = {"events": events}
@@ -290,6 +292,7 @@ def main() -> None:
     parser.add_argument("--large", type=int)
     parser.add_argument("--events", type=int)
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     given = parser.parse_args()
@@ -300,19 +303,24 @@ def main() -> None:
         given.rounds or (3 if given.quick else 10),
         100 if given.quick else 300,
     )
-    figures: dict[str, Any] = {"sizes": {name: getattr(sizes, name) for name in Sizes.__slots__}}
+    figures: dict[str, Any] = {}
+    if given.json is not None and given.json.exists():
+        figures = json.loads(given.json.read_text(encoding="utf-8"))
+    figures["sizes"] = {name: getattr(sizes, name) for name in Sizes.__slots__}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        figures["small"] = measure(World(sizes.items), sizes, folder / "small", large=False)
-        if sizes.large:
+        if "small" in given.parts:
+            figures["small"] = measure(World(sizes.items), sizes, folder / "small", large=False)
+        if "large" in given.parts and sizes.large:
             figures["large"] = measure(World(sizes.large), sizes, folder / "large", large=True)
-        if sizes.events:
+        if "rest" in given.parts and sizes.events:
             figures["at rest"] = at_rest(World(sizes.items), sizes, folder / "rest")
-    figures["limits"] = judged(figures)
+    if "small" in figures:
+        figures["limits"] = judged(figures)
     print(json.dumps(figures, indent=1))
     if given.json is not None:
         given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
-    if given.plot is not None:
+    if given.plot is not None and "limits" in figures:
         plot(figures, given.plot)
 
 

@@ -47,8 +47,8 @@ class Made:
     filter: str
 
 
-def make(world: World, folder: Path) -> Made:
-    """A data folder with two campaigns, a filter and an event tracker, trained on the world."""
+def make(world: World, folder: Path, *, rankings: bool = True) -> Made:
+    """A data folder with campaigns for recommendations and rankings, a filter and an event tracker, trained."""
     folder.mkdir(parents=True)
     with LocalPersonalize(folder) as server:
         control = server.client("personalize")
@@ -71,12 +71,9 @@ def make(world: World, folder: Path) -> Made:
         tracker = control.create_event_tracker(name="tracker", datasetGroupArn=group)
         expression = "INCLUDE ItemID WHERE Items.KIND IN ($KIND) AND Items.PRICE < 80"
         filter_arn = control.create_filter(name="kind", datasetGroupArn=group, filterExpression=expression)["filterArn"]
-        campaigns = [
-            _campaign(control, group, recipe)
-            for recipe in ("aws-user-personalization-v2", "aws-personalized-ranking-v2")
-        ]
+        recommendation = _campaign(control, group, "aws-user-personalization-v2")
+        ranking = _campaign(control, group, "aws-personalized-ranking-v2") if rankings else ""
         _settled(lambda: control.describe_filter(filterArn=filter_arn)["filter"])
-        recommendation, ranking = campaigns
         return Made(tracker["trackingId"], recommendation, ranking, filter_arn)
 
 
