@@ -18,7 +18,9 @@ DEFAULT = "sequence"
 """The engine's default model."""
 PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
 """The environment of the peers' libraries, made by `make bench-quality`."""
-_LINEAR, _FACTORS, _SASREC = (f"benchmarks.peers.{name}" for name in ("linear", "factors", "sasrec"))
+_LINEAR, _NEIGHBOURS, _FACTORS, _SASREC = (
+    f"benchmarks.peers.{name}" for name in ("linear", "neighbours", "factors", "sasrec")
+)
 _HERE = Path(sys.executable)
 _PEERS_CODE = (
     "benchmarks/peers/histories.py",
@@ -43,7 +45,7 @@ PEERS = {
         Entry("popularity", _LINEAR, "popularity", _HERE, seeds=1),
         Entry(
             "item-kNN",
-            _FACTORS,
+            _NEIGHBOURS,
             "item_knn",
             PEERS_PYTHON,
             _grid(similarity=_SIMILARITIES, neighbours=(20, 50, 200)),
@@ -67,7 +69,7 @@ PEERS = {
         Entry("SASRec", _SASREC, "sasrec", PEERS_PYTHON, _grid(width=(64,), layers=(2,), dropout=(0.3,)), seeds=1),
         Entry(
             "item-kNN, fading",
-            _FACTORS,
+            _NEIGHBOURS,
             "item_knn",
             PEERS_PYTHON,
             _grid(similarity=_SIMILARITIES, neighbours=(200,), memory=_MEMORIES),
