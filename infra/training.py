@@ -16,12 +16,16 @@ from constructs import Construct
 from infra.acknowledgements import acknowledge
 from infra.data import imported_key
 from infra.functions import LOG_RETENTION, ROOT, HandlerFunction
-from infra.naming import METRIC_NAMESPACE, ROLES, Names
+from infra.naming import METRIC_NAMESPACE, ROLES, Names, Role
 from infra.settings import Settings
 
 DEFINITION = ROOT / "statemachines" / "train.asl.json"
 MARKER = "AnimalRecommender."
 """What the error of a run begins with that has told its story itself."""
+_CANARY: dict[Role, str] = {
+    "recommendation": "personalize:GetRecommendations",
+    "reranking": "personalize:GetPersonalizedRanking",
+}
 
 
 class TrainingStack(cdk.Stack):
@@ -191,7 +195,10 @@ class TrainingStack(cdk.Stack):
             _allow("Promote", ["personalize:DescribeCampaign"], campaigns),
             # The reference lists campaign and solution as its resource types.
             _allow("UpdateCampaigns", ["personalize:UpdateCampaign"], [*campaigns, *solutions, *versions]),
-            _allow("AskCanaries", ["personalize:GetRecommendations", "personalize:GetPersonalizedRanking"], campaigns),
+            *(
+                _allow(f"AskCanaryOf{role.capitalize()}", [_CANARY[role]], [names.campaign_arn(role, generation)])
+                for role in settings.roles
+            ),
             _allow("Ledger", ["ssm:GetParameter", "ssm:PutParameter"], ledgers),
             _allow(
                 "Lock",

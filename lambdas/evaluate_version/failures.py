@@ -27,8 +27,13 @@ _ANYTHING_ELSE = "See the execution's history, then start the state machine agai
 _CAMPAIGN = {
     "unchanged": "The campaign was not changed.",
     "put back": "The campaign serves its previous version again: {production}.",
-    "not put back": "The campaign could not be put back to {production}: look at what it serves now, and run deploy.sh,"
-    " which brings it to what the ledger says.",
+    "not put back": "The campaign could not be put back to {production}: look at what it serves now, and put it back as"
+    " docs/operations.md tells (go back to an earlier model).",
+}
+_LEDGER = {
+    "settled": "",
+    "not settled": " The ledger may say something else than the campaign: before the next deploy, write into it what"
+    " the campaign serves.",
 }
 
 
@@ -45,7 +50,7 @@ def explain(result: Mapping[str, Any]) -> dict[str, str] | None:
         "step": failure["step"],
         "text": _cause(failure["detail"]),
         "advice": _ADVICE.get(failure["step"], _ANYTHING_ELSE),
-        "campaign": state.format(production=production),
+        "campaign": state.format(production=production) + _LEDGER.get(result.get("ledgerIs", ""), ""),
     }
 
 

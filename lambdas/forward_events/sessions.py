@@ -45,14 +45,19 @@ class PendingEvent:
 
 @dataclass(slots=True)
 class Session:
-    """A session's events by visitor; the session is anonymous until its visitor logs in."""
+    """A session's events in runs of one visitor: it is anonymous until its visitor logs in, and after a logout."""
 
     session_id: str
-    visitors: dict[str | None, list[PendingEvent]] = field(default_factory=dict)
+    runs: list[tuple[str | None, list[PendingEvent]]] = field(default_factory=list)
+
+    def add(self, user_id: str | None, event: PendingEvent) -> None:
+        if not self.runs or self.runs[-1][0] != user_id:
+            self.runs.append((user_id, []))
+        self.runs[-1][1].append(event)
 
     def calls(self) -> Iterator[tuple[str | None, list[PendingEvent]]]:
-        """The fewest calls that carry the session: one visitor and at most ten events each, in order."""
-        for user_id, events in self.visitors.items():
+        """The fewest calls that carry the session in order: one visitor and at most ten events each."""
+        for user_id, events in self.runs:
             for start in range(0, len(events), MOST_EVENTS_A_CALL):
                 yield user_id, events[start : start + MOST_EVENTS_A_CALL]
 
@@ -72,6 +77,5 @@ def gather(events: Iterable[tuple[int, StreamRecord, Event]]) -> list[Session]:
             continue
         sent_at = record.arrival if event.occurred_at is None else event.occurred_at
         pending = seen[key] = PendingEvent(event, event_id, sent_at, [place])
-        session = sessions.setdefault(event.session_id, Session(event.session_id))
-        session.visitors.setdefault(event.user_id, []).append(pending)
+        sessions.setdefault(event.session_id, Session(event.session_id)).add(event.user_id, pending)
     return list(sessions.values())

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 T = TypeVar("T")
 
@@ -31,6 +32,10 @@ _HOPELESS_CODES = frozenset(
     )
 )
 """Nothing is wrong with the request, but not even a second from now will it succeed."""
+
+
+_UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, RecursionError)
+"""What the SDK's parser raises for an answer that is not the service's: a proxy's page, half an answer, other JSON."""
 
 
 class InvalidRequestError(Exception):
@@ -82,4 +87,6 @@ class Attempts:
                     break
             except BotoCoreError as error:  # time-outs, resets, refused connections
                 code = type(error).__name__
+            except _UNREADABLE:
+                code = "UnreadableAnswer"
         raise UnavailableError(code)

@@ -16,6 +16,9 @@ PARALLEL_CALLS = 8
 PERSONALIZE_SHARE = 0.9
 """Of the deadline; the rest is for the answer without Personalize."""
 
+_LISTS = {"get_recommendations": "itemList", "get_personalized_ranking": "personalizedRanking"}
+"""What an answer must have to be one."""
+
 ANSWER_SHARE = 0.03
 """Of the deadline, kept for making the answer."""
 
@@ -70,8 +73,17 @@ class Campaign:
         except TimeoutError as error:
             call.cancel()
             raise UnavailableError("DeadlineExceeded") from error
+        if not _is_list_of_items(answer.get(_LISTS[operation])):
+            raise UnavailableError("UnreadableAnswer")
         return answer
 
     def popular_groups(self, *, answer_by: float) -> tuple[str, ...]:
         """The popular item ids, best first, for when `ask` found no answer."""
         return self.popular.groups(wait_seconds=answer_by - self.clock() - self.deadline_seconds * ANSWER_SHARE)
+
+
+def _is_list_of_items(found: object) -> bool:
+    """The SDK takes what is not JSON for an answer without members."""
+    return isinstance(found, list) and all(
+        isinstance(item, dict) and isinstance(item.get("itemId"), str) for item in found
+    )

@@ -1,4 +1,4 @@
-"""The local cloud on the command line: up, down, status, logs, clean."""
+"""The local cloud on the command line: up, down, status, logs, rights, clean."""
 
 import sys
 import time
@@ -6,16 +6,25 @@ from collections import deque
 from pathlib import Path
 from typing import Annotated
 
+import boto3
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from local.cloud import lifecycle
+from local.cloud.identity import ACCOUNT_KEY
+from local.cloud.identity_decisions import read_decisions
+from local.cloud.identity_rights import granted, used
 from local.cloud.processes import processes
 from local.cloud.services import ALL_SERVICES, Options
 from local.cloud.state import DEFAULT_STATE, LocalCloudError, StateFolder
 
+ACCOUNT_KEYS = {
+    "aws_access_key_id": ACCOUNT_KEY,
+    "aws_secret_access_key": ACCOUNT_KEY,
+    "region_name": "us-east-1",
+}
 LOGS = (*ALL_SERVICES, "supervisor")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, rich_markup_mode=None)
@@ -100,6 +109,32 @@ def logs(
                 for line in stream:
                     _print_line(log, line, several=len(files) > 1)
                 positions[log] = stream.tell()
+
+
+@app.command()
+def rights(
+    state: State = DEFAULT_STATE,
+    unused: Annotated[bool, typer.Option("--unused", help="Only what no call has needed.")] = False,
+) -> None:
+    """Show each role's rights and whether a call needed them; exit code 1 when a role was refused something."""
+    folder = _folder(state)
+    record = lifecycle.running(folder)
+    if record is None:
+        raise LocalCloudError("no local cloud is running, and its roles are part of it; `make up` starts one")
+    iam = boto3.client("iam", endpoint_url=record.endpoint, **ACCOUNT_KEYS)
+    decisions = list(read_decisions(folder.decisions))
+    known = used(granted(iam), decisions)
+    for right, was_used in known.items():
+        if not (unused and was_used):
+            condition = f" if {right.condition}" if right.condition else ""
+            line = f"{'used  ' if was_used else 'unused'} {right.role} {right.action} {right.resource}{condition}"
+            console.print(line, markup=False, soft_wrap=True)
+    refused = [decision for decision in decisions if not decision.allowed]
+    console.print(f"{sum(known.values())} of {len(known)} rights were used; {len(refused)} calls were refused.")
+    for decision in refused:
+        console.print(f"  {decision.reason}", markup=False, soft_wrap=True)
+    if refused:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -49,11 +49,15 @@ class DeliveryStream:
     compression: Literal["GZIP", "UNCOMPRESSED"]
     extension: str
     delimiter: bytes
+    reading_role: str = ""
+    """The ARN of the role that reads the stream; empty where none is named."""
+    writing_role: str = ""
 
     @classmethod
     def from_properties(cls, name: str, properties: Mapping[str, Any]) -> "DeliveryStream":
         """The delivery stream that resolved CloudFormation properties describe; raises `ConfigurationError`."""
-        source = (properties.get("KinesisStreamSourceConfiguration") or {}).get("KinesisStreamARN")
+        reading = properties.get("KinesisStreamSourceConfiguration") or {}
+        source = reading.get("KinesisStreamARN")
         if properties.get("DeliveryStreamType") != "KinesisStreamAsSource" or not source:
             raise ConfigurationError("DeliveryStreamType: the local archiver reads from a Kinesis stream only")
         target = properties.get("ExtendedS3DestinationConfiguration")
@@ -76,6 +80,8 @@ class DeliveryStream:
             name=name,
             stream_arn=source,
             bucket=str(target["BucketARN"]).split(":::")[-1],
+            reading_role=str(reading.get("RoleARN") or ""),
+            writing_role=str(target.get("RoleARN") or ""),
             prefix=prefix,
             error_prefix=error_prefix,
             buffer_bytes=_hint(hints, "SizeInMBs", 5, 1, 128) * _MEBIBYTE,

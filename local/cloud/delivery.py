@@ -30,10 +30,11 @@ from local.cloud.archiver import DeliveryStream
 from local.cloud.archiver_worker import LANE, ArchiverShard, consumer_name
 from local.cloud.delivery_checkpoints import TRIM_HORIZON, Checkpoints, Position
 from local.cloud.delivery_clients import Clients
+from local.cloud.delivery_metrics import Measurements
 from local.cloud.delivery_shards import ShardReader
 from local.cloud.delivery_stream import StreamConsumer
 from local.cloud.mapping import ConfigurationError, EventSourceMapping
-from local.cloud.mapping_function import Function
+from local.cloud.mapping_function import Function, role_of
 from local.cloud.mapping_worker import MappingShard, lane_names
 
 log = logging.getLogger("delivery")
@@ -97,12 +98,14 @@ class Delivery:
         self._checkpoints = Checkpoints(state / "delivery" / "checkpoints.sqlite")
         self._resources: dict[tuple[str, str], Resource] = {}
         self._written = ""
+        self._measured = Measurements()
 
     def run(self, stop: threading.Event) -> None:
         """Follow the folders until `stop` is set, then end every consumer."""
         while not stop.is_set():
             self.look()
             self.write_status()
+            self._measured.publish(lambda: self._clients.client("cloudwatch"))
             stop.wait(LOOK_SECONDS)
         self.close()
 
@@ -168,7 +171,9 @@ class Delivery:
         mapping = EventSourceMapping.from_properties(resource.name, resource.definition["properties"])
         if not mapping.enabled:
             return
-        function = resource.function = Function(mapping, self._clients)
+        # Lambda reads the stream and writes to the failure destination as the function's role; it invokes by itself.
+        acting = self._clients.acting_as("lambda", lambda clients: role_of(clients, mapping.function))
+        function = resource.function = Function(mapping, self._clients, destination=acting, measured=self._measured)
         stop = threading.Event()
 
         def work(shard_id: str, positions: dict[str, Position]) -> None:
@@ -176,7 +181,7 @@ class Delivery:
                 mapping,
                 shard_id,
                 positions,
-                reader=self._reader(mapping.stream_arn, shard_id),
+                reader=_reader(acting, mapping.stream_arn, shard_id),
                 deliver=function.deliver,
                 checkpoints=self._checkpoints,
                 stop=stop,
@@ -185,10 +190,12 @@ class Delivery:
             worker.run()
 
         start_at = Position(mapping.starting_position, mapping.starting_timestamp)
-        self._consume(resource, mapping.stream_arn, start_at, lane_names(mapping.lanes), work, stop)
+        self._consume(resource, mapping.stream_arn, start_at, lane_names(mapping.lanes), work, stop, acting)
 
     def _begin_delivery_stream(self, resource: Resource) -> None:
         stream = DeliveryStream.from_properties(resource.name, resource.definition["properties"])
+        reads = self._clients.acting_as("firehose", lambda _: stream.reading_role)
+        writes = self._clients.acting_as("firehose", lambda _: stream.writing_role)
         stop = threading.Event()
 
         def work(shard_id: str, positions: dict[str, Position]) -> None:
@@ -196,8 +203,8 @@ class Delivery:
                 stream,
                 shard_id,
                 positions,
-                reader=self._reader(stream.stream_arn, shard_id),
-                s3=self._clients.client("s3"),
+                reader=_reader(reads, stream.stream_arn, shard_id),
+                s3=writes.client("s3"),
                 checkpoints=self._checkpoints,
                 stop=stop,
                 time_scale=self._time_scale,
@@ -207,10 +214,7 @@ class Delivery:
 
         # Firehose starts at LATEST; what was sent before the archiver first ran would then be missing from the
         # archive, and locally both come to life in the same moment: the archive begins with the stream.
-        self._consume(resource, stream.stream_arn, TRIM_HORIZON, (LANE,), work, stop)
-
-    def _reader(self, stream_arn: str, shard_id: str) -> Callable[[Position], ShardReader]:
-        return lambda position: ShardReader(self._clients.client("kinesis"), stream_arn, shard_id, position)
+        self._consume(resource, stream.stream_arn, TRIM_HORIZON, (LANE,), work, stop, reads)
 
     def _consume(
         self,
@@ -220,13 +224,14 @@ class Delivery:
         lanes: tuple[str, ...],
         work: Callable[[str, dict[str, Position]], None],
         stop: threading.Event,
+        acting: Clients,
     ) -> None:
         resource.consumer = StreamConsumer(
             name=resource.consumer_name,
             stream_arn=stream_arn,
             start_at=start_at,
             lanes=lanes,
-            kinesis=self._clients.client("kinesis"),
+            kinesis=acting.client("kinesis"),
             checkpoints=self._checkpoints,
             work=work,
             stop=stop,
@@ -238,6 +243,10 @@ class Delivery:
             resource.consumer.stop()
             resource.consumer.join(DRAIN_SECONDS)
         log.info("%s %s: ended", resource.kind, resource.name)
+
+
+def _reader(acting: Clients, stream_arn: str, shard_id: str) -> Callable[[Position], ShardReader]:
+    return lambda position: ShardReader(acting.client("kinesis"), stream_arn, shard_id, position)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,7 +14,13 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from local.cloud.identity_decisions import DecisionLog
+from local.cloud.state import StateFolder
+
+if TYPE_CHECKING:
+    from local.cloud.emulator_identity import Judge
 
 logger = logging.getLogger("emulator")
 
@@ -37,6 +43,8 @@ def configure(*, port: int, personalize: str, state: Path, wait_scale: float) ->
             "S3_DATA_DIR": str(folder / "s3"),
             "SFN_WAIT_SCALE": str(wait_scale),
             "LAMBDA_EXECUTOR": "local",
+            # Keys are looked at, and what roles ask for is judged (emulator_identity.py).
+            "AUTH": "true",
             "LAMBDA_WARM_TTL_SECONDS": str(WARM_FUNCTION_SECONDS),
             # Listeners that nobody here uses.
             "SFTP_ENABLED": "0",
@@ -52,15 +60,27 @@ def configure(*, port: int, personalize: str, state: Path, wait_scale: float) ->
     )
 
 
-def install(*, personalize: str, state: Path) -> None:
-    """Puts our services, resource types and corrections into MiniStack."""
-    from local.cloud import emulator_functions, emulator_personalize, emulator_shards, emulator_stacks, strict_asl
+def install(*, personalize: str, state: Path) -> "Judge":
+    """Puts our services, resource types and corrections into MiniStack; returns who judges calls."""
+    from local.cloud import (
+        emulator_functions,
+        emulator_identity,
+        emulator_log,
+        emulator_metrics,
+        emulator_personalize,
+        emulator_shards,
+        emulator_stacks,
+        strict_asl,
+    )
 
     emulator_personalize.install(personalize)
     emulator_functions.install()
     emulator_shards.install()
+    emulator_log.install(state / "emulator" / "streams")
     emulator_stacks.install(personalize=personalize, state=state)
     strict_asl.install()
+    emulator_metrics.install()
+    return emulator_identity.install(DecisionLog(StateFolder(state).decisions))
 
 
 class Changes:
@@ -93,14 +113,19 @@ async def save_now_and_then(changes: Changes, seconds: float, save: Callable[[],
             save()
 
 
-async def serve(port: int, *, save_every: float) -> None:
+async def serve(port: int, judge: "Judge", *, personalize: str, save_every: float) -> None:
     """Serves until SIGTERM or SIGINT."""
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
     from ministack import app
     from ministack.core.persistence import save_all
 
-    changes = Changes(app.app)
+    from local.cloud.emulator_alarms import AlarmClock, AlarmRoute
+    from local.cloud.emulator_identity import Identity
+    from local.cloud.emulator_metrics import LookedAt
+
+    alarms = AlarmClock(LookedAt(personalize))
+    changes = Changes(AlarmRoute(Identity(app.app, judge), alarms))
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
@@ -116,9 +141,10 @@ async def serve(port: int, *, save_every: float) -> None:
     def save() -> None:
         save_all(app._build_persistence_save_dict())
 
-    saving = asyncio.create_task(save_now_and_then(changes, save_every, save))
+    working = [asyncio.create_task(save_now_and_then(changes, save_every, save)), asyncio.create_task(alarms.run())]
     await hypercorn_serve(changes, config, shutdown_trigger=wait_for_stop)
-    saving.cancel()
+    for task in working:
+        task.cancel()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -131,8 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--save-every", type=float, default=60.0, metavar="SECONDS")
     given = parser.parse_args(arguments)
     configure(port=given.port, personalize=given.personalize, state=given.state, wait_scale=given.wait_scale)
-    install(personalize=given.personalize, state=given.state)
-    asyncio.run(serve(given.port, save_every=given.save_every))
+    judge = install(personalize=given.personalize, state=given.state)
+    asyncio.run(serve(given.port, judge, personalize=given.personalize, save_every=given.save_every))
     logging.shutdown()
     # The state is saved; threads of state machines and functions that still work must not hold up the end.
     os._exit(0)

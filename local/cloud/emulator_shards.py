@@ -67,6 +67,8 @@ def _ending_closed_shards(kinesis: Any, read: Handler) -> Handler:
     """The operation, without a next iterator when a closed shard has been read to its end."""
 
     def handler(request: dict[str, Any]) -> Answer:
+        if not _reads_closed_shard(kinesis, request):
+            return read(request)
         status, headers, body = read(request)
         answer = json.loads(body)
         state = kinesis._shard_iterators.get(answer.get("NextShardIterator"))
@@ -77,3 +79,11 @@ def _ending_closed_shards(kinesis: Any, read: Handler) -> Handler:
         return status, headers, json.dumps({k: v for k, v in answer.items() if k != "NextShardIterator"}).encode()
 
     return handler
+
+
+def _reads_closed_shard(kinesis: Any, request: dict[str, Any]) -> bool:
+    """Whether the iterator is of a shard that takes no more records; the answers of all others are left as they are."""
+    state = kinesis._shard_iterators.get(request.get("ShardIterator"))
+    stream = kinesis._streams.get(state["stream"]) if state else None
+    shard = stream["shards"].get(state["shard_id"]) if state and stream else None
+    return shard is not None and _ENDING in shard

@@ -18,11 +18,12 @@ import threading
 import time
 import uuid
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from pathlib import Path
 from typing import Any
 
 from local.cloud import lambda_worker
+from local.cloud.identity import ACCOUNT_KEY, role_session
 
 _FILE = Path(lambda_worker.__file__)
 
@@ -30,7 +31,7 @@ _FILE = Path(lambda_worker.__file__)
 def install() -> None:
     """Lets MiniStack start Python functions in our process."""
     from ministack.core import lambda_runtime
-    from ministack.services import lambda_svc
+    from ministack.services import iam, lambda_svc
 
     others: Callable[[Any], None] = lambda_runtime.Worker._spawn
 
@@ -39,7 +40,7 @@ def install() -> None:
             others(worker)
             return
         layers = [lambda_svc._resolve_layer_zip(reference) for reference in worker.config.get("Layers", [])]
-        start(worker, layers, lambda_runtime.execution_credentials(worker.config))
+        start(worker, layers, credentials(str(worker.config.get("Role", "")), iam._roles))
 
     lambda_runtime.Worker._spawn = spawn
 
@@ -79,6 +80,18 @@ def start(worker: Any, layers: list[bytes], credentials: dict[str, str]) -> None
     process.stdin.flush()
     if not process.stdout.readline():
         raise RuntimeError(f"the process of {worker.func_name} ended with code {process.wait()} before it was ready")
+
+
+def credentials(role_arn: str, roles: Container[str]) -> dict[str, str]:
+    """What a function signs its calls with: its role's session; the account's key where there is no such role."""
+    session = role_session(role_arn, "lambda")
+    if session.role not in roles:
+        return {"AWS_ACCESS_KEY_ID": ACCOUNT_KEY, "AWS_SECRET_ACCESS_KEY": ACCOUNT_KEY, "AWS_SESSION_TOKEN": ""}
+    return {
+        "AWS_ACCESS_KEY_ID": session.access_key,
+        "AWS_SECRET_ACCESS_KEY": session.secret_key,
+        "AWS_SESSION_TOKEN": session.token,
+    }
 
 
 def environment(config: dict[str, Any], code: Path, layers: list[Path]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import Any, Self
 
 import boto3
 
+from local.cloud.identity_decisions import refusals
 from local.cloud.services import ACCOUNT_ENVIRONMENT, ALL_SERVICES, Options
 from local.cloud.state import REPOSITORY, CloudRecord, LocalCloudError, StateFolder
 from local.cloud.supervisor import STOP_SECONDS, lock_holder
@@ -87,6 +88,9 @@ class LocalCloud:
 
     `with LocalCloud(state=tmp_path, wait_scale=0.0) as cloud: cloud.client("kinesis")`. It also ends when the process
     that made it ends. `services` leaves parts out, e.g. `("emulator",)`. The state folder is left for inspection.
+
+    A block that ends well raises LocalCloudError when a role was refused something meanwhile; a test of refusals says
+    `expects_refusals=True`.
     """
 
     def __init__(
@@ -96,7 +100,9 @@ class LocalCloud:
         wait_scale: float = 0.0,
         pace: float = 0.02,
         services: tuple[str, ...] = ALL_SERVICES,
+        expects_refusals: bool = False,
     ) -> None:
+        self._expects_refusals = expects_refusals
         self.state = StateFolder(Path(state))
         self._options = Options(wait_scale=wait_scale, pace=pace, services=services)
         self._process: subprocess.Popen[bytes] | None = None
@@ -159,6 +165,10 @@ class LocalCloud:
         self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self._end()
+        refused = [] if self._expects_refusals or _type is not None else refusals(self.state.decisions)
+        if refused:
+            reasons = "\n".join(decision.reason for decision in refused)
+            raise LocalCloudError(f"roles were refused what they asked for:\n{reasons}")
 
     def _end(self) -> None:
         self._record = None

@@ -13,7 +13,7 @@ StartingPosition = Literal["TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"]
 MAX_EVENT_BYTES = 6 * 1024 * 1024
 """Payload limit of a synchronous invocation; a batch ends before it."""
 
-_WITHOUT_EFFECT_HERE = {"Tags", "KmsKeyArn", "MetricsConfig", "LoggingConfig", "ProvisionedPollerConfig"}
+_WITHOUT_EFFECT_HERE = {"Tags", "KmsKeyArn", "LoggingConfig", "ProvisionedPollerConfig"}
 _READ = {
     "BatchSize",
     "BisectBatchOnFunctionError",
@@ -25,6 +25,7 @@ _READ = {
     "MaximumBatchingWindowInSeconds",
     "MaximumRecordAgeInSeconds",
     "MaximumRetryAttempts",
+    "MetricsConfig",
     "ParallelizationFactor",
     "StartingPosition",
     "StartingPositionTimestamp",
@@ -53,6 +54,13 @@ class EventSourceMapping:
     record_age_seconds: int
     destination_arn: str | None
     enabled: bool
+    counts_events: bool = False
+
+    @property
+    def function_name(self) -> str:
+        """The function's name without account, version and alias."""
+        parts = self.function.split(":")
+        return parts[parts.index("function") + 1] if "function" in parts else parts[0]
 
     @classmethod
     def from_properties(cls, uuid: str, properties: Mapping[str, Any]) -> "EventSourceMapping":
@@ -97,6 +105,7 @@ class EventSourceMapping:
             record_age_seconds=age,
             destination_arn=_destination(properties.get("DestinationConfig") or {}),
             enabled=_boolean(properties, "Enabled", True),
+            counts_events="EventCount" in ((properties.get("MetricsConfig") or {}).get("Metrics") or ()),
         )
 
 

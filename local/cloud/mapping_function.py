@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.cloud import mapping_destination
+from local.cloud.delivery_metrics import Measurements
 from local.cloud.delivery_records import Record, lambda_event
 from local.cloud.delivery_stream import RETRY_SECONDS
 from local.cloud.mapping import EventSourceMapping
@@ -19,12 +20,31 @@ from local.cloud.mapping_retry import BatchRetry, Discarded
 log = logging.getLogger(__name__)
 
 
-class Function:
-    """Invokes the mapping's function, by name, ARN or ARN with an alias. Safe for use by several threads."""
+def role_of(clients: ClientSource, function: str) -> str:
+    """The ARN of the function's execution role. Raises the client's errors."""
+    role: str = clients.client("lambda").get_function_configuration(FunctionName=function)["Role"]
+    return role
 
-    def __init__(self, mapping: EventSourceMapping, clients: ClientSource) -> None:
+
+class Function:
+    """Invokes the mapping's function, by name, ARN or ARN with an alias. Safe for use by several threads.
+
+    `destination` has the clients that store discarded batches; those of the invocations unless given. `measured` gets
+    what CloudWatch shows of the mapping.
+    """
+
+    def __init__(
+        self,
+        mapping: EventSourceMapping,
+        clients: ClientSource,
+        *,
+        destination: ClientSource | None = None,
+        measured: Measurements | None = None,
+    ) -> None:
         self._mapping = mapping
         self._clients = clients
+        self._destination = destination or clients
+        self._measured = measured or Measurements()
         self._arn: str | None = None
         self._role = ""
         self.last_result = "No records processed"
@@ -63,6 +83,7 @@ class Function:
         client = self._clients.client("lambda")
         self._look_up(client)
         event = lambda_event(records, stream_arn=self._mapping.stream_arn, identity_arn=self._role)
+        self._measured.sent(self._mapping.function_name, time.time() - records[-1].arrival)
         answer = client.invoke(FunctionName=self._mapping.function, Payload=json.dumps(event).encode())
         response = answer["Payload"].read()
         error = answer.get("FunctionError")
@@ -100,7 +121,7 @@ class Function:
                 mapping_destination.store(
                     self._mapping,
                     discarded,
-                    self._clients,
+                    self._destination,
                     function_arn=self._arn or self._mapping.function,
                     identity_arn=self._role,
                 )
@@ -108,6 +129,9 @@ class Function:
                 self._say(f"PROBLEM: failure destination: {error}")
                 pause(RETRY_SECONDS)
             else:
+                if self._mapping.counts_events:
+                    stored = self._mapping.destination_arn is not None
+                    self._measured.given_up(self._mapping.uuid, len(discarded.records), stored=stored)
                 return
 
     def _say(self, result: str) -> None:

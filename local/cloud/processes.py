@@ -8,7 +8,7 @@ from local.cloud.services import ALL_SERVICES
 
 _MODULES = {
     "emulator": "local.cloud.emulator",
-    "personalize": "local.personalize",
+    "personalize": "local.cloud.personalize_host",
     "delivery": "local.cloud.delivery",
 }
 _BELOW = {"emulator": "function", "personalize": "training"}

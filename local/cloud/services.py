@@ -86,9 +86,10 @@ def services(state: StateFolder, options: Options, ports: Mapping[str, int]) -> 
         "personalize": Service(
             name="personalize",
             python=Path(sys.executable),
-            module="local.personalize",
+            module="local.cloud.personalize_host",
             arguments=(
                 *("--port", str(ports["personalize"]), "--data", str(state.personalize)),
+                *("--emulator", endpoint),
                 *("--pace", str(options.pace)),
             ),
             environment=environment | {"AWS_ENDPOINT_URL": endpoint},

@@ -80,6 +80,11 @@ class StateFolder:
         """Temporary files of the children; emptied when the cloud starts."""
         return self.root / "scratch"
 
+    @property
+    def decisions(self) -> Path:
+        """What roles were allowed and refused, a JSON line each."""
+        return self.root / "identity" / "decisions.jsonl"
+
     def make(self) -> None:
         for folder in (
             self.logs, self.emulator, self.personalize, self.mappings, self.delivery_streams, self.scratch,

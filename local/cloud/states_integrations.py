@@ -91,6 +91,7 @@ def _exception(shape: str) -> str:
     return _camel(name if name.endswith("Exception") else f"{name}Exception")
 
 
+@cache
 def _camel(name: str) -> str:
     """The Java SDK's spelling: in a run of capitals only the first, and the next word's first, stay capital."""
     spelt = ""

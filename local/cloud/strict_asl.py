@@ -18,6 +18,7 @@ import botocore.exceptions
 import botocore.session
 
 from local.cloud import states_integrations
+from local.cloud.identity import ACCOUNT_KEY, EXECUTION_ROLE, role_session
 from local.cloud.states_definition import problems
 from local.cloud.states_language import (
     RUNTIME,
@@ -283,7 +284,7 @@ def _call(resource: str, parameters: Any) -> Any:
         raise StatesError(RUNTIME, str(error)) from error
     request = states_integrations.to_request(parameters, integration.model.input_shape)
     with _clients:
-        client = _client(integration.service)
+        client = _client(integration.service, EXECUTION_ROLE.get())
     try:
         answer = client._make_api_call(integration.operation, request)
     except botocore.exceptions.ClientError as error:
@@ -301,13 +302,15 @@ def _call(resource: str, parameters: Any) -> Any:
 
 
 @cache
-def _client(service: str) -> Any:
+def _client(service: str, role_arn: str | None) -> Any:
+    session = role_session(role_arn, "states") if role_arn else None
     return botocore.session.get_session().create_client(
         service,
         region_name=os.environ.get("MINISTACK_REGION", "us-east-1"),
         endpoint_url=os.environ["AWS_ENDPOINT_URL"],
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 (the emulator's)
+        aws_access_key_id=session.access_key if session else ACCOUNT_KEY,
+        aws_secret_access_key=session.secret_key if session else ACCOUNT_KEY,
+        aws_session_token=session.token if session else None,
         config=botocore.config.Config(
             retries={"total_max_attempts": 1},
             read_timeout=_CALL_SECONDS,

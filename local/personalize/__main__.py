@@ -4,6 +4,7 @@ import argparse
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -88,11 +89,9 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Serve until a signal comes."""
-    given = parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    options = Options(
+def options(given: argparse.Namespace) -> Options:
+    """What the command line says."""
+    return Options(
         folder=given.data.resolve(),
         account=Account(given.account, given.region),
         pace=given.pace,
@@ -103,7 +102,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         record_delay=given.record_delay,
         update_interval=given.update_interval,
     )
-    uvicorn.run(App(options), host="127.0.0.1", port=given.port, **SERVER)
+
+
+def serve(app: Any, port: int) -> None:
+    """Serve an application, e.g. `App(options)`, until a signal comes."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    uvicorn.run(app, host="127.0.0.1", port=port, **SERVER)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until a signal comes."""
+    given = parser().parse_args(arguments)
+    serve(App(options(given)), given.port)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Objects in S3, or in folders that stand for buckets, by their `s3://` address."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -81,14 +81,15 @@ class FolderObjects:
 
 
 class S3Objects:
-    """S3 as boto3 finds it: endpoint, region and credentials from the environment."""
+    """S3 as boto3 finds it: endpoint, region and, unless `keys` are given, credentials from the environment."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: Mapping[str, str] | None = None) -> None:
         import boto3  # here, because the server's own process need not hold it
 
         # A session of its own: the shared one keeps the credentials that it first found.
         # An S3 on this computer takes any key; AWS takes the caller's own, which boto3 finds where it always does.
-        keys = _ANY_KEYS if _on_this_computer() and "AWS_ACCESS_KEY_ID" not in os.environ else {}
+        if keys is None:
+            keys = _ANY_KEYS if _on_this_computer() and "AWS_ACCESS_KEY_ID" not in os.environ else {}
         self._client: Any = boto3.Session().client("s3", **keys)
 
     def read(self, location: str) -> Iterator[tuple[str, bytes]]:
@@ -140,6 +141,16 @@ def _on_this_computer() -> bool:
     return urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")
 
 
-def open_objects(s3_root: str | None) -> Objects:
-    """The folders below `s3_root` when it is given, else S3."""
-    return FolderObjects(Path(s3_root)) if s3_root else S3Objects()
+def at_most(found: Iterator[tuple[str, bytes]], most_bytes: int) -> Iterator[tuple[str, bytes]]:
+    """The objects, or ObjectError once they are larger together."""
+    size = 0
+    for name, content in found:
+        size += len(content)
+        if size > most_bytes:
+            raise ObjectError(f"The data has more than {most_bytes} bytes.")
+        yield name, content
+
+
+def open_objects(s3_root: str | None, keys: Mapping[str, str] | None = None) -> Objects:
+    """The folders below `s3_root` when it is given, else S3, reached with `keys` where there are any."""
+    return FolderObjects(Path(s3_root)) if s3_root else S3Objects(keys)

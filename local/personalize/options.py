@@ -1,5 +1,6 @@
 """How a local Personalize runs."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,8 @@ class Options:
     """Seconds that a resource stays in each of its PENDING and IN_PROGRESS statuses at least."""
     s3_root: Path | None = None
     """Where `s3://bucket/key` is a file; None: S3 as the environment says."""
+    role_keys: Callable[[str], Mapping[str, str]] | None = None
+    """The keys, as boto3 names them, of the role with this ARN, with which a job reaches S3; None: the server's own."""
     synchronous: str = "NORMAL"
     """SQLite's setting: NORMAL keeps what was acknowledged over `kill -9`, FULL over loss of power too."""
     worker: Worker = field(default_factory=Subprocess)

@@ -82,7 +82,9 @@ def calls(values: dict[str, str]) -> set[tuple[str, str]]:
                 for name in ("CampaignArn", "ExecutionArn", "SolutionVersionArn", "SolutionArn")
                 if name in parameters
             ][:1]
-            resources = dynamic[name]
+            # A canary asks the campaign of its own role in the way of that role.
+            own = {"GetRecommendations": "Recommendation", "GetPersonalizedRanking": "Reranking"}.get(call.operation)
+            resources = [values[f"{own}CampaignArn"]] if own in roles else [] if own else dynamic[name]
         found |= {(f"{service}:{call.operation}", resource) for resource in resources}
     return found | {("lambda:InvokeFunction", values["EvaluateFunctionArn"])}
 

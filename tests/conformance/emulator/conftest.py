@@ -13,12 +13,30 @@ import pytest
 from local.cloud.lifecycle import LocalCloud
 
 ROLE = "arn:aws:iam::000000000000:role/any"
+"""May do everything."""
+SERVICES = ("firehose", "lambda", "personalize", "scheduler", "states")
 
 
 @pytest.fixture(scope="session")
 def cloud(tmp_path_factory) -> Iterator[LocalCloud]:
     with LocalCloud(state=tmp_path_factory.mktemp("cloud"), services=("emulator", "personalize")) as cloud:
+        make_role(cloud, ROLE.rpartition("/")[2], [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
         yield cloud
+
+
+def make_role(cloud: LocalCloud, name: str, statements: list[dict[str, Any]], *services: str) -> str:
+    """The ARN of a new role with these statements, which these services may assume (all that roles are tried with)."""
+    trusted = [f"{service}.amazonaws.com" for service in services or SERVICES]
+    trust = {"Effect": "Allow", "Principal": {"Service": trusted}, "Action": "sts:AssumeRole"}
+    iam = cloud.client("iam")
+    made: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy([trust]))["Role"]["Arn"]
+    if statements:
+        iam.put_role_policy(RoleName=name, PolicyName="given", PolicyDocument=_policy(statements))
+    return made
+
+
+def _policy(statements: list[dict[str, Any]]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": statements})
 
 
 @pytest.fixture

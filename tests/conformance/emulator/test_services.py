@@ -61,6 +61,15 @@ def test_sns_delivers_to_sqs(cloud, name):
     topic = sns.create_topic(Name=name)["TopicArn"]
     queue = sqs.create_queue(QueueName=name)["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    allow = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     sns.publish(TopicArn=topic, Subject="Promoted", Message="the story")
     (message,) = eventually(lambda: sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=1).get("Messages"))
@@ -145,11 +154,15 @@ def test_a_map_contains_the_failure_of_one_item(cloud, name):
     assert ("SUCCEEDED", [{"value": "there"}, {"value": "caught"}]) == (ended["status"], json.loads(ended["output"]))
 
 
-def test_a_role_can_be_assumed_and_the_caller_is_known(cloud):
-    """STS gives credentials, as the CDK CLI needs, and the account is the local one."""
+def test_a_role_can_be_assumed_and_the_caller_is_known(cloud, name):
+    """STS gives credentials of a role that trusts the account, as the CDK CLI needs; the account is the local one."""
     sts = cloud.client("sts")
     assert "000000000000" == sts.get_caller_identity()["Account"]
-    assert sts.assume_role(RoleArn=ROLE, RoleSessionName="any")["Credentials"]["AccessKeyId"]
+    trust = {"Effect": "Allow", "Principal": {"AWS": "000000000000"}, "Action": "sts:AssumeRole"}
+    role = cloud.client("iam").create_role(
+        RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    )["Role"]["Arn"]
+    assert sts.assume_role(RoleArn=role, RoleSessionName="any")["Credentials"]["AccessKeyId"]
 
 
 def test_an_alarm_keeps_its_metric_math_and_is_judged_by_nobody(cloud, name):

@@ -39,6 +39,15 @@ def test_no_call_has_more_than_ten_events_or_two_visitors():
     assert [(None, 10), (None, 2), ("u", 10), ("u", 3)] == [(user, len(events)) for user, events in session.calls()]
 
 
+@given(st.lists(st.sampled_from([None, "u", "v"]), max_size=60))
+def test_whoever_logs_in_and_out_the_order_stays(users):
+    """Of one session's events, those of each call are one visitor's, and all are in the order of the stream."""
+    calls = [call for session in gather(batch(*(event("s", user) for user in users))) for call in session.calls()]
+
+    assert list(range(len(users))) == [place for _, events in calls for pending in events for place in pending.places]
+    assert all(users[place] == user for user, events in calls for pending in events for place in pending.places)
+
+
 def test_an_event_that_came_twice_is_sent_once():
     """Two records with one event become one event that stands for both."""
     [session] = gather(batch(event("s", occurred_at=ARRIVAL), event("s"), event("s", occurred_at=ARRIVAL)))

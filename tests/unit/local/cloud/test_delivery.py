@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,31 @@ from tests.unit.local.cloud.test_mapping_function import FakeAws, answered
 MAPPING = {"EventSourceArn": STREAM, "FunctionName": "forward", "StartingPosition": "TRIM_HORIZON"}
 
 
+class FakeCloudWatch:
+    def __init__(self) -> None:
+        self.data: list[Any] = []
+
+    def put_metric_data(self, **request: Any) -> None:
+        self.data += request["MetricData"]
+
+
 class FakeClients(Clients):
     def __init__(self) -> None:
+        self.cloudwatch = FakeCloudWatch()
         self.kinesis = FakeKinesis("a")
         self.function = FakeAws(lambda: answered(b"")())
         self.bucket = FakeBucket()
 
     def client(self, service: str) -> Any:
-        return {"kinesis": self.kinesis, "lambda": self.function, "s3": self.bucket}[service]
+        return {
+            "cloudwatch": self.cloudwatch,
+            "kinesis": self.kinesis,
+            "lambda": self.function,
+            "s3": self.bucket,
+        }[service]
+
+    def acting_as(self, service: str, role: Callable[[Clients], str]) -> Clients:
+        return self
 
 
 class Process:
@@ -142,7 +159,7 @@ def test_status_is_written_whole_and_only_when_it_changes(process: Process) -> N
 
 
 def test_run_follows_the_folders_until_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files written while the process runs are found; the stop ends every consumer."""
+    """Files written while the process runs are found, metrics are published; the stop ends every consumer."""
     monkeypatch.setattr(delivery_module, "LOOK_SECONDS", 0.01)
     process = Process(tmp_path)
     stop = threading.Event()
@@ -151,6 +168,7 @@ def test_run_follows_the_folders_until_stopped(tmp_path: Path, monkeypatch: pyte
     process.write("mappings", "m", **MAPPING)
     process.clients.kinesis.put("a", "one")
     eventually(lambda: process.clients.function.events)
+    eventually(lambda: process.clients.cloudwatch.data)
     stop.set()
     thread.join(10)
     assert not thread.is_alive()

@@ -22,6 +22,10 @@ OUR_TYPES = [
     *("AWS::KinesisFirehose::DeliveryStream", "AWS::Budgets::Budget", "AWS::CloudWatch::Alarm"),
 ]
 
+BY_THE_ACCOUNT = {
+    "authorization": "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/s3/aws4_request, SignedHeaders=a"
+}
+
 
 @pytest.fixture
 def provisioners(emulator):
@@ -144,10 +148,10 @@ def test_a_bucket_is_deleted_only_when_it_is_empty(provisioners, name):
 
     bucket = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
     bucket["create"]("Bucket", {"BucketName": name}, "stack")
-    asyncio.run(s3.handle_request("PUT", f"/{name}/key", {}, b"content", {}))
+    asyncio.run(s3.handle_request("PUT", f"/{name}/key", BY_THE_ACCOUNT, b"content", {}))
     with pytest.raises(ResourceError, match="not empty"):
         bucket["delete"](name, {})
-    asyncio.run(s3.handle_request("DELETE", f"/{name}/key", {}, b"", {}))
+    asyncio.run(s3.handle_request("DELETE", f"/{name}/key", BY_THE_ACCOUNT, b"", {}))
     bucket["delete"](name, {})
     assert name not in s3._buckets
     bucket["delete"](name, {})

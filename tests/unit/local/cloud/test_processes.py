@@ -16,7 +16,7 @@ def test_the_tree_with_its_memory(tmp_path):
     """Supervisor, children by their modules, and functions below them; an unreadable process counts as nothing."""
     _process(tmp_path, 1, "python -m local.cloud.supervisor", pss="1024", children=(2, 3, 4))
     _process(tmp_path, 2, "python -m local.cloud.leash 3 local.cloud.emulator --port 1", pss="2048", children=(5,))
-    _process(tmp_path, 3, "python -m local.cloud.leash 4 local.personalize", pss=None, children=(6,))
+    _process(tmp_path, 3, "python -m local.cloud.leash 4 local.cloud.personalize_host", pss=None, children=(6,))
     _process(tmp_path, 4, "something else", pss="512")
     _process(tmp_path, 5, "python worker.py", pss="3072")
     _process(tmp_path, 6, "python train", pss="4096")

@@ -29,7 +29,7 @@ def test_each_is_told_its_place_and_the_others(children, tmp_path):
     assert {
         "emulator": "--port 20001 --personalize http://127.0.0.1:20002"
         f" --state {tmp_path} --wait-scale 0.5 --save-every 7.0",
-        "personalize": f"--port 20002 --data {tmp_path / 'personalize'} --pace 1.5",
+        "personalize": f"--port 20002 --data {tmp_path / 'personalize'} --emulator http://127.0.0.1:20001 --pace 1.5",
         "delivery": f"--state {tmp_path} --endpoint http://127.0.0.1:20001",
     } == {name: " ".join(child.arguments) for name, child in children.items()}
     assert [True, True, False] == [child.health_url is not None for child in children.values()]

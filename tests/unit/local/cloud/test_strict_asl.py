@@ -218,7 +218,7 @@ def answers(monkeypatch):
 
     def give(outcome: Any) -> Client:
         client = Client(outcome)
-        monkeypatch.setattr(strict_asl, "_client", lambda service: client)
+        monkeypatch.setattr(strict_asl, "_client", lambda service, role: client)
         return client
 
     return give
@@ -265,11 +265,14 @@ def test_a_resource_that_nobody_knows_ends_the_run():
 
 
 def test_clients_talk_to_the_emulator_alone(monkeypatch):
-    """Its own endpoint, one attempt (the definition retries), no configured endpoints."""
+    """Its own endpoint, one attempt (the definition retries), as the account or as the machine's role."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     strict_asl._client.cache_clear()
-    client = strict_asl._client("ssm")
+    client = strict_asl._client("ssm", None)
+    acting = strict_asl._client("ssm", "arn:aws:iam::000000000000:role/trains")
     strict_asl._client.cache_clear()
+    keys = [one._request_signer._credentials.access_key for one in (client, acting)]
+    assert ["test", "ASIA.states.trains"] == keys
     assert client.meta.endpoint_url == "http://127.0.0.1:9"
     assert client.meta.config.retries["total_max_attempts"] == 1
     assert client.meta.region_name == "us-east-1"

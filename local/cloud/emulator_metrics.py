@@ -1,0 +1,88 @@
+"""The services' own CloudWatch metrics that MiniStack does not publish.
+
+- `AWS/States`: ExecutionsStarted, ExecutionsSucceeded, ExecutionsFailed, ExecutionsAborted, ExecutionsTimedOut, by
+  `StateMachineArn`, as executions change their status;
+- `AWS/SQS`: ApproximateNumberOfMessagesVisible, by `QueueName`, at every evaluation of the alarms;
+- `AWS/Personalize`: GetRecommendations and GetPersonalizedRanking, by `CampaignArn`: requests that were answered since
+  the last evaluation, from the embedded Personalize's own count.
+
+Lambda's metrics of invocations are MiniStack's; those of an event source mapping come from the delivery process.
+Sources: Step Functions Developer Guide, "Monitoring Step Functions metrics using Amazon CloudWatch"; SQS Developer
+Guide, "Available CloudWatch metrics for Amazon SQS"; Personalize Developer Guide, "CloudWatch metrics for Amazon
+Personalize".
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import urllib3
+
+logger = logging.getLogger("emulator")
+
+_EXECUTIONS = {
+    "RUNNING": "ExecutionsStarted",
+    "SUCCEEDED": "ExecutionsSucceeded",
+    "FAILED": "ExecutionsFailed",
+    "ABORTED": "ExecutionsAborted",
+    "TIMED_OUT": "ExecutionsTimedOut",
+}
+
+
+def install() -> None:
+    """Lets executions be counted."""
+    from ministack.services import cloudwatch, stepfunctions
+
+    tell = stepfunctions._emit_execution_status_event
+
+    def tell_and_count(execution: Mapping[str, Any]) -> None:
+        tell(execution)
+        dimensions = {"StateMachineArn": execution["stateMachineArn"]}
+        cloudwatch.record_metric("AWS/States", _EXECUTIONS[execution["status"]], 1, "Count", dimensions)
+
+    stepfunctions._emit_execution_status_event = tell_and_count
+
+
+class LookedAt:
+    """What is measured by looking: call it to bring the metrics in."""
+
+    def __init__(
+        self, personalize: str, *, fetch: Callable[[str], Mapping[str, Mapping[str, int]]] | None = None
+    ) -> None:
+        self._url = f"{personalize}/_local/usage"
+        self._fetch = fetch or _fetched
+        self._counted: Mapping[str, Mapping[str, int]] = {}
+
+    def __call__(self) -> None:
+        from ministack.services import cloudwatch, sqs
+
+        for metric, campaign, answered in self._answered():
+            cloudwatch.record_metric("AWS/Personalize", metric, answered, "Count", {"CampaignArn": campaign})
+        for url, queue in list(sqs._queues.items()):
+            visible = sum(1 for message in list(queue["messages"]) if message["visible_at"] <= sqs.time.time())
+            name = {"QueueName": str(url).rpartition("/")[2]}
+            cloudwatch.record_metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", visible, "Count", name)
+
+    def _answered(self) -> list[tuple[str, str, int]]:
+        """Metric, campaign and requests since the last look. A count that fell began anew: the server was restarted."""
+        try:
+            counted = self._fetch(self._url)
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            logger.warning("the embedded Personalize tells no usage: %s", error)
+            return []
+        found = []
+        for metric, campaigns in counted.items():
+            before = self._counted.get(metric, {})
+            for campaign, count in campaigns.items():
+                since = count - before.get(campaign, 0)
+                if since := count if since < 0 else since:
+                    found.append((metric, campaign, since))
+        self._counted = counted
+        return found
+
+
+def _fetched(url: str) -> Mapping[str, Mapping[str, int]]:
+    answer = urllib3.request("GET", url, retries=False, timeout=2.0)
+    found: Mapping[str, Mapping[str, int]] = json.loads(answer.data) if answer.status == 200 else {}
+    return found

@@ -1,0 +1,36 @@
+"""The embedded Personalize as a part of the local cloud: behind the judge, and reaching S3 as the roles of its jobs.
+
+python -m local.cloud.personalize_host --emulator URL [what python -m local.personalize takes]
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from local.cloud.identity import JUDGE_PATH, role_session
+from local.cloud.identity_guard import Asking, Guard, ask_emulator
+from local.personalize.__main__ import options, parser, serve
+from local.personalize.app import App
+
+
+def role_keys(role_arn: str) -> dict[str, str]:
+    """The keys with which Personalize acts as a role, as boto3 names them."""
+    session = role_session(role_arn, "personalize")
+    return {
+        "aws_access_key_id": session.access_key,
+        "aws_secret_access_key": session.secret_key,
+        "aws_session_token": session.token,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve until a signal comes."""
+    made = parser()
+    made.prog = "python -m local.cloud.personalize_host"
+    made.add_argument("--emulator", required=True, metavar="URL", help="where the judge of calls answers")
+    given = made.parse_args(arguments)
+    asking = Asking(ask_emulator(f"{given.emulator}{JUDGE_PATH}"))
+    serve(Guard(App(replace(options(given), role_keys=role_keys)), asking), given.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The pipeline that the storm goes over: data, Personalize and ingestion stacks, deployed to a local cloud of its own.
+
+Two properties of the templates are changed, and said: the stream is provisioned with four shards, because AWS refuses
+to split a shard of an on-demand stream (four is what such a stream begins with); and the mapping gives up after four
+attempts instead of `ingestion.retryAttempts`, so that giving up is seen within the run.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from local.cloud.lifecycle import LocalCloud
+from local.cloud.processes import Process, processes
+from tools.connection import Connection, settings_of
+from tools.deploy import seed
+from tools.deploy.cdk import Cdk
+from tools.deploy.run import SEED_FOLDER
+
+SHARDS = 4
+RETRY_ATTEMPTS = 4
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """The deployed pipeline, as whoever watches it sees it."""
+
+    cloud: LocalCloud
+    connection: Connection
+
+    @property
+    def stream(self) -> str:
+        return self.connection.settings.names.stream
+
+    def bucket(self, purpose: Any) -> str:
+        return self.connection.settings.names.bucket(purpose)
+
+    def client(self, service: str) -> Any:
+        return self.connection.client(service)
+
+    @property
+    def events_file(self) -> Path:
+        """Where the embedded Personalize keeps what PutEvents brought."""
+        return self.cloud.state.personalize / "events.db"
+
+    @property
+    def checkpoints_file(self) -> Path:
+        return self.cloud.state.root / "delivery" / "checkpoints.sqlite"
+
+    def processes(self, name: str = "") -> list[Process]:
+        """The local cloud's processes, all or those of one name."""
+        return [one for one in processes(self.cloud.record.pid) if name in ("", one.name)]
+
+    def order(self, fault: dict[str, Any]) -> None:
+        """Order a fault of the embedded Personalize."""
+        httpx.post(f"{self.cloud.personalize}/_local/faults", json=fault).raise_for_status()
+
+    def events(self) -> sqlite3.Connection:
+        """A read-only connection to the stored events."""
+        return sqlite3.connect(f"{self.events_file.as_uri()}?mode=ro", uri=True)
+
+
+@contextmanager
+def deployed(folder: Path, *, say: Callable[[str], None] = lambda _: None) -> Iterator[Pipeline]:
+    """The pipeline in a local cloud whose state lies in `folder`; both end with the block."""
+    with LocalCloud(state=folder / "state") as cloud:
+        connection = Connection(settings=settings_of("local"), state=cloud.state.root)
+        cdk = Cdk(connection, folder / "templates", folder / "deploy.log")
+        generation = connection.settings.generation
+        say("templates")
+        cdk.synthesize((generation,), generation, deployed=False)
+        _change(cdk, "data", "AWS::Kinesis::Stream", StreamModeDetails={"StreamMode": "PROVISIONED"}, ShardCount=SHARDS)
+        _change(cdk, "ingestion", "AWS::Lambda::EventSourceMapping", MaximumRetryAttempts=RETRY_ATTEMPTS)
+        say("bootstrap")
+        cdk.bootstrap()
+        say("data stack")
+        cdk.deploy(["data"])
+        seed.upload_seed(connection, seed.seed_files(cdk.template("personalize"), generation, SEED_FOLDER))
+        say("Personalize stack")
+        cdk.deploy(["personalize"])
+        say("ingestion stack")
+        cdk.deploy(["ingestion"])
+        yield Pipeline(cloud, connection)
+
+
+def _change(cdk: Cdk, stack: str, type_: str, **properties: Any) -> None:
+    """Set properties of the one resource of a type in a synthesized template."""
+    path = cdk.folder / f"{cdk.connection.settings.names.stack(stack)}.template.json"
+    template = json.loads(path.read_text(encoding="utf-8"))
+    [resource] = [one for one in template["Resources"].values() if one["Type"] == type_]
+    resource["Properties"] |= properties
+    path.write_text(json.dumps(template), encoding="utf-8")

@@ -1,0 +1,207 @@
+"""A small interpreter for the training definition, with a clock of its own: a run of a day takes milliseconds.
+
+Paths, templates and choice rules are those of the local cloud (`local/cloud/states_language.py`); what is here is the
+order of things: states, retries, catches, Maps one item after the other. `test_interpreter_agrees.py` holds it against
+the local cloud.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from local.cloud.states_language import (
+    StatesError,
+    expand,
+    formatted,
+    holds,
+    is_present,
+    matches,
+    resolve,
+)
+
+MOST_STEPS = 20_000
+
+
+@dataclass(slots=True)
+class Clock:
+    """Time that passes only when it is told to."""
+
+    now: datetime = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def text(self) -> str:
+        return self.now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An execution that has ended, with the states that it entered."""
+
+    status: str
+    error: str
+    cause: str
+    output: Any
+    entered: tuple[str, ...]
+
+
+@dataclass
+class Interpreter:
+    """Runs a definition. `call` gets a state's name, its resource and its resolved parameters, and answers or raises."""
+
+    definition: Mapping[str, Any]
+    call: Callable[[str, str, Any], Any]
+    clock: Clock
+    _entered: list[str] = field(default_factory=list)
+
+    def run(self, name: str, arn: str, given: Any) -> Ended:
+        self._entered = []
+        context = {"Execution": {"Id": arn, "Name": name, "Input": given, "StartTime": self.clock.text()}}
+        status, error, cause, output = "SUCCEEDED", "", "", None
+        try:
+            output = self._machine(self.definition, given, context)
+        except StatesError as failure:
+            status, error, cause = "FAILED", failure.error, failure.cause
+        return Ended(status, error, cause, output, tuple(self._entered))
+
+    def _machine(self, machine: Mapping[str, Any], given: Any, context: Mapping[str, Any]) -> Any:
+        data, name = given, machine["StartAt"]
+        while True:
+            state = machine["States"][name]
+            self._entered.append(name)
+            assert len(self._entered) < MOST_STEPS, f"no end in sight at {name}"
+            self.clock.pass_by(0.02)
+            here = {**context, "State": {"Name": name, "EnteredTime": self.clock.text()}}
+            data, following = self._state(name, state, data, here)
+            if following is None:
+                return data
+            name = following
+
+    def _state(self, name: str, state: Mapping[str, Any], data: Any, context: Any) -> tuple[Any, str | None]:
+        match state["Type"]:
+            case "Fail":
+                error = self._find(state["ErrorPath"], data, context) if "ErrorPath" in state else state["Error"]
+                raise StatesError(error, str(self._find(state["CausePath"], data, context)))
+            case "Choice":
+                return data, self._choice(state, data, context)
+            case "Wait":
+                self.clock.pass_by(state["Seconds"])
+                return data, state["Next"]
+            case "Pass":
+                given = self._find(state.get("InputPath", "$"), data, context)
+                result = state["Result"] if "Result" in state else self._template(state, "Parameters", given, context)
+                return _placed(state.get("ResultPath", "$"), data, result), state.get("Next")
+        work = self._task if state["Type"] == "Task" else self._map
+        return self._with_retries(state, data, lambda: work(name, state, data, context))
+
+    def _with_retries(self, state: Mapping[str, Any], data: Any, work: Callable[[], Any]) -> tuple[Any, str | None]:
+        tried = [0] * len(state.get("Retry", ()))
+        while True:
+            try:
+                return _placed(state.get("ResultPath", "$"), data, work()), state.get("Next")
+            except StatesError as error:
+                if error.error == "States.Timeout":
+                    self.clock.pass_by(state["TimeoutSeconds"])
+                if self._retries(state, error, tried):
+                    continue
+                for rule in state.get("Catch", ()):
+                    if matches(rule["ErrorEquals"], error.error):
+                        # The language's specification says that the cause should be there, not that it must.
+                        told = {"Error": error.error} | ({"Cause": error.cause} if error.cause else {})
+                        return _placed(rule.get("ResultPath", "$"), data, told), rule["Next"]
+                raise
+
+    def _retries(self, state: Mapping[str, Any], error: StatesError, tried: list[int]) -> bool:
+        """Waits as the first rule for this error says; false when there is none or its attempts are used up."""
+        for place, rule in enumerate(state.get("Retry", ())):
+            if matches(rule["ErrorEquals"], error.error):
+                if tried[place] == rule.get("MaxAttempts", 3):
+                    return False
+                pause = rule.get("IntervalSeconds", 1) * rule.get("BackoffRate", 2) ** tried[place]
+                self.clock.pass_by(min(pause, rule.get("MaxDelaySeconds", pause)))
+                tried[place] += 1
+                return True
+        return False
+
+    def _task(self, name: str, state: Mapping[str, Any], data: Any, context: Any) -> Any:
+        parameters = self._template(state, "Parameters", data, context)
+        return self._template(state, "ResultSelector", self.call(name, state["Resource"], parameters), {})
+
+    def _map(self, _name: str, state: Mapping[str, Any], data: Any, context: Any) -> Any:
+        results = []
+        for index, item in enumerate(self._find(state["ItemsPath"], data, context)):
+            inside = {**context, "Map": {"Item": {"Index": index, "Value": item}}}
+            given = self._template(state, "ItemSelector", data, inside)
+            results.append(self._machine(state["ItemProcessor"], given, inside))
+        return results
+
+    def _choice(self, state: Mapping[str, Any], data: Any, context: Any) -> str:
+        def found(path: str) -> bool:
+            return is_present(path[1:], context) if path.startswith("$$") else is_present(path, data)
+
+        for rule in state["Choices"]:
+            if holds(rule, lambda path: self._find(path, data, context), found):
+                return str(rule["Next"])
+        return str(state["Default"])
+
+    def _template(self, state: Mapping[str, Any], key: str, data: Any, context: Any) -> Any:
+        return expand(state[key], lambda path: self._find(path, data, context)) if key in state else data
+
+    def _find(self, expression: str, data: Any, context: Any) -> Any:
+        if expression.startswith("States."):
+            value, rest = self._function(expression, data, context)
+            assert not rest.strip(), expression
+            return value
+        return resolve(expression[1:], context) if expression.startswith("$$") else resolve(expression, data)
+
+    def _function(self, text: str, data: Any, context: Any) -> tuple[Any, str]:
+        """The value of the call that the text begins with, and the text after it."""
+        name, _, rest = text.partition("(")
+        arguments = []
+        while not rest.startswith(")"):
+            rest = rest.lstrip(", ")
+            if rest.startswith("States."):
+                value, rest = self._function(rest, data, context)
+            elif match := re.match(r"'((?:[^'\\]|\\.)*)'", rest):
+                value, rest = match[1].replace("\\'", "'"), rest[match.end() :]
+            else:
+                match = re.match(r"[^,)]+", rest)
+                assert match, text
+                word, rest = match[0].strip(), rest[match.end() :]
+                value = self._find(word, data, context) if word.startswith("$") else json.loads(word)
+            arguments.append(value)
+        return _FUNCTIONS[name](*arguments), rest[1:]
+
+
+def _placed(path: str | None, data: Any, result: Any) -> Any:
+    """The data with the result at a ResultPath: `$`, null, or one or more members deep."""
+    if path is None:
+        return data
+    if path == "$":
+        return result
+    if not isinstance(data, dict):
+        raise StatesError("States.ResultPathMatchFailure", f"Unable to apply ResultPath '{path}' to the input")
+    first, _, rest = path.removeprefix("$.").partition(".")
+    return data | {first: _placed(f"$.{rest}", data.get(first, {}), result) if rest else result}
+
+
+def _merged(first: Any, second: Any, deep: bool) -> Any:
+    if not (isinstance(first, dict) and isinstance(second, dict) and deep is False):
+        raise StatesError("States.IntrinsicFailure", "States.JsonMerge takes two objects and false")
+    return first | second
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "States.Format": lambda template, *arguments: formatted(template, list(arguments)),
+    "States.JsonMerge": _merged,
+    "States.JsonToString": lambda value: json.dumps(value, separators=(",", ":")),
+    "States.MathAdd": lambda first, second: first + second,
+    "States.Hash": lambda text, algorithm: hashlib.new(algorithm.replace("-", ""), text.encode()).hexdigest(),
+    "States.ArrayGetItem": lambda items, index: items[index],
+    "States.StringSplit": lambda text, by: [part for part in text.split(by) if part],
+}

@@ -1,0 +1,240 @@
+"""Replays a time range of the archive: to an event tracker, or into a CSV that Personalize imports.
+
+`python -m tools.replay --env dev --from 2026-11-01 --to 2026-11-08 --csv out/replay.csv`; with `--tracker` instead of
+`--csv` the events go to the environment's event tracker (or to the one whose tracking id follows `--tracking-id`).
+Events keep the ids under which the forwarder sends them, so that what the tracker has is not counted again. A replay
+that was interrupted goes on when it is started again.
+"""
+
+import csv
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from infra.settings import SettingsError
+from lambdas.shared.errors import PayloadError
+from lambdas.shared.event import Event, decode_event
+from tools.archive import HOUR, Piece, lines, moment, pieces
+from tools.connection import Connection, NotConnectedError, connect
+from tools.replay_store import OtherReplayError, Replayed, ReplayStore
+
+MOST_EVENTS_A_CALL = 10
+_REFUSED = frozenset(("InvalidInputException", "ValidationException"))
+
+UNREADABLE = "no valid event"
+TIMELESS = "without a time of its own"
+OUTSIDE = "of another time"
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+class Refusal(Exception):  # noqa: N818 - what the command line is told
+    """The command cannot be carried out as given; the message says why."""
+
+
+def gather(
+    s3: Any,
+    bucket: str,
+    start: datetime,
+    end: datetime,
+    store: ReplayStore,
+    *,
+    neighbours: int,
+    read: Callable[[], None],
+) -> None:
+    """Read what is still to be read of the archive into the store; `read` is told of each object."""
+    for piece in pieces(s3, bucket, start, end, neighbours=neighbours):
+        if not store.has(piece.key):
+            left_out: Counter[str] = Counter()
+            store.add(piece.key, list(_events(lines(s3, bucket, piece), piece, start, end, left_out)), left_out)
+        read()
+
+
+def _events(
+    records: Iterator[bytes], piece: Piece, start: datetime, end: datetime, left_out: Counter[str]
+) -> Iterator[Replayed]:
+    latest = (piece.hour + HOUR).timestamp()
+    for data in records:
+        try:
+            event = decode_event(data, arrival=latest)
+        except PayloadError:
+            left_out[UNREADABLE] += 1
+            continue
+        if event.occurred_at is None:
+            # Neither when it happened nor the id under which it was stored can be known from the archive.
+            left_out[TIMELESS] += 1
+        elif not start.timestamp() <= event.occurred_at < end.timestamp():
+            left_out[OUTSIDE] += 1
+        else:
+            yield Replayed(event.identity(""), event.session_id, event.user_id, event.occurred_at, _request(event))
+
+
+def _request(event: Event) -> dict[str, Any]:
+    """The event as PutEvents takes it, but for its id and time."""
+    optional = {
+        "eventValue": event.event_value,
+        "recommendationId": event.recommendation_id,
+        "impression": list(event.impression) or None,
+        "properties": event.properties,
+    }
+    needed = {"eventType": event.event_type, "itemId": event.item_id}
+    return needed | {name: value for name, value in optional.items() if value is not None}
+
+
+def send(events: Any, tracking_id: str, store: ReplayStore, *, sent: Callable[[int], None]) -> None:
+    """Put all events of the store that were not put before.
+
+    A call that is refused is halved until the guilty event stands alone.
+    """
+    for call in store.calls(MOST_EVENTS_A_CALL):
+        _put(events, tracking_id, call, store)
+        sent(len(call))
+
+
+def _put(events: Any, tracking_id: str, call: list[Replayed], store: ReplayStore) -> None:
+    user = {} if call[0].user is None else {"userId": call[0].user}
+    try:
+        events.put_events(
+            trackingId=tracking_id,
+            sessionId=call[0].session,
+            eventList=[
+                {**event.request, "eventId": event.id, "sentAt": datetime.fromtimestamp(event.at, UTC)}
+                for event in call
+            ],
+            **user,
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _REFUSED:
+            raise
+        if len(call) == 1:
+            store.mark(call, "refused")
+            return
+        for half in (call[: len(call) // 2], call[len(call) // 2 :]):
+            _put(events, tracking_id, half, store)
+    else:
+        store.mark(call, "sent")
+
+
+def write_csv(store: ReplayStore, file: Path) -> int:
+    """Write the Interactions CSV, whole or not at all; how many rows it has.
+
+    Columns: those that Personalize needs, EVENT_TYPE, and EVENT_VALUE when any event has one. Times are in seconds.
+    https://docs.aws.amazon.com/personalize/latest/dg/interactions-datasets.html
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with_value = any(row.value is not None for row in store.rows())
+    arriving = file.with_name(f".{file.name}.tmp")
+    count = 0
+    with arriving.open("w", encoding="utf-8", newline="") as content:
+        writer = csv.writer(content, lineterminator="\n")
+        writer.writerow(["USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE"] + ["EVENT_VALUE"] * with_value)
+        for row in store.rows():
+            value = [] if not with_value else ["" if row.value is None else f"{row.value:g}"]
+            writer.writerow([row.user, row.item, row.at, row.type, *value])
+            count += 1
+    arriving.replace(file)
+    return count
+
+
+@app.command(help=__doc__)
+def replay(
+    start: Annotated[str, typer.Option("--from", help="Events that happened from this moment (ISO 8601, UTC) on ...")],
+    end: Annotated[str, typer.Option("--to", help="... and before this one.")],
+    environment: Annotated[str, typer.Option("--env", help="Environment whose archive is read.")] = "local",
+    csv_file: Annotated[Path | None, typer.Option("--csv", help="Write an Interactions CSV here.")] = None,
+    tracker: Annotated[bool, typer.Option("--tracker", help="Send to the environment's event tracker.")] = False,
+    tracking_id: Annotated[str | None, typer.Option(help="Send to the event tracker with this tracking id.")] = None,
+    neighbours: Annotated[
+        int, typer.Option(min=0, max=168, help="Hours before and after the range that are read too.")
+    ] = 1,
+    progress: Annotated[
+        Path | None, typer.Option(help="The file by which a replay goes on; out/replay-ENV.sqlite unless named.")
+    ] = None,
+) -> None:
+    """Reads, then sends or writes."""
+    first, last = _range(start, end)
+    if (csv_file is not None) == (tracker or tracking_id is not None):
+        raise Refusal("say where to: --csv FILE, or --tracker, or --tracking-id ID")
+    connection = connect(environment)
+    target = str(csv_file) if csv_file else _tracking_id(connection, tracking_id)
+    given = {
+        "environment": environment,
+        "from": first.isoformat(),
+        "to": last.isoformat(),
+        "neighbours": str(neighbours),
+    }
+    store = ReplayStore(progress or Path(f"out/replay-{environment}.sqlite"), given | {"target": target})
+    console = Console(highlight=False)
+    try:
+        _replay(connection, store, first, last, target, neighbours, console, csv_file)
+    finally:
+        store.close()
+
+
+def _replay(
+    connection: Connection,
+    store: ReplayStore,
+    start: datetime,
+    end: datetime,
+    target: str,
+    neighbours: int,
+    console: Console,
+    csv_file: Path | None,
+) -> None:
+    bucket = connection.settings.names.bucket("archive")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        reading = bar.add_task("objects read", total=None)
+        gather(
+            connection.client("s3"), bucket, start, end, store, neighbours=neighbours, read=lambda: bar.advance(reading)
+        )
+        if csv_file is None:
+            sending = bar.add_task("events sent", total=store.sums()["read"])
+            send(connection.client("personalize-events"), target, store, sent=lambda n: bar.advance(sending, n))
+    sums = store.sums()
+    if csv_file is None:
+        console.print(f"{sums['sent']:,} events sent, {sums['refused']:,} refused by Personalize")
+    else:
+        console.print(f"{write_csv(store, csv_file):,} rows in {csv_file}")
+    left_out = {why: sums[why] for why in (UNREADABLE, TIMELESS, OUTSIDE) if sums[why]}
+    if left_out:
+        console.print("left out: " + ", ".join(f"{count:,} {why}" for why, count in left_out.items()))
+
+
+def _range(start: str, end: str) -> tuple[datetime, datetime]:
+    try:
+        first, last = moment(start), moment(end)
+    except ValueError as error:
+        raise Refusal(f"a moment is 2026-11-22 or 2026-11-22T10:30:00: {error}") from error
+    if first >= last:
+        raise Refusal("--from must be before --to")
+    return first, last
+
+
+def _tracking_id(connection: Connection, given: str | None) -> str:
+    if given is not None:
+        return given
+    name = connection.settings.names.tracking_id_parameter(connection.settings.generation)
+    return str(connection.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+
+
+def main() -> int:
+    """Runs the command line; errors that the caller can mend are one line and exit code 1."""
+    try:
+        app()
+    except (SettingsError, NotConnectedError, OtherReplayError, Refusal, ClientError, BotoCoreError, OSError) as error:
+        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
