@@ -24,7 +24,7 @@ from benchmarks.quality_data import read_log
 from benchmarks.quality_judge import judge
 from benchmarks.quality_kept import KEPT, Kept
 from benchmarks.quality_published import published
-from benchmarks.quality_report import Report, as_json, plot, show
+from benchmarks.quality_report import Report, as_json, as_markdown, plot, show
 from benchmarks.quality_run import Entry
 
 
@@ -48,6 +48,7 @@ def main() -> None:
     )
     parser.add_argument("--fresh", action="store_true", help="train all, also what was answered before")
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="the tables of the documentation")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="SVG or PNG")
     arguments = parser.parse_args()
     test = arguments.on == "test"
@@ -59,6 +60,8 @@ def main() -> None:
             json.dumps({"machine": machine(), "logs": [as_json(report) for report in reports]}, indent=1) + "\n",
             encoding="utf-8",
         )
+    if arguments.markdown:
+        arguments.markdown.write_text("\n".join(as_markdown(report) for report in reports), encoding="utf-8")
     if arguments.plot:
         plot(reports, arguments.plot)
 
