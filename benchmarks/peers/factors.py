@@ -22,8 +22,9 @@ def als(
     iterations: int = 20,
 ) -> Trained:
     """Implicit ALS (Hu, Koren, Volinsky, ICDM 2008). A visitor's factors are solved anew from the history known now."""
+    # One thread: at every question the others would wait for each other longer than the answer takes.
     model = AlternatingLeastSquares(
-        factors=factors, regularization=penalty, alpha=alpha, iterations=iterations, random_state=seed
+        factors=factors, regularization=penalty, alpha=alpha, iterations=iterations, num_threads=1, random_state=seed
     )
     with threadpool_limits(1, "blas"):
         model.fit(visits(training), show_progress=False)
