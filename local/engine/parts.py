@@ -20,7 +20,7 @@ from scipy import sparse
 
 from local.engine import pairs, storage
 from local.engine.cooccurrence import Cooccurrence
-from local.engine.data import Events, Float32, History, Indices
+from local.engine.data import Events, Float32, Float64, History, Indices
 from local.engine.ease import fit_ease
 from local.engine.prefixes import history_row
 from local.engine.ridge import NextItemRidge, head_of
@@ -28,6 +28,8 @@ from local.engine.sparse_ridge import sparse_weights
 
 MAX_ITEMS = 6000
 """Items with events up to which the weights are dense: 144 MB a part at this size, and 10 CPU seconds."""
+_SILENT: Final = 1e-9
+"""Raw scores that differ by less say nothing: it is what rounding leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +92,33 @@ class Parts:
             dense: Float32 = values @ weights[places]
             return dense
         raw = np.zeros(weights.shape[1], np.float32)
-        for row, value in zip(places.tolist(), values.tolist(), strict=True):
-            begin, end = weights.indptr[row], weights.indptr[row + 1]
-            raw[weights.indices[begin:end]] += np.float32(value) * weights.data[begin:end]
+        for item, value in zip(items[known].tolist(), values.tolist(), strict=True):
+            self.hear(number, item, value, raw)
         return raw
 
-    def scale_into(self, signal: Float32, raw: Float32, mass: float) -> None:
+    def hear(self, number: int, item: int, value: float, raw: Float32 | Float64) -> None:
+        """Add to raw scores [h] what one part says after so much of an item."""
+        weights, row = self.weights[number], self.place[item]
+        if row < 0:
+            return
+        if isinstance(weights, np.ndarray):
+            raw += np.multiply(weights[row], value, dtype=raw.dtype)
+            return
+        begin, end = weights.indptr[row], weights.indptr[row + 1]
+        raw[weights.indices[begin:end]] += np.multiply(weights.data[begin:end], value, dtype=raw.dtype)
+
+    def scale_into(self, signal: Float32, raw: Float32 | Float64, mass: float) -> None:
         """Write the signal [n_items] of a part's raw scores [h] after a history of this mass."""
         middle = float(raw.mean(dtype=np.float64)) if len(raw) else 0.0
         spread = float(raw.std(dtype=np.float64)) if len(raw) else 0.0
-        if not spread:
+        if spread < _SILENT:
             signal[:] = 0
             return
         confidence = np.float32(mass / (1 + mass))
         silence = -middle / spread
         signal[:] = np.copysign(np.log1p(abs(silence)), silence) * confidence
         speaking = np.flatnonzero(raw)
-        standing = (raw[speaking] - np.float32(middle)) / np.float32(spread)
+        standing = ((raw[speaking] - middle) / spread).astype(np.float32)
         signal[self.head[speaking]] = np.copysign(np.log1p(np.abs(standing)), standing) * confidence
 
     def pair(self, number: int, item: int, others: Indices) -> Float32:

@@ -109,11 +109,19 @@ class SequenceModel:
             circumstances = Circumstances.fit(ordered, early.attributes, choices.weights_of(before, blend))
         return cls(evidence(ordered), blend, unit, stack, circumstances)
 
-    def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
+    def score(
+        self,
+        history: History,
+        *,
+        now: float | None = None,
+        context: Int32 | None = None,
+        signals: Float32 | None = None,
+    ) -> Float32:
+        """As `Model.score`. signals: what the stack's parts say of the history, where a state keeps it (`state`)."""
         in_units = History(history.item, history.time, history.weight / np.float32(self.unit))
         scores = self.reader.score(in_units)
         if self.stack is not None:
-            scores = self.stack.score(in_units, scores)
+            scores = self.stack.score(in_units, scores, signals)
         if self.circumstances is not None and context is not None:
             scores = scores + self.circumstances.score(context)
         return scores

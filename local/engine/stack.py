@@ -70,18 +70,18 @@ class Stack:
     mix: Float64 | None = None
     """Shape [3]: of the closed form (of candidates their mean), of the re-ranker's margin, of being a candidate."""
 
-    def read(self, history: History, logits: Float32) -> Reading:
-        """What the closed form says, given the blend's logits [n_items]."""
-        signals = self.parts.signals(history)
+    def read(self, history: History, logits: Float32, signals: Float32 | None = None) -> Reading:
+        """What the closed form says, given the blend's logits [n_items] and, where they are known, `Parts.signals`."""
+        signals = self.parts.signals(history) if signals is None else signals
         weights = self.weights.astype(np.float32)
         total = (1 + _confidence(history) * weights[0]) * logits + weights[1:] @ signals
         return Reading(logits, signals, total)
 
-    def score(self, history: History, logits: Float32) -> Float32:
-        """The score of each item, shape [n_items]."""
+    def score(self, history: History, logits: Float32, signals: Float32 | None = None) -> Float32:
+        """The score of each item, shape [n_items], given what `read` needs."""
         if not history.weight.any():
             return logits
-        reading = self.read(history, logits)
+        reading = self.read(history, logits, signals)
         if self.reranker is None or self.candidates is None or self.mix is None:
             return reading.total
         of_total, of_margin, of_first = self.mix.astype(np.float32).tolist()
