@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from local.engine import storage
 from local.engine.blend import fit_weights
+from local.engine.capacity import check_fits
 from local.engine.circumstances import Circumstances
 from local.engine.data import Catalogue, Events, Float32, Float64, History, Indices, Int32
 from local.engine.evidence import REACH, Evidence
@@ -74,13 +75,14 @@ class SequenceModel:
         ridge: the lambda of both ridges, in events' worth of evidence. reach: newest events of a history that count.
         rank: the dimension that the ridges are squeezed through, 0 for none. recency: 1 when what is popular of late
         counts apart from what is popular at all, 0 when not. The percentiles (0..1) leave out the users with the fewest
-        and the most events.
+        and the most events. Raises TooLargeError when it would not fit into memory.
         """
         refuse_unknown("sequence", unknown)
         if ridge <= 0:
             raise ValueError(f"ridge must be positive, not {ridge}")
         if reach < 1:
             raise ValueError(f"reach must be at least 1, not {reach}")
+        check_fits(len(events), catalogue.n_items, int(reach))
         counting = of_usual_users(events, min_user_history_length_percentile, max_user_history_length_percentile)
         unit = float(counting.weight.mean()) if len(counting) else 1.0
         ordered = replace(counting, weight=(counting.weight / np.float32(unit))).in_order()
