@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import quality_claims
-from benchmarks.quality_contestants import DEFAULT, PEERS, able, entry
+from benchmarks.quality_claims import ClaimError
+from benchmarks.quality_contestants import DEFAULT, PEERS, UnknownContestantError, able, entry
 from benchmarks.quality_cut import Cut, cut
-from benchmarks.quality_data import read_log
+from benchmarks.quality_data import LogError, read_log
 from benchmarks.quality_judge import judge
 from benchmarks.quality_kept import KEPT, Kept
 from benchmarks.quality_published import published
 from benchmarks.quality_report import Report, as_json, as_markdown, plot, show
-from benchmarks.quality_run import Entry
+from benchmarks.quality_run import ContestantError, Entry
 
 
 def main() -> None:
@@ -53,7 +54,10 @@ def main() -> None:
     arguments = parser.parse_args()
     test = arguments.on == "test"
     names = arguments.model or [DEFAULT, *(PEERS if test else ())]
-    reports = [_report(path, names, arguments, test=test) for path in arguments.interactions]
+    try:
+        reports = [_report(path, names, arguments, test=test) for path in arguments.interactions]
+    except (ClaimError, ContestantError, FileNotFoundError, LogError, UnknownContestantError) as error:
+        sys.exit(str(error))
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(

@@ -107,3 +107,24 @@ def test_the_command_prints_a_table_and_writes_json_and_a_plot(tmp_path: Path) -
     assert "last 200" in done.stdout
     assert "| popularity | " in table.read_text(encoding="utf-8")
     assert "NDCG@10" in drawn.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--interactions", "nowhere.csv"], "nowhere.csv"),
+        (["--interactions", "pyproject.toml"], "expected USER_ID,ITEM_ID,TIMESTAMP"),
+        (["--interactions", "log.csv", "--model", "nobody"], "no contestant 'nobody'"),
+    ],
+)
+def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """A missing file, a file that is no log, an unknown contestant: no stack trace."""
+    write_csv(ring_log(), tmp_path / "log.csv")
+    command = [sys.executable, "-m", "benchmarks.quality", *arguments]
+    command = [str(tmp_path / "log.csv") if word == "log.csv" else word for word in command]
+
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+
+    assert 1 == done.returncode
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
