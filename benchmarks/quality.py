@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import quality_claims
-from benchmarks.quality_contestants import DEFAULT, PEERS, able, entry
+from benchmarks.quality_claims import ClaimError
+from benchmarks.quality_contestants import DEFAULT, PEERS, UnknownContestantError, able, entry
 from benchmarks.quality_cut import Cut, cut
-from benchmarks.quality_data import read_log
+from benchmarks.quality_data import LogError, read_log
 from benchmarks.quality_judge import judge
 from benchmarks.quality_kept import KEPT, Kept
 from benchmarks.quality_published import published
-from benchmarks.quality_report import Report, as_json, plot, show
-from benchmarks.quality_run import Entry
+from benchmarks.quality_report import Report, as_json, as_markdown, plot, show
+from benchmarks.quality_run import ContestantError, Entry
 
 
 def main() -> None:
@@ -48,17 +49,23 @@ def main() -> None:
     )
     parser.add_argument("--fresh", action="store_true", help="train all, also what was answered before")
     parser.add_argument("--json", type=Path, metavar="FILE")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="the tables of the documentation")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="SVG or PNG")
     arguments = parser.parse_args()
     test = arguments.on == "test"
     names = arguments.model or [DEFAULT, *(PEERS if test else ())]
-    reports = [_report(path, names, arguments, test=test) for path in arguments.interactions]
+    try:
+        reports = [_report(path, names, arguments, test=test) for path in arguments.interactions]
+    except (ClaimError, ContestantError, FileNotFoundError, LogError, UnknownContestantError) as error:
+        sys.exit(str(error))
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(
             json.dumps({"machine": machine(), "logs": [as_json(report) for report in reports]}, indent=1) + "\n",
             encoding="utf-8",
         )
+    if arguments.markdown:
+        arguments.markdown.write_text("\n".join(as_markdown(report) for report in reports), encoding="utf-8")
     if arguments.plot:
         plot(reports, arguments.plot)
 

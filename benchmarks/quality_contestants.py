@@ -18,7 +18,9 @@ DEFAULT = "sequence"
 """The engine's default model."""
 PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
 """The environment of the peers' libraries, made by `make bench-quality`."""
-_LINEAR, _FACTORS, _SASREC = (f"benchmarks.peers.{name}" for name in ("linear", "factors", "sasrec"))
+_LINEAR, _NEIGHBOURS, _FACTORS, _SASREC = (
+    f"benchmarks.peers.{name}" for name in ("linear", "neighbours", "factors", "sasrec")
+)
 _HERE = Path(sys.executable)
 _PEERS_CODE = (
     "benchmarks/peers/histories.py",
@@ -33,8 +35,7 @@ def _grid(**values: tuple[Any, ...]) -> tuple[Mapping[str, Any], ...]:
     return tuple(dict(zip(values, chosen, strict=True)) for chosen in product(*values.values()))
 
 
-_PENALTIES = (50.0, 100.0, 200.0, 400.0, 800.0)
-_SIMILARITIES = ("cosine", "tf-idf", "bm25")
+_SIMILARITIES = ("tf-idf", "bm25")
 _MEMORIES = (2.0, 5.0, 10.0)
 """Of the fading queries, in events."""
 
@@ -44,37 +45,37 @@ PEERS = {
         Entry("popularity", _LINEAR, "popularity", _HERE, seeds=1),
         Entry(
             "item-kNN",
-            _FACTORS,
+            _NEIGHBOURS,
             "item_knn",
             PEERS_PYTHON,
             _grid(similarity=_SIMILARITIES, neighbours=(20, 50, 200)),
             seeds=1,
         ),
-        Entry("EASE", _LINEAR, "ease", _HERE, _grid(penalty=_PENALTIES), seeds=1),
+        Entry("EASE", _LINEAR, "ease", _HERE, _grid(penalty=(50.0, 200.0, 800.0)), seeds=1),
         Entry(
             "ALS",
             _FACTORS,
             "als",
             PEERS_PYTHON,
-            _grid(factors=(32, 64, 128), penalty=(0.1, 10.0), alpha=(1.0, 10.0)),
+            _grid(factors=(32, 64, 128), penalty=(0.1,), alpha=(1.0, 10.0)),
         ),
         Entry(
             "BPR",
             _FACTORS,
             "bpr",
             PEERS_PYTHON,
-            _grid(factors=(64,), learning_rate=(0.02,), penalty=(0.03, 0.1, 0.3), iterations=(100, 300)),
+            _grid(factors=(64,), learning_rate=(0.02,), penalty=(0.03, 0.1), iterations=(100, 300)),
         ),
         Entry("SASRec", _SASREC, "sasrec", PEERS_PYTHON, _grid(width=(64,), layers=(2,), dropout=(0.3,)), seeds=1),
         Entry(
             "item-kNN, fading",
-            _FACTORS,
+            _NEIGHBOURS,
             "item_knn",
             PEERS_PYTHON,
-            _grid(similarity=_SIMILARITIES[1:], neighbours=(50, 200), memory=_MEMORIES),
+            _grid(similarity=_SIMILARITIES, neighbours=(200,), memory=_MEMORIES),
             seeds=1,
         ),
-        Entry("EASE, fading", _LINEAR, "ease", _HERE, _grid(penalty=_PENALTIES[1:4], memory=_MEMORIES), seeds=1),
+        Entry("EASE, fading", _LINEAR, "ease", _HERE, _grid(penalty=(100.0, 200.0), memory=_MEMORIES), seeds=1),
     )
 }
 """The peers, in the order of the table."""

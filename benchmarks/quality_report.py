@@ -1,6 +1,6 @@
 """What a judgement looks like: a table on the terminal, JSON, and a plot."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,8 @@ def show(report: Report) -> None:
         table.add_row(f"{name}, published", *(f"{values[metric]:.4f}" for metric in METRICS))
     console = Console(width=_WIDTH, highlight=False, soft_wrap=False)
     console.print(table)
-    for one in report.judgement.comparisons:
-        found, among = one.difference, "all peers" if one.strengthened else "peers as published"
-        console.print(
-            f"{one.ours} against {one.peer}, the best of {among}: NDCG@10 {found.mean:+.4f}"
-            f" ({found.low:+.4f} to {found.high:+.4f}), {one.ratio - 1:+.0%}"
-        )
+    for sentence in _comparisons(report):
+        console.print(sentence)
     for row in _whole(report.judgement.rows):
         if row.peer and row.setting:
             console.print(f"{row.name}: " + ", ".join(f"{key} {value}" for key, value in row.setting.items()))
@@ -76,6 +72,21 @@ def as_json(report: Report) -> dict[str, Any]:
         ],
         "published": {name: dict(values) for name, values in report.published.items()},
     }
+
+
+def as_markdown(report: Report) -> str:
+    """The table as the documentation shows it: the interval of NDCG@10 alone, costs, and the comparisons below."""
+    head = ["model", *METRICS, "95 % of NDCG@10", "train, CPU s", "peak, MiB", "score, us"]
+    lines = [f"**{report.title}**", "", _line(head), _line(["---"] * len(head))]
+    for row in _in_order(report.judgement.rows):
+        interval = row.figures["NDCG@10"]
+        costs = ["", "", ""] if row.part or row.rule != WHOLE else _costs(row)
+        figures = [f"{row.figures[metric].mean:.4f}" for metric in METRICS]
+        lines.append(_line([_label(row).strip(), *figures, f"{interval.low:.3f} to {interval.high:.3f}", *costs]))
+    for name, values in report.published.items():
+        lines.append(_line([f"{name}, published", *(f"{values[metric]:.4f}" for metric in METRICS), *[""] * 4]))
+    said = "".join(f"\n- {sentence}" for sentence in _comparisons(report))
+    return "\n".join(lines) + "\n" + (f"{said}\n" if said else "")
 
 
 def plot(reports: Sequence[Report], path: Path) -> None:
@@ -110,6 +121,19 @@ def plot(reports: Sequence[Report], path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         drawn.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
         pyplot.close(drawn)
+
+
+def _comparisons(report: Report) -> Iterator[str]:
+    for one in report.judgement.comparisons:
+        found, among = one.difference, "all peers" if one.strengthened else "peers as published"
+        yield (
+            f"{one.ours} against {one.peer}, the best of {among}: NDCG@10 {found.mean:+.4f}"
+            f" ({found.low:+.4f} to {found.high:+.4f}), {one.ratio - 1:+.0%}"
+        )
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:

@@ -1,202 +1,160 @@
-"""How near the engine comes to the oracle on the simulated world: `python -m benchmarks.seed_world [--json FILE]`.
+"""How near the engine comes to the oracle on the simulated world: `python -m benchmarks.seed_world`.
 
 Every visitor's last event is the test, the rest trains; all groups are ranked, none is left out. The oracle knows each
-visitor's taste, so its NDCG@10 is the best that anyone can reach; popularity is the floor. Two more questions: how well
-groups without any event are ranked among themselves, and whether five clicks on one kind bring more of that kind.
+visitor's taste, so its NDCG@10 is the best that anyone can reach; popularity and chance are the floor. Three more
+questions: how much a few events say of visitors whom training has never seen, how well groups without any event are
+ranked among themselves, and whether five clicks on another kind bring more of that kind.
 """
 
 import argparse
 import json
 import time
-from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from scipy import sparse
 
-from local.engine.data import Catalogue, Events, Float64, History
+from benchmarks.seed_world_cases import Case, Ranker, catalogue_of, gains, newcomers, share_after_clicks, split
+from benchmarks.seed_world_plot import plot
+from local.engine.data import Float64
 from local.engine.models import Model
 from local.engine.registry import MODELS
-from local.engine.scores import ranking
-from seed_data.oracle import Oracle, gain_at
+from seed_data.oracle import Oracle
 from seed_data.visits import Visit, visits
-from seed_data.world import ENQUIRY, FAVOURITE, VIEW, Parameters, World, build_world
+from seed_data.world import Parameters, build_world
 
-WEIGHTS = {VIEW: 0.2, FAVOURITE: 0.6, ENQUIRY: 1.0}
-"""The event weights of `config/`."""
-BY_KNOWN = ((1, 1), (2, 3), (4, 9), (10, None))
-CLICKS = 5
+MODEL = "sequence"
+SEEDS, TASTES = (101, 102, 103), (0.7, 1.0, 1.4)
+"""The worlds of the claim: nothing was ever chosen on them."""
+KNOWN = (0, 1, 2, 3, 5, 10)
+MANY = 10
+"""From so many events on a visitor is known well."""
+ABSENT = 150
+"""Visitors of each world of whom training sees nothing."""
+CLICKERS = 300
 
-Ranker = Callable[["Case"], Float64]
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One test: what is known of the visitor, and the event that came."""
-
-    history: History
-    came: Visit
+Figures = dict[str, Any]
 
 
-def catalogue_of(world: World) -> Catalogue:
-    """The world's groups with species, breed, size and age, one-hot, and their times of creation."""
-    matrices, fields = [], []
-    for field in range(4):
-        values, codes = np.unique([group[field] for group in world.groups], return_inverse=True)
-        ones = np.ones(len(codes), np.float32)
-        matrices.append(sparse.csr_matrix((ones, (np.arange(len(codes)), codes)), shape=(len(codes), len(values))))
-        fields += [field] * len(values)
-    attributes = sparse.csr_matrix(sparse.hstack(matrices))
-    return Catalogue(len(world.groups), attributes, world.created.astype(np.float64), np.array(fields, np.int32))
-
-
-def split(world: World, made: Sequence[Visit], *, hidden: frozenset[int] = frozenset()) -> tuple[Events, list[Case]]:
-    """Training events, and one case for each id with at least two; `hidden` groups train nothing."""
-    by_user: dict[str, list[Visit]] = defaultdict(list)
-    for visit in made:
-        by_user[visit.user_id].append(visit)
-    rows: list[tuple[int, Visit]] = []
-    cases = []
-    for number, of_user in enumerate(by_user.values()):
-        known = of_user if len(of_user) < 2 else of_user[:-1]
-        known = [visit for visit in known if visit.event.group not in hidden]
-        rows += [(number, visit) for visit in known]
-        if len(of_user) > 1:
-            cases.append(Case(history_of(known), of_user[-1]))
-    kept = history_of([visit for _, visit in rows])
-    users = np.array([number for number, _ in rows], np.int32)
-    return Events(users, kept.item, kept.time, kept.weight, len(by_user), len(world.groups)), cases
-
-
-def history_of(known: Sequence[Visit]) -> History:
-    """What a visitor did, with the weights of `config/`."""
-    return History(
-        np.array([visit.event.group for visit in known], np.int32),
-        np.array([visit.moment for visit in known], np.float64),
-        np.array([WEIGHTS[visit.event.event_type] for visit in known], np.float32),
-    )
-
-
-def gains(cases: Sequence[Case], rank: Ranker, among: Sequence[int] | None = None) -> Float64:
-    """NDCG@10 of each case; `among` ranks these groups only, which must hold the one that came."""
-    chosen = None if among is None else np.asarray(among)
-    place = {group: number for number, group in enumerate(among or ())}
-    values = []
-    for case in cases:
-        scores, group = rank(case), case.came.event.group
-        values.append(gain_at(scores, group) if chosen is None else gain_at(scores[chosen], place[group]))
-    return np.array(values)
-
-
-def share_after_clicks(world: World, model: Model, cases: Sequence[Case], rng: np.random.Generator) -> Float64:
-    """Share of a species and size in the first ten, before and after five views of it: shape [visitors, 2].
-
-    The kind is one that the visitor's list holds at most two of: somebody looks for something else than before.
-    """
-    kinds = np.array([int(group.species) * 10 + int(group.size) for group in world.groups])
-    listed = world.listed(0)
-    shares = []
-    for case in cases:
-        held = kinds[ranking(model.score(case.history), limit=10)]
-        others = [kind for kind in np.unique(kinds[:listed]) if (held == kind).sum() <= 2]
-        members = np.flatnonzero(kinds[:listed] == rng.choice(others))
-        clicks = rng.choice(members, CLICKS).astype(np.int32)
-        after = History(
-            np.r_[case.history.item, clicks],
-            np.r_[case.history.time, np.zeros(CLICKS)],
-            np.r_[case.history.weight, np.full(CLICKS, WEIGHTS[VIEW], np.float32)],
-        )
-        shares.append([np.isin(ranking(model.score(h), limit=10), members).mean() for h in (case.history, after)])
-    return np.array(shares)
-
-
-def measure(parameters: Parameters, seed: int) -> dict[str, object]:
-    """All figures of one world."""
-    world = build_world(seed=seed, parameters=parameters)
+def measure(seed: int, taste: float) -> Figures:
+    """All figures of one world; gains are shares of the oracle's."""
+    world = build_world(seed=seed, parameters=Parameters(taste=taste))
     made, catalogue, oracle = list(visits(world)), catalogue_of(world), Oracle(world)
-    events, cases = split(world, made)
-    known = np.array([len(case.history) for case in cases])
-    best = gains(cases, lambda case: oracle.chances(case.came))
-    result: dict[str, object] = {"seed": seed, "cases": len(cases), "oracle": float(best.mean())}
-    for name, model_class in MODELS.items():
-        started = time.process_time()
-        model = model_class.fit(events, catalogue)
-        seconds = time.process_time() - started
-        found = gains(cases, _scores_of(model))
-        of_oracle = {_known(low, high): _ratio(found, best, _between(known, low, high)) for low, high in BY_KNOWN}
-        result[name] = {
-            "ndcg_at_10": float(found.mean()),
-            "of_oracle_by_known_events": of_oracle,
-            "training_cpu_seconds": seconds,
-        }
-    result["newcomers_of_oracle"] = _newcomers(world, made, catalogue, oracle)
-    sequence = MODELS["sequence"].fit(events, catalogue)
-    shares = share_after_clicks(world, sequence, cases[:300], np.random.default_rng(seed))
-    result["five_clicks"] = {
-        "visitors": len(shares),
-        "share_rose_for": int((shares[:, 1] > shares[:, 0]).sum()),
-        "mean_before_and_after": shares.mean(axis=0).round(3).tolist(),
+    rng = np.random.default_rng(seed)
+    absent = _absent(made, rng)
+    events, cases = split(world, made, absent=absent)
+    started = time.process_time()
+    model = MODELS[MODEL].fit(events, catalogue)
+    seconds = time.process_time() - started
+    rankers = {
+        "default": _scores_of(model),
+        "popularity": _scores_of(MODELS["popularity"].fit(events, catalogue)),
+        "random": lambda case: rng.random(len(world.groups)),
     }
-    return result
-
-
-def _newcomers(world: World, made: Sequence[Visit], catalogue: Catalogue, oracle: Oracle) -> dict[str, float]:
-    """Groups of the last 30 days lose all their events: their ranking among themselves, as a share of the oracle's."""
-    hidden = np.flatnonzero((world.created > -30 * 86_400) & (world.created <= 0)).tolist()
-    created = catalogue.created
-    assert created is not None
-    unseen = Catalogue(
-        catalogue.n_items,
-        catalogue.attributes,
-        np.where(np.isin(np.arange(len(created)), hidden), 0.0, created),
-        catalogue.fields,
-    )
-    events, _ = split(world, made, hidden=frozenset(hidden))
-    by_user: dict[str, list[Visit]] = defaultdict(list)
-    cases = []
-    for visit in made:
-        before = by_user[visit.user_id]
-        if visit.event.group in hidden and before and visit.last is not None and visit.last.group not in hidden:
-            cases.append(Case(history_of([v for v in before if v.event.group not in hidden]), visit))
-        before.append(visit)
-    # As if all of them were listed: the oracle must choose among the same groups.
-    best = gains(cases, lambda case: oracle.chances(case.came._replace(moment=0)), hidden)
+    met = [case for case in cases if case.came.user_id not in absent]
+    strangers = [case for case in cases if case.came.user_id in absent]
+    known_well = [case for case in met if len(case.history) >= MANY]
+    clicks = share_after_clicks(world, model, met[:CLICKERS], rng)
     return {
-        name: _ratio(gains(cases, _scores_of(model_class.fit(events, unseen)), hidden), best)
-        for name, model_class in MODELS.items()
+        "seed": seed,
+        "taste": taste,
+        "cpu_seconds": round(seconds, 1),
+        "oracle": float(_best(oracle, met).mean()),
+        "all": _of_best(rankers, met, _best(oracle, met)),
+        f"{MANY} or more": _of_best(rankers, known_well, _best(oracle, known_well)),
+        "known": {known: _of_best(rankers, strangers, _best(oracle, strangers), known) for known in KNOWN},
+        "newcomers": _newcomers(seed, taste),
+        "five_clicks": {
+            "rose": float((clicks[:, 1] > clicks[:, 0]).mean()),
+            "before_and_after": clicks.mean(axis=0).round(3).tolist(),
+        },
     }
+
+
+def _absent(made: Sequence[Visit], rng: np.random.Generator) -> frozenset[str]:
+    """Some of the ids with more than `MANY` events before the last."""
+    ids, counts = np.unique([visit.user_id for visit in made], return_counts=True)
+    busy = ids[counts > MANY]
+    return frozenset(rng.choice(busy, ABSENT, replace=False).tolist())
+
+
+def _newcomers(seed: int, taste: float) -> dict[str, float]:
+    """Groups of the last 30 days lose all their events: their ranking among themselves, as a share of the oracle's."""
+    world = build_world(seed=seed, parameters=Parameters(taste=taste))
+    made, oracle = list(visits(world)), Oracle(world)
+    hidden, catalogue, cases = newcomers(world, made, catalogue_of(world))
+    events, _ = split(world, made, hidden=frozenset(hidden))
+    rng = np.random.default_rng(seed)
+    rankers = {
+        "default": _scores_of(MODELS[MODEL].fit(events, catalogue)),
+        "popularity": _scores_of(MODELS["popularity"].fit(events, catalogue)),
+        "random": lambda case: rng.random(len(world.groups)),
+    }
+    best = gains(cases, lambda case: oracle.chances(case.came), hidden)
+    return {name: float(gains(cases, rank, hidden).sum() / best.sum()) for name, rank in rankers.items()}
 
 
 def _scores_of(model: Model) -> Ranker:
     return lambda case: model.score(case.history).astype(np.float64)
 
 
-def _known(low: int, high: int | None) -> str:
-    return f"{low} or more" if high is None else f"{low} to {high}" if high > low else str(low)
+def _best(oracle: Oracle, cases: Sequence[Case]) -> Float64:
+    return gains(cases, lambda case: oracle.chances(case.came))
 
 
-def _between(known: np.ndarray, low: int, high: int | None) -> np.ndarray:
-    return (known >= low) & (known <= (high or known.max(initial=0)))
+def _of_best(
+    rankers: Mapping[str, Ranker], cases: Sequence[Case], best: Float64, known: int | None = None
+) -> dict[str, float]:
+    asked = cases if known is None else [case.knowing(known) for case in cases]
+    return {name: float(gains(asked, rank).sum() / best.sum()) for name, rank in rankers.items()}
 
 
-def _ratio(found: Float64, best: Float64, chosen: np.ndarray | None = None) -> float:
-    mask = np.ones(len(best), bool) if chosen is None else chosen
-    return float(found[mask].sum() / best[mask].sum())
+def lines_of(worlds: Sequence[Figures]) -> Iterator[str]:
+    """What is printed: one line a question, the mean over the worlds and the worst of them."""
+    yield f"{'NDCG@10, share of the oracle':34}{'default':>9}{'worst':>9}{'popularity':>12}{'random':>9}"
+    questions = {"all visitors": "all", f"{MANY} or more events": f"{MANY} or more", "newcomers": "newcomers"}
+    for text, key in questions.items():
+        yield _line(text, [world[key] for world in worlds])
+    for known in KNOWN:
+        yield _line(f"never seen, {known} events known", [world["known"][known] for world in worlds])
+    oracle = [world["oracle"] for world in worlds]
+    rose = [world["five_clicks"]["rose"] for world in worlds]
+    seconds = [world["cpu_seconds"] for world in worlds]
+    yield f"five clicks on another kind bring more of it for {np.mean(rose):.1%} of visitors, at worst {min(rose):.1%}"
+    yield f"oracle's NDCG@10 {min(oracle):.3f} to {max(oracle):.3f}; {min(seconds)} to {max(seconds)} CPU s to train"
 
 
-def main() -> None:
-    """Print the figures of some worlds; with --json, write them too."""
+def _line(text: str, answers: Sequence[dict[str, float]]) -> str:
+    mean = {name: float(np.mean([answer[name] for answer in answers])) for name in answers[0]}
+    worst = min(answer["default"] for answer in answers)
+    return f"{text:34}{mean['default']:9.3f}{worst:9.3f}{mean['popularity']:12.3f}{mean['random']:9.3f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the figures of some worlds; with --json and --plot, write them too."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.seed_world", description=main.__doc__)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
-    parser.add_argument("--taste", type=float, default=1.0, help="strength of taste (default: %(default)s)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
+    parser.add_argument("--tastes", type=float, nargs="+", default=TASTES, help="strengths of taste")
     parser.add_argument("--json", type=Path, help="write the figures into this file")
-    arguments = parser.parse_args()
-    figures = [measure(Parameters(taste=arguments.taste), seed) for seed in arguments.seeds]
-    print(json.dumps(figures, indent=1))
-    if arguments.json is not None:
-        arguments.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    parser.add_argument("--plot", type=Path, help="draw the curve over known events into this SVG file")
+    chosen = parser.parse_args(arguments)
+    worlds = []
+    for seed, taste in product(chosen.seeds, chosen.tastes):
+        worlds.append(measure(seed, taste))
+        well = worlds[-1][f"{MANY} or more"]["default"]
+        print(
+            f"world {seed}, taste {taste}: {well:.3f}, newcomers {worlds[-1]['newcomers']['default']:.3f}", flush=True
+        )
+    print(*lines_of(worlds), sep="\n")
+    if chosen.json is not None:
+        chosen.json.write_text(json.dumps(worlds, indent=1) + "\n", encoding="utf-8")
+    if chosen.plot is not None:
+        curves = {
+            name: [[world["known"][known][name] for known in KNOWN] for world in worlds] for name in worlds[0]["all"]
+        }
+        plot(chosen.plot, KNOWN, curves)
 
 
 if __name__ == "__main__":

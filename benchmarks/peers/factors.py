@@ -1,40 +1,13 @@
-"""Peers from the library implicit: item-kNN, ALS and BPR."""
+"""Peers that factor the matrix of visitors and items, from the library implicit: ALS and BPR."""
 
-import numpy as np
 from implicit.als import AlternatingLeastSquares
 from implicit.bpr import BayesianPersonalizedRanking
-from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from benchmarks.peers.histories import row, visits
 from benchmarks.quality_child import Trained
 from local.engine.data import Events, Float32, History, Int32
-
-_SIMILARITIES = {"cosine": CosineRecommender, "tf-idf": TFIDFRecommender, "bm25": BM25Recommender}
-
-
-def item_knn(
-    training: Events,
-    asked: Int32,
-    validation: Int32,
-    *,
-    seed: int,
-    similarity: str,
-    neighbours: int,
-    memory: float | None = None,
-) -> Trained:
-    """Each item of the history speaks for its nearest neighbours; with a memory the old items speak less."""
-    model = _SIMILARITIES[similarity](K=neighbours)
-    model.fit(visits(training), show_progress=False)
-    similar = sparse.csr_matrix(model.similarity).T.tocsr()
-
-    def score(user: int, history: History) -> Float32:
-        query = row(history, training.n_items, memory)
-        scores: Float32 = np.asarray(similar @ query, np.float32)
-        return scores
-
-    return Trained(score)
 
 
 def als(
@@ -49,16 +22,16 @@ def als(
     iterations: int = 20,
 ) -> Trained:
     """Implicit ALS (Hu, Koren, Volinsky, ICDM 2008). A visitor's factors are solved anew from the history known now."""
+    # One thread: at every question the others would wait for each other longer than the answer takes.
     model = AlternatingLeastSquares(
-        factors=factors, regularization=penalty, alpha=alpha, iterations=iterations, random_state=seed
+        factors=factors, regularization=penalty, alpha=alpha, iterations=iterations, num_threads=1, random_state=seed
     )
     with threadpool_limits(1, "blas"):
         model.fit(visits(training), show_progress=False)
 
     def score(user: int, history: History) -> Float32:
         known = sparse.csr_matrix(row(history, training.n_items, None))
-        with threadpool_limits(1, "blas"):
-            scores: Float32 = model.item_factors @ model.recalculate_user(0, known)
+        scores: Float32 = model.item_factors @ model.recalculate_user(0, known)
         return scores
 
     return Trained(score)

@@ -155,14 +155,16 @@ class Journey:
 
     def log_chances_after(self, history: History, reach: int) -> Float32:
         """The same after one history of which the newest `reach` events count, shape [n_items]."""
-        item, weight = history.item[-reach:], history.weight[-reach:]
-        age = np.arange(len(item) - 1, -1, -1, dtype=np.float64)[weight > 0]
-        item, weight = item[weight > 0], weight[weight > 0]
+        counting = np.flatnonzero(history.weight > 0)
+        item, age = history.item[counting], len(history) - 1.0 - counting
+        # Before cutting: the oldest event that counts may go on with one that does not.
+        repeated = np.r_[False, item[1:] == item[:-1]][: len(item)]
+        newest = age < reach
+        item, weight, age, repeated = item[newest], history.weight[counting][newest], age[newest], repeated[newest]
         if not len(item):
             stranger: Float32 = np.log(self.share + _LEAST)
             return stranger
         fading = np.exp(age / -self.memory).astype(np.float32)
-        repeated = np.r_[False, item[1:] == item[:-1]]
         says: Float32 = evidence_of(weight, repeated) * fading
         held = weight * fading
         sums: Float32 = says[None, :] @ self.tastes.loadings[item]

@@ -31,7 +31,10 @@ def refuse_unknown(model: str, unknown: Mapping[str, float]) -> None:
 
 
 class Model(Protocol):
-    """A recommender: events and a catalogue in, a score for every item out. Deterministic for a seed."""
+    """A recommender: events and a catalogue in, a score for every item out. Deterministic for a seed.
+
+    `state.VisitorState` holds a model and a visitor: it takes one event after the other and scores all items or a list.
+    """
 
     capabilities: ClassVar[Capabilities]
 

@@ -6,9 +6,10 @@ costs n * reach^2. D holds the events' weights.
 """
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from local.engine.data import Events, Float64, Indices, Int32
@@ -18,6 +19,15 @@ _NEGLIGIBLE: Final = 1e-7
 """Weights of pairs below this are left out, relative to the largest."""
 _HELD: Final = 16_000_000
 """Pairs held at once before they are summed up."""
+_MOST_PAIRS: Final = 40_000_000
+_LEAST_REACH: Final = 8
+_DOUBLE_ITEMS: Final = 10_000
+"""Larger catalogues are summed in single precision: their matrices are large, and their systems small."""
+
+
+def affordable_reach(n_events: int, reach: int) -> int:
+    """The newest events of a history that can count when there are so many events in all: fewer beyond 400,000."""
+    return min(reach, max(_LEAST_REACH, _MOST_PAIRS // max(n_events, 1)))
 
 
 def gram(events: Events, *, tau: float, reach: int) -> sparse.csr_matrix:
@@ -39,7 +49,7 @@ def gram(events: Events, *, tau: float, reach: int) -> sparse.csr_matrix:
             yield events.item[first], events.item[second], weight[first] * weight[second] * np.exp(-lag / tau) * rows
 
     upper = _summed(pairs(), events.n_items)
-    return (upper + upper.T + sparse.diags_array(diagonal)).tocsr()
+    return (upper + upper.T + sparse.diags_array(diagonal.astype(upper.dtype))).tocsr()
 
 
 def cross(events: Events, *, tau: float, reach: int, ahead: float = 0.0) -> sparse.csr_matrix:
@@ -100,17 +110,18 @@ def _within(endless: Float64, left: Indices, decay: float, count: int) -> Float6
 
 
 def _summed(pairs: Iterator[tuple[Int32, Int32, Float64]], n_items: int) -> sparse.csr_matrix:
-    total = sparse.csr_matrix((n_items, n_items))
-    held: list[tuple[Int32, Int32, Float64]] = []
+    precision: type[np.float64 | np.float32] = np.float64 if n_items <= _DOUBLE_ITEMS else np.float32
+    total = sparse.csr_matrix((n_items, n_items), dtype=precision)
+    held: list[tuple[Int32, Int32, npt.NDArray[Any]]] = []
     count = 0
     for pair in pairs:
-        held.append(pair)
+        held.append((pair[0], pair[1], pair[2].astype(precision)))
         count += len(pair[0])
         if count > _HELD:
             total, held, count = total + _matrix(held, n_items), [], 0
     return (total + _matrix(held, n_items)).tocsr() if held else total
 
 
-def _matrix(pairs: list[tuple[Int32, Int32, Float64]], n_items: int) -> sparse.csr_matrix:
+def _matrix(pairs: list[tuple[Int32, Int32, npt.NDArray[Any]]], n_items: int) -> sparse.csr_matrix:
     rows, columns, values = (np.concatenate(part) for part in zip(*pairs, strict=True))
     return sparse.csr_matrix((values, (rows, columns)), shape=(n_items, n_items))

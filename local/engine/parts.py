@@ -18,10 +18,18 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from local.engine.data import Events, Float32, History, Indices
+from local.engine import pairs, storage
+from local.engine.cooccurrence import Cooccurrence
+from local.engine.data import Events, Float32, Float64, History, Indices
 from local.engine.ease import fit_ease
 from local.engine.prefixes import history_row
 from local.engine.ridge import NextItemRidge, head_of
+from local.engine.sparse_ridge import sparse_weights
+
+MAX_ITEMS = 6000
+"""Items with events up to which the weights are dense: 144 MB a part at this size, and 10 CPU seconds."""
+_SILENT: Final = 1e-9
+"""Raw scores that differ by less say nothing: it is what rounding leaves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,22 +61,18 @@ class Parts:
     head: Indices
     place: Indices
     """Shape [n_items]: the column of each item, -1 for those without."""
-    weights: tuple[Float32, ...]
-    """For each part: shape [h, h]."""
+    weights: tuple[Float32 | sparse.csr_matrix, ...]
+    """For each part: shape [h, h], dense or csr float32."""
 
     @classmethod
     def fit(cls, events: Events, *, reach: int) -> Self:
         """The parts of events in order. reach: newest events of a history that count."""
+        seen = np.flatnonzero(np.bincount(events.item, minlength=events.n_items))
+        if len(seen) > MAX_ITEMS:
+            every = np.arange(events.n_items)
+            return cls(events.n_items, reach, every, every, tuple(_sparse(plan, events, reach) for plan in PLANS))
         head = head_of(events)
-        nothing = sparse.csr_matrix((events.n_items, 0), dtype=np.float32)
-        weights = tuple(
-            fit_ease(events, head, ridge=plan.ridge)
-            if plan.by_visitor
-            else NextItemRidge.fit(
-                events, nothing, tau=plan.tau, ridge=plan.ridge, reach=reach, ahead=plan.ahead
-            ).weights
-            for plan in PLANS
-        )
+        weights = tuple(_dense(plan, events, head, reach) for plan in PLANS)
         return cls(events.n_items, reach, head, _places(head, events.n_items), weights)
 
     def signals(self, history: History) -> Float32:
@@ -76,51 +80,105 @@ class Parts:
         signals = np.zeros((len(PLANS), self.n_items), np.float32)
         for number, plan in enumerate(PLANS):
             items, values = history_row(history, tau=plan.tau, reach=self.reach)
-            places = self.place[items]
-            known = places >= 0
-            raw = values[known] @ self.weights[number][places[known]]
-            signals[number] = self.scaled(raw, float(values.sum()))
+            self.scale_into(signals[number], self.raw(number, items, values), float(values.sum()))
         return signals
 
-    def scaled(self, raw: Float32, mass: float) -> Float32:
-        """The signal [n_items] of a part's raw scores [h] for a history of this mass."""
-        spread = float(raw.std()) if len(raw) else 0.0
-        if not spread:
-            return np.zeros(self.n_items, np.float32)
-        middle = float(raw.mean())
+    def raw(self, number: int, items: Indices, values: Float32) -> Float32:
+        """What one part says of the items of `head` [h], unscaled, after a history of these items and values."""
+        weights, places = self.weights[number], self.place[items]
+        known = places >= 0
+        places, values = places[known], values[known]
+        if isinstance(weights, np.ndarray):
+            dense: Float32 = values @ weights[places]
+            return dense
+        raw = np.zeros(weights.shape[1], np.float32)
+        for item, value in zip(items[known].tolist(), values.tolist(), strict=True):
+            self.hear(number, item, value, raw)
+        return raw
+
+    def hear(self, number: int, item: int, value: float, raw: Float32 | Float64) -> None:
+        """Add to raw scores [h] what one part says after so much of an item."""
+        weights, row = self.weights[number], self.place[item]
+        if row < 0:
+            return
+        if isinstance(weights, np.ndarray):
+            raw += np.multiply(weights[row], value, dtype=raw.dtype)
+            return
+        begin, end = weights.indptr[row], weights.indptr[row + 1]
+        raw[weights.indices[begin:end]] += np.multiply(weights.data[begin:end], value, dtype=raw.dtype)
+
+    def scale_into(self, signal: Float32, raw: Float32 | Float64, mass: float) -> None:
+        """Write the signal [n_items] of a part's raw scores [h] after a history of this mass."""
+        middle = float(raw.mean(dtype=np.float64)) if len(raw) else 0.0
+        spread = float(raw.std(dtype=np.float64)) if len(raw) else 0.0
+        if spread < _SILENT:
+            signal[:] = 0
+            return
         confidence = np.float32(mass / (1 + mass))
-        standing = (raw - np.float32(middle)) / np.float32(spread)
-        squashed: Float32 = np.copysign(np.log1p(np.abs(standing)), standing) * confidence
-        if len(self.head) == self.n_items:
-            return squashed
         silence = -middle / spread
-        signal = np.full(self.n_items, np.copysign(np.log1p(abs(silence)), silence) * confidence, np.float32)
-        signal[self.head] = squashed
-        return signal
+        signal[:] = np.copysign(np.log1p(abs(silence)), silence) * confidence
+        speaking = np.flatnonzero(raw)
+        standing = ((raw[speaking] - middle) / spread).astype(np.float32)
+        signal[self.head[speaking]] = np.copysign(np.log1p(np.abs(standing)), standing) * confidence
 
     def pair(self, number: int, item: int, others: Indices) -> Float32:
         """What one part says of other items after this one alone, unscaled, shape of `others`."""
-        row, columns = self.place[item], self.place[others]
+        weights, row, columns = self.weights[number], self.place[item], self.place[others]
+        said = np.zeros(len(others), np.float32)
         if row < 0:
-            return np.zeros(len(others), np.float32)
-        values: Float32 = np.where(columns >= 0, self.weights[number][row, columns], np.float32(0))
-        return values
+            return said
+        if isinstance(weights, np.ndarray):
+            values: Float32 = np.where(columns >= 0, weights[row, columns], np.float32(0))
+            return values
+        begin, end = weights.indptr[row], weights.indptr[row + 1]
+        neighbours, data = weights.indices[begin:end], weights.data[begin:end]
+        if len(neighbours):
+            # Indices of a row are rising: `sparse_weights` leaves them so.
+            at = np.minimum(np.searchsorted(neighbours, columns), len(neighbours) - 1)
+            met = neighbours[at] == columns
+            said[met] = data[at[met]]
+        return said
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything in arrays, for storage."""
-        return {
+        arrays: dict[str, npt.NDArray[Any]] = {
             "parts_shape": np.array([self.n_items, self.reach]),
             "parts_head": self.head,
-            **{f"parts_{name}": weights for name, weights in zip(NAMES, self.weights, strict=True)},
         }
+        for name, weights in zip(NAMES, self.weights, strict=True):
+            dense = isinstance(weights, np.ndarray)
+            arrays |= {f"parts_{name}": weights} if dense else storage.of_sparse(f"parts_{name}", weights)
+        return arrays
 
     @classmethod
     def of_arrays(cls, stored: dict[str, npt.NDArray[Any]]) -> Self:
         """The parts that `arrays` gave."""
         n_items, reach = stored["parts_shape"].tolist()
         head = stored["parts_head"]
-        weights = tuple(stored[f"parts_{name}"] for name in NAMES)
+        shape = (len(head), len(head))
+        weights = tuple(
+            stored[name] if name in stored else storage.sparse_of(name, stored, shape)
+            for name in (f"parts_{name}" for name in NAMES)
+        )
         return cls(n_items, reach, head, _places(head, n_items), weights)
+
+
+def _dense(plan: Plan, events: Events, head: Indices, reach: int) -> Float32:
+    if plan.by_visitor:
+        return fit_ease(events, head, ridge=plan.ridge)
+    nothing = sparse.csr_matrix((events.n_items, 0), dtype=np.float32)
+    ridge = NextItemRidge.fit(events, nothing, tau=plan.tau, ridge=plan.ridge, reach=reach, ahead=plan.ahead)
+    return ridge.weights
+
+
+def _sparse(plan: Plan, events: Events, reach: int) -> sparse.csr_matrix:
+    if plan.by_visitor:
+        met = Cooccurrence.of(events)
+        inner = (met.common + sparse.diags_array(met.users.astype(np.float32))).tocsr()
+        # An item does not speak for itself: the targets are without the diagonal.
+        return sparse_weights(inner, met.common, ridge=plan.ridge)
+    inner = pairs.gram(events, tau=plan.tau, reach=reach)
+    return sparse_weights(inner, pairs.cross(events, tau=plan.tau, reach=reach, ahead=plan.ahead), ridge=plan.ridge)
 
 
 def _places(head: Indices, n_items: int) -> Indices:

@@ -20,7 +20,7 @@ from local.engine.data import Events, Float32, Indices
 from local.engine.decomposition import truncated
 
 MAX_ITEMS = 6000
-"""Items with a column of their own: the matrices are dense, 144 MB at this size. Rarer items share by attribute."""
+"""Items up to which each has a column of its own: the matrices are dense, 144 MB at this size."""
 _SINGLE_CONDITION: Final = 3e4
 """Systems up to this condition are solved in single precision, which leaves over two digits and takes half the time."""
 
@@ -81,11 +81,13 @@ class NextItemRidge:
 def head_of(events: Events) -> Indices:
     """The items that get a column of their own, rising: those with events, the most frequent ones when there are many.
 
-    Of equally frequent items the first.
+    Of equally frequent items the first. In larger catalogues a third of MAX_ITEMS: there the parts of the stack are
+    sparse and reach all items.
     """
     counts = np.bincount(events.item, minlength=events.n_items)
     seen = np.flatnonzero(counts)
-    return np.sort(seen[np.argsort(-counts[seen], kind="stable")[:MAX_ITEMS]])
+    most = MAX_ITEMS if len(seen) <= MAX_ITEMS else MAX_ITEMS // 3
+    return np.sort(seen[np.argsort(-counts[seen], kind="stable")[:most]])
 
 
 def solve(inner: sparse.csr_matrix, outer: sparse.csr_matrix, ridge: float) -> npt.NDArray[np.floating[Any]]:

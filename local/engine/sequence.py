@@ -5,22 +5,28 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from local.engine import storage
 from local.engine.blend import fit_weights
+from local.engine.capacity import check_fits
 from local.engine.circumstances import Circumstances
 from local.engine.data import Catalogue, Events, Float32, Float64, History, Indices, Int32
 from local.engine.evidence import REACH, Evidence
 from local.engine.models import Capabilities, refuse_unknown
+from local.engine.pairs import affordable_reach
 from local.engine.percentiles import of_usual_users
 from local.engine.reading import Reader
+from local.engine.rivals import Rivals
 from local.engine.stack import Stack, fit_stack
 
 _JUDGING_SHARE = 0.2
 """Share of the users whose events set the blend's weights, unseen by the evidence."""
 _MAX_VALUES = 20_000_000
 """Features held at once while the blend is fitted (80 MB)."""
-_MAX_CHOICES = 4000
+_MAX_CHOICES, _MIN_CHOICES = 4000, 50
+_MAX_SCORES = 100_000_000
+"""Items scored in all while the blend of a large catalogue is fitted."""
 _PRECISION = 5.0
 
 
@@ -69,23 +75,25 @@ class SequenceModel:
         ridge: the lambda of both ridges, in events' worth of evidence. reach: newest events of a history that count.
         rank: the dimension that the ridges are squeezed through, 0 for none. recency: 1 when what is popular of late
         counts apart from what is popular at all, 0 when not. The percentiles (0..1) leave out the users with the fewest
-        and the most events.
+        and the most events. Raises TooLargeError when it would not fit into memory.
         """
         refuse_unknown("sequence", unknown)
         if ridge <= 0:
             raise ValueError(f"ridge must be positive, not {ridge}")
         if reach < 1:
             raise ValueError(f"reach must be at least 1, not {reach}")
+        check_fits(len(events), catalogue.n_items, int(reach))
         counting = of_usual_users(events, min_user_history_length_percentile, max_user_history_length_percentile)
         unit = float(counting.weight.mean()) if len(counting) else 1.0
         ordered = replace(counting, weight=(counting.weight / np.float32(unit))).in_order()
+        newest = affordable_reach(len(ordered), int(reach))
         rng = np.random.default_rng(seed)
         judging = rng.random(events.n_users) < _JUDGING_SHARE
         judged = judging[ordered.user]
 
         def evidence(seen: Events) -> Evidence:
             dimension = int(rank) if rank else None
-            return Evidence.fit(seen, catalogue, ridge=ridge, reach=int(reach), rank=dimension, recency=bool(recency))
+            return Evidence.fit(seen, catalogue, ridge=ridge, reach=newest, rank=dimension, recency=bool(recency))
 
         early = evidence(ordered.of(~judged))
         choices = _Choices.of(early, ordered.of(judged), catalogue.n_items, rng)
@@ -95,7 +103,7 @@ class SequenceModel:
             catalogue,
             blended=lambda seen: Reader.of(evidence(seen), blend).score,
             seed=seed,
-            reach=int(reach),
+            reach=newest,
         )
         circumstances = None
         if ordered.n_contexts:
@@ -103,11 +111,19 @@ class SequenceModel:
             circumstances = Circumstances.fit(ordered, early.attributes, choices.weights_of(before, blend))
         return cls(evidence(ordered), blend, unit, stack, circumstances)
 
-    def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
+    def score(
+        self,
+        history: History,
+        *,
+        now: float | None = None,
+        context: Int32 | None = None,
+        signals: Float32 | None = None,
+    ) -> Float32:
+        """As `Model.score`. signals: what the stack's parts say of the history, where a state keeps it (`state`)."""
         in_units = History(history.item, history.time, history.weight / np.float32(self.unit))
         scores = self.reader.score(in_units)
         if self.stack is not None:
-            scores = self.stack.score(in_units, scores)
+            scores = self.stack.score(in_units, scores, signals)
         if self.circumstances is not None and context is not None:
             scores = scores + self.circumstances.score(context)
         return scores
@@ -139,22 +155,34 @@ class _Choices:
     """Events of users whom the evidence has not seen, and what speaks for each item at each of them."""
 
     features: Float32
-    """Shape [q, n_items, k]."""
+    """Shape [q, columns, k]."""
     chosen: Events
     """The q events."""
+    rivals: Rivals
+    """The items in the columns: all, unless the catalogue is large."""
 
     @classmethod
     def of(cls, evidence: Evidence, unseen: Events, n_items: int, rng: np.random.Generator) -> Self:
         """As many as there is room for, drawn from all."""
-        budget = min(_MAX_CHOICES, max(50, _MAX_VALUES // (n_items * len(evidence.names))))
-        chosen = np.zeros(len(unseen), dtype=bool)
-        chosen[rng.permutation(len(unseen))[:budget]] = True
-        return cls(evidence.of_prefixes(unseen, chosen), unseen.of(chosen))
+        drawn = rng.permutation(len(unseen))
+        # What circumstances say is known of all items at once.
+        rivals = Rivals.of(evidence.log_share, rng, whole=bool(unseen.n_contexts))
+        budget = min(_MAX_CHOICES, max(_MIN_CHOICES, _MAX_VALUES // (rivals.columns * len(evidence.names))))
+        if not rivals.whole:
+            budget = min(budget, max(_MIN_CHOICES, _MAX_SCORES // n_items))
+        chosen = np.sort(drawn[:budget])
+        portion = len(chosen) if rivals.whole else max(1, _MAX_VALUES // (n_items * len(evidence.names)))
+        features = [
+            rivals.of_choices(evidence.of_prefixes(unseen, _mask(some, len(unseen))), unseen.item[some].astype(np.intp))
+            for some in np.split(chosen, range(portion, len(chosen), max(portion, 1)))
+        ]
+        return cls(np.concatenate(features), unseen.of(chosen), rivals)
 
     def blend(self, prior: Float64) -> Float64:
         """The weights [k] of the features."""
         item, importance = self._taken()
-        return fit_weights(self.features, item, importance, prior=prior, precision=_PRECISION)
+        places, offset = self.rivals.places(item), self.rivals.offset(item)
+        return fit_weights(self.features, places, importance, prior=prior, precision=_PRECISION, offset=offset)
 
     def weights_of(self, circumstances: Circumstances, blend: Float64) -> Float64:
         """The weights [2 c] of the lifts of the events' circumstances, beside the blend."""
@@ -165,3 +193,9 @@ class _Choices:
 
     def _taken(self) -> tuple[Indices, Float64]:
         return self.chosen.item.astype(np.intp), self.chosen.weight.astype(np.float64)
+
+
+def _mask(chosen: Indices, length: int) -> npt.NDArray[np.bool_]:
+    mask = np.zeros(length, dtype=bool)
+    mask[chosen] = True
+    return mask

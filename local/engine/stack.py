@@ -20,6 +20,7 @@ from local.engine.data import Catalogue, Events, Float32, Float64, History, Indi
 from local.engine.parts import NAMES, Parts
 from local.engine.prefixes import positions
 from local.engine.reranker import Reranker
+from local.engine.rivals import Rivals
 from local.engine.scores import ranking
 from local.engine.shares import columns_of
 
@@ -29,6 +30,9 @@ _NEWEST_EVENTS: Final = 10
 _NEWEST_SHARE: Final = 3
 """A visitor's newest events that are learned from: ten, at most a third of them."""
 _MOST_QUERIES: Final = 5000
+_LEAST_QUERIES: Final = 300
+_MOST_SCORES: Final = 200_000_000
+"""Items scored in all; beyond 40,000 items there are fewer queries."""
 _MOST_VALUES: Final = 20_000_000
 """Features held at once while weights are fitted (80 MB)."""
 _CHECKING_SHARE: Final = 0.25
@@ -66,21 +70,26 @@ class Stack:
     mix: Float64 | None = None
     """Shape [3]: of the closed form (of candidates their mean), of the re-ranker's margin, of being a candidate."""
 
-    def read(self, history: History, logits: Float32) -> Reading:
-        """What the closed form says, given the blend's logits [n_items]."""
-        signals = self.parts.signals(history)
+    def read(self, history: History, logits: Float32, signals: Float32 | None = None) -> Reading:
+        """What the closed form says, given the blend's logits [n_items] and, where they are known, `Parts.signals`."""
+        signals = self.parts.signals(history) if signals is None else signals
         weights = self.weights.astype(np.float32)
         total = (1 + _confidence(history) * weights[0]) * logits + weights[1:] @ signals
         return Reading(logits, signals, total)
 
-    def score(self, history: History, logits: Float32) -> Float32:
-        """The score of each item, shape [n_items]."""
+    def score(self, history: History, logits: Float32, signals: Float32 | None = None) -> Float32:
+        """The score of each item, shape [n_items], given what `read` needs."""
         if not history.weight.any():
             return logits
-        reading = self.read(history, logits)
+        reading = self.read(history, logits, signals)
         if self.reranker is None or self.candidates is None or self.mix is None:
             return reading.total
-        scores: Float32 = self.mixed(history, reading) @ self.mix.astype(np.float32)
+        of_total, of_margin, of_first = self.mix.astype(np.float32).tolist()
+        first, margins = self._margins(history, reading)
+        if not len(first):
+            return reading.total
+        scores: Float32 = np.float32(of_total) * reading.total
+        scores[first] = scores[first].mean() + np.float32(of_margin) * margins + np.float32(of_first)
         return scores
 
     def mixed(self, history: History, reading: Reading) -> Float32:
@@ -90,18 +99,27 @@ class Stack:
         """
         mixed = np.zeros((len(reading.total), 3), np.float32)
         mixed[:, 0] = reading.total
-        if self.candidates is not None and self.reranker is not None:
-            first = self.first(history, reading)
+        first, margins = self._margins(history, reading)
+        if len(first):
             mixed[first, 0] = reading.total[first].mean()
-            mixed[first, 1] = self.reranker.margins(self.candidates.features(first, history, reading, self.parts))
+            mixed[first, 1] = margins
             mixed[first, 2] = 1
         return mixed
 
+    def _margins(self, history: History, reading: Reading) -> tuple[Indices, Float32]:
+        """The candidates and the re-ranker's margins of them."""
+        first = self.first(history, reading)
+        if self.candidates is None or self.reranker is None or not len(first):
+            return first[:0], np.zeros(0, np.float32)
+        return first, self.reranker.margins(self.candidates.features(first, history, reading, self.parts))
+
     def first(self, history: History, reading: Reading) -> Indices:
-        """The candidates: the closed form's first items, without the history's where nobody returns."""
-        total = reading.total
+        """The candidates: the closed form's first items, without the history's where nobody returns.
+
+        Items without events are none: the forest has never seen one come.
+        """
+        total = np.where(self.parts.place < 0, -np.inf, reading.total)
         if not self.returning:
-            total = total.copy()
             total[history.item] = -np.inf
         first = ranking(total, limit=FIRST)
         return first[np.isfinite(total[first])]
@@ -149,8 +167,9 @@ def fit_stack(
         return None
     logits = blended(earlier)
     attributes, _ = columns_of(catalogue)
+    rivals = Rivals.of(np.bincount(earlier.item, minlength=catalogue.n_items).astype(np.float32), rng)
     unweighed = Stack(Parts.fit(earlier, reach=reach), np.zeros(1 + len(NAMES)), _returns(events))
-    weights = _weights(unweighed, _some(teaching, catalogue.n_items * len(unweighed.weights)), logits)
+    weights = _weights(unweighed, _some(teaching, rivals.columns * len(unweighed.weights)), logits, rivals)
     closed = replace(unweighed, weights=weights, candidates=Candidates.of(earlier, catalogue, attributes))
     lessons = [lesson for lesson in _lessons(closed, teaching, logits) if lesson.place is not None]
     checks = list(_lessons(closed, checking, logits))
@@ -159,7 +178,7 @@ def fit_stack(
     if reranker is not None:
         reordered = _gains(reranker, checks)
         if _better(reordered, [check.closed if parts_help else check.plain for check in checks]):
-            mix = _mix(closed, reranker, _some(checking, 3 * catalogue.n_items), logits)
+            mix = _mix(closed, reranker, _some(checking, 3 * rivals.columns), logits, rivals)
             known = Candidates.of(events, catalogue, attributes)
             return replace(closed, parts=Parts.fit(events, reach=reach), candidates=known, reranker=reranker, mix=mix)
     return replace(closed, parts=Parts.fit(events, reach=reach), candidates=None) if parts_help else None
@@ -202,7 +221,8 @@ def _newest(events: Events) -> npt.NDArray[np.bool_]:
 def _queries(events: Events, newest: npt.NDArray[np.bool_], rng: np.random.Generator) -> Iterator[Query]:
     position = positions(events)
     chosen = np.flatnonzero(newest & (position > 0))
-    chosen = np.sort(rng.permutation(chosen)[:_MOST_QUERIES])
+    most = min(_MOST_QUERIES, max(_LEAST_QUERIES, _MOST_SCORES // max(events.n_items, 1)))
+    chosen = np.sort(rng.permutation(chosen)[:most])
     checks = rng.random(events.n_users) < _CHECKING_SHARE
     short = np.where(rng.random(len(chosen)) < _SHORT_SHARE, rng.integers(1, _SHORT + 1, len(chosen)), len(events))
     for event, length in zip(chosen.tolist(), np.minimum(short, position[chosen]).tolist(), strict=True):
@@ -222,19 +242,19 @@ def _confidence(history: History) -> np.float32:
     return np.float32(mass / (1 + mass))
 
 
-def _weights(stack: Stack, queries: list[Query], logits: Callable[[History], Float32]) -> Float64:
+def _weights(stack: Stack, queries: list[Query], logits: Callable[[History], Float32], rivals: Rivals) -> Float64:
     """The closed form's weights under which what came next is likeliest."""
-    n_items = stack.parts.n_items
-    features = np.empty((len(queries), n_items, len(stack.weights)), np.float32)
-    offset = np.empty((len(queries), n_items), np.float32)
+    features = np.empty((len(queries), rivals.columns, len(stack.weights)), np.float32)
+    chosen, importance = _targets(queries)
+    offset = rivals.offset(chosen)
     for number, query in enumerate(queries):
         reading = stack.read(query.history, logits(query.history))
-        offset[number] = reading.logits
-        features[number, :, 0] = _confidence(query.history) * reading.logits
-        features[number, :, 1:] = reading.signals.T
-    chosen, importance = _targets(queries)
+        of_items = np.vstack([_confidence(query.history) * reading.logits, reading.signals]).T
+        features[number] = rivals.of_choices(of_items[None], chosen[number : number + 1])[0]
+        offset[number] += rivals.of_choices(reading.logits[None], chosen[number : number + 1])[0]
     start = np.zeros(len(stack.weights))
-    return fit_weights(features, chosen, importance, prior=start, precision=_PRECISION, offset=offset)
+    places = rivals.places(chosen)
+    return fit_weights(features, places, importance, prior=start, precision=_PRECISION, offset=offset)
 
 
 def _reranker(lessons: list[_Lesson], seed: int) -> Reranker | None:
@@ -246,14 +266,19 @@ def _reranker(lessons: list[_Lesson], seed: int) -> Reranker | None:
     return Reranker.fit(np.stack(features), np.array(places, np.intp), seed=seed, trees=_TREES)
 
 
-def _mix(stack: Stack, reranker: Reranker, queries: list[Query], logits: Callable[[History], Float32]) -> Float64:
+def _mix(
+    stack: Stack, reranker: Reranker, queries: list[Query], logits: Callable[[History], Float32], rivals: Rivals
+) -> Float64:
     """The weights that make the re-ranker's margins chances among all items."""
-    mixed = np.zeros((len(queries), stack.parts.n_items, 3), np.float32)
+    mixed = np.empty((len(queries), rivals.columns, 3), np.float32)
     ranked = replace(stack, reranker=reranker)
-    for number, query in enumerate(queries):
-        mixed[number] = ranked.mixed(query.history, stack.read(query.history, logits(query.history)))
     chosen, importance = _targets(queries)
-    return fit_weights(mixed, chosen, importance, prior=np.array([1.0, 0.5, 0.0]), precision=_PRECISION)
+    for number, query in enumerate(queries):
+        of_items = ranked.mixed(query.history, stack.read(query.history, logits(query.history)))
+        mixed[number] = rivals.of_choices(of_items[None], chosen[number : number + 1])[0]
+    prior = np.array([1.0, 0.5, 0.0])
+    places, offset = rivals.places(chosen), rivals.offset(chosen)
+    return fit_weights(mixed, places, importance, prior=prior, precision=_PRECISION, offset=offset)
 
 
 def _some(queries: list[Query], values: int) -> list[Query]:

@@ -35,7 +35,7 @@ _FIRST_SIZE = 0.3
 _LEAST_EXPOSURE = 1e-6
 _LONGEST_STEP = 2.0
 _NEWTON_STEPS = 10
-_NEAR = 1e-3
+_NEAR = 0.02
 
 
 def evidence(events: Events) -> Float32:

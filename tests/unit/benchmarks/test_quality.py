@@ -75,7 +75,9 @@ def test_the_command_prints_a_table_and_writes_json_and_a_plot(tmp_path: Path) -
     """Default model, its parts and a peer, beside each other, with intervals, costs and a comparison."""
     path = write_csv(ring_log(), tmp_path / "log.csv")
     figures, drawn = tmp_path / "out/quality.json", tmp_path / "out/quality.svg"
-    files = ["--interactions", str(path), "--json", str(figures), "--plot", str(drawn), "--kept", str(tmp_path)]
+    table = tmp_path / "quality.md"
+    files = ["--interactions", str(path), "--json", str(figures), "--plot", str(drawn), "--markdown", str(table)]
+    files += ["--kept", str(tmp_path)]
     command = [
         sys.executable,
         "-m",
@@ -103,4 +105,26 @@ def test_the_command_prints_a_table_and_writes_json_and_a_plot(tmp_path: Path) -
     assert found["comparisons"][0]["difference"]["low"] > 0
     assert "sequence against popularity" in done.stdout
     assert "last 200" in done.stdout
+    assert "| popularity | " in table.read_text(encoding="utf-8")
     assert "NDCG@10" in drawn.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--interactions", "nowhere.csv"], "nowhere.csv"),
+        (["--interactions", "pyproject.toml"], "expected USER_ID,ITEM_ID,TIMESTAMP"),
+        (["--interactions", "log.csv", "--model", "nobody"], "no contestant 'nobody'"),
+    ],
+)
+def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
+    """A missing file, a file that is no log, an unknown contestant: no stack trace."""
+    write_csv(ring_log(), tmp_path / "log.csv")
+    command = [sys.executable, "-m", "benchmarks.quality", *arguments]
+    command = [str(tmp_path / "log.csv") if word == "log.csv" else word for word in command]
+
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+
+    assert 1 == done.returncode
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

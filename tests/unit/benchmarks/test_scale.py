@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from benchmarks.scale import measure
 from benchmarks.scale_child import world
@@ -40,6 +41,7 @@ def test_every_point_has_its_costs(tmp_path: Path) -> None:
     assert "peak memory" in drawn.read_text(encoding="utf-8")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux holds a process to a limit of its data")
 def test_a_point_that_does_not_fit_ends_with_a_word() -> None:
     """Over its memory cap a point says so; the machine is not filled."""
     point = measure(50_000_000, 1_000, model="popularity", gibibytes=0.5, cpu_seconds=300, requests=1)

@@ -60,7 +60,7 @@ def test_one_history_reads_as_one_of_many(
 
 
 def test_the_order_is_that_of_the_evidence(tmp_path: Path) -> None:
-    """A trained model puts the items in the order of the features' weighted sums, loaded from disk too."""
+    """A trained model's reader puts the items in the order of the features' weighted sums, loaded from disk too."""
     rng = np.random.default_rng(5)
     model = SequenceModel.fit(_events(rng), _catalogue(rng, 9))
     model.save(tmp_path)
@@ -68,7 +68,7 @@ def test_the_order_is_that_of_the_evidence(tmp_path: Path) -> None:
     in_units = History(history.item, history.time, (history.weight / np.float32(model.unit)).astype(np.float32))
     expected = model.evidence.of_history(in_units).astype(np.float64) @ model.blend
     for one in (model, SequenceModel.load(tmp_path)):
-        scores = one.score(history)
+        scores = one.reader.score(in_units)
         np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-4)
         assert np.argsort(-expected)[:10].tolist() == np.argsort(-scores)[:10].tolist()
 

@@ -1,0 +1,34 @@
+"""Peers that know which items are near each other, from the library implicit: item-kNN."""
+
+import numpy as np
+from implicit.nearest_neighbours import BM25Recommender, TFIDFRecommender
+from scipy import sparse
+
+from benchmarks.peers.histories import row, visits
+from benchmarks.quality_child import Trained
+from local.engine.data import Events, Float32, History, Int32
+
+_SIMILARITIES = {"tf-idf": TFIDFRecommender, "bm25": BM25Recommender}
+
+
+def item_knn(
+    training: Events,
+    asked: Int32,
+    validation: Int32,
+    *,
+    seed: int,
+    similarity: str,
+    neighbours: int,
+    memory: float | None = None,
+) -> Trained:
+    """Each item of the history speaks for its nearest neighbours; with a memory the old items speak less."""
+    model = _SIMILARITIES[similarity](K=neighbours)
+    model.fit(visits(training), show_progress=False)
+    similar = sparse.csr_matrix(model.similarity).T.tocsr()
+
+    def score(user: int, history: History) -> Float32:
+        query = row(history, training.n_items, memory)
+        scores: Float32 = np.asarray(similar @ query, np.float32)
+        return scores
+
+    return Trained(score)
