@@ -10,12 +10,17 @@ from typing import Any
 from tests.faults.acts import Actor
 from tests.faults.findings import Findings
 from tests.faults.ledger import Balance, Ledger
-from tests.faults.pipeline import RETRY_ATTEMPTS, SHARDS, Pipeline, deployed
+from tests.faults.pipeline import RETRY_ATTEMPTS, Pipeline, deployed
 from tests.faults.site import Sent, records
 from tests.faults.storm import Storm, storm
 
 MOST_RECORDS_A_CALL = 500
 MOST_BYTES_A_CALL = 4 * 1024 * 1024
+
+SHARDS = 4
+"""As many as an on-demand stream begins with; half as many where fewer than `MANY` records are sent."""
+
+MANY = 20_000
 
 LEAD = 30_000
 """How far the site runs ahead of what is stored: enough that there is always a backlog."""
@@ -38,6 +43,7 @@ class Report:
     peak_megabytes: dict[str, float]
     """By kind of process at its own highest; `together` is the highest sum at one moment."""
     acts: list[str]
+    shards: int
     balance: Balance
 
     @property
@@ -52,7 +58,7 @@ class Report:
             "events_per_second": round(self.events / self.seconds, 1),
             "peak_memory_megabytes": self.peak_megabytes,
             "acts": self.acts,
-            "shards": SHARDS,
+            "shards": self.shards,
             "retry_attempts": RETRY_ATTEMPTS,
             **self.balance.as_json(),
         }
@@ -63,10 +69,15 @@ Tell = Callable[[str, int, int], None]
 
 
 def run(events: int, seed: int, folder: Path, *, tell: Tell = lambda *_: None) -> Report:
-    """Deploy to a local cloud below `folder`, drive the events through the storm, and account for every one."""
-    weather = storm(events, seed)
-    with deployed(folder, say=lambda what: tell(f"deploying: {what}", 0, events)) as pipeline:
-        return _Run(pipeline, events, seed, weather, tell).run()
+    """Deploy to a local cloud below `folder`, drive the records through the storm, and account for every one."""
+    shards = SHARDS if events >= MANY else SHARDS // 2
+    with deployed(folder, shards=shards, say=lambda what: tell(f"deploying: {what}", 0, events)) as pipeline:
+        return drive(pipeline, events, seed, tell=tell)
+
+
+def drive(pipeline: Pipeline, events: int, seed: int, *, tell: Tell = lambda *_: None) -> Report:
+    """Drive the records through a deployed pipeline under the storm. The weather is left as it is at the end."""
+    return _Run(pipeline, events, seed, storm(events, seed), tell).run()
 
 
 class _Run:
@@ -99,6 +110,7 @@ class _Run:
             seconds=time.monotonic() - started,
             peak_megabytes={name: round(size, 1) for name, size in sorted(self._peaks.items())},
             acts=self._actor.done,
+            shards=self._pipeline.shards,
             balance=self.ledger.balance(),
         )
 
@@ -135,7 +147,7 @@ class _Run:
         """Look until every record is accounted for and archived, or nothing has changed for a long time."""
         seen, since = (-1, -1), time.monotonic()
         self._due["buckets"] = 0.0
-        while (now := (self.ledger.accounted, self.ledger.archived)) < (self._events, 0) or now[1] < self._events:
+        while min(now := (self.ledger.accounted, self.ledger.archived)) < self._events or not self._actor.is_done:
             if now != seen:
                 seen, since = now, time.monotonic()
             elif time.monotonic() - since > PATIENCE_SECONDS:
