@@ -73,10 +73,10 @@ def evaluate(alarm: Mapping[str, Any], read: Reader, now: float) -> Evaluation:
     judged = [None if value is None else breaches(value, float(alarm["Threshold"])) for value in datapoints]
     needed = int(alarm.get("DatapointsToAlarm") or periods)
     state = judge(judged, periods, needed, alarm.get("TreatMissingData") or "missing")
-    shown = ", ".join("no data" if value is None else f"{value:g}" for value in datapoints[:periods])
+    shown = ", ".join("no data" if value is None else f"{value:g}" for value in datapoints)
     return Evaluation(
         state,
-        f"{needed} out of the last {periods} datapoints [{shown}] (newest first) must be {alarm['ComparisonOperator']}"
+        f"{needed} out of {periods} datapoints of [{shown}] (newest first, the latest that there are) must be {alarm['ComparisonOperator']}"
         f" {float(alarm['Threshold']):g}; missing data: {alarm.get('TreatMissingData') or 'missing'}",
     )
 
