@@ -76,8 +76,8 @@ def evaluate(alarm: Mapping[str, Any], read: Reader, now: float) -> Evaluation:
     shown = ", ".join("no data" if value is None else f"{value:g}" for value in datapoints)
     return Evaluation(
         state,
-        f"{needed} out of {periods} datapoints of [{shown}] (newest first, the latest that there are) must be {alarm['ComparisonOperator']}"
-        f" {float(alarm['Threshold']):g}; missing data: {alarm.get('TreatMissingData') or 'missing'}",
+        f"{needed} out of {periods} datapoints of [{shown}] (newest first, the latest that there are) must be"
+        f" {alarm['ComparisonOperator']} {float(alarm['Threshold']):g}; missing data: {alarm.get('TreatMissingData') or 'missing'}",
     )
 
 
