@@ -23,13 +23,17 @@ SHARDS = 4
 MANY = 20_000
 
 LEAD = 30_000
-"""How far the site runs ahead of what is stored: enough that there is always a backlog."""
+"""How far the site runs ahead: enough that there is always a backlog. A quarter of the records in a small run, so that
+the acts come while there is work."""
 
 PATIENCE_SECONDS = 120.0
 """How long nothing may change before what is missing counts as lost; longer than any pause of the mapping."""
 
 _EVENTS_LOOK_SECONDS = 0.5
 _BUCKETS_LOOK_SECONDS = 5.0
+_LAST_LOOKS_SECONDS = 1.0
+"""Between looks at the buckets once everything is sent."""
+
 _MEMORY_LOOK_SECONDS = 2.0
 
 
@@ -88,7 +92,9 @@ class _Run:
         self._findings = Findings(pipeline, self.ledger)
         self._actor = Actor(pipeline, weather.acts)
         self._kinesis = pipeline.client("kinesis")
+        self._lead = min(LEAD, events // 4)
         self._peaks: dict[str, float] = {}
+        self._buckets_seconds = _BUCKETS_LOOK_SECONDS
         self._due = dict.fromkeys(("events", "buckets", "memory"), 0.0)
 
     def run(self) -> Report:
@@ -99,7 +105,7 @@ class _Run:
             for batch in _calls(records(self._events, self._seed)):
                 self._send(batch)
                 self._look()
-                while self.ledger.sent - self.ledger.stored > LEAD:
+                while self.ledger.under_way > self._lead:
                     self._look(pause=True)
             self._drain()
         finally:
@@ -141,19 +147,20 @@ class _Run:
             self._tell(f"{doing}; {', '.join(self._actor.done[-1:]) or 'weather'}", self.ledger.stored, self._events)
         if now >= self._due["buckets"]:
             self._findings.look_at_buckets()
-            self._due["buckets"] = time.monotonic() + _BUCKETS_LOOK_SECONDS
+            # Listing takes longer the more there is: it must not be most of what the emulator does.
+            ended = time.monotonic()
+            self._due["buckets"] = ended + max(self._buckets_seconds, 5 * (ended - now))
 
     def _drain(self) -> None:
         """Look until every record is accounted for and archived, or nothing has changed for a long time."""
         seen, since = (-1, -1), time.monotonic()
-        self._due["buckets"] = 0.0
+        self._due["buckets"], self._buckets_seconds = 0.0, _LAST_LOOKS_SECONDS
         while min(now := (self.ledger.accounted, self.ledger.archived)) < self._events or not self._actor.is_done:
             if now != seen:
                 seen, since = now, time.monotonic()
             elif time.monotonic() - since > PATIENCE_SECONDS:
                 break
             self._look(pause=True)
-            self._due["buckets"] = min(self._due["buckets"], time.monotonic() + 1.0)
         self._findings.look_at_events()
         self._findings.look_at_buckets()
 

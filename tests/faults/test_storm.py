@@ -58,6 +58,12 @@ def test_the_malformed_are_a_hundredth_and_of_twenty_kinds() -> None:
             assert wrong.says in refused.value.message
 
 
+def test_a_small_storm_has_every_kind() -> None:
+    """The one of the test suite too: each kind once before one comes again."""
+    kinds = [record.kind for record in records(2000, 7) if record.malformation]
+    assert set(MALFORMATIONS) == set(kinds[:20])
+
+
 def test_the_largest_record_is_as_large_as_the_stream_takes() -> None:
     """1 MiB, and no line feed in any record: one record is one line of the archive."""
     sent = list(records(COUNT, 7))
