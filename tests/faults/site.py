@@ -126,7 +126,7 @@ class _Sessions:
             session.length, session.refused_at, session.by_session = 11, 5, True
         elif number >= self._unlucky * EVERY_UNLUCKY:
             self._unlucky += 1
-            session.name, session.length = f"{UNLUCKY}{self._count}", 2
+            session.name, session.length = f"{UNLUCKY}{self._count}", 1
         return session
 
 

@@ -67,6 +67,7 @@ def sent(progress: Path) -> int:
 @pytest.mark.timeout(900)
 def test_nothing_is_lost_and_what_failed_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger balances; redriven, the rest is stored once, in quarantine what never can be; replayed, nothing twice."""
+    monkeypatch.setenv("DELIVERY_TIME_SCALE", "0.01")  # the archive need not be waited for
     with deployed(tmp_path, shards=2) as pipeline:
         monkeypatch.setenv(STATE_VARIABLE, str(pipeline.cloud.state.root))
         report = drive(pipeline, EVENTS, SEED)
