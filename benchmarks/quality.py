@@ -22,6 +22,7 @@ from benchmarks.quality_contestants import DEFAULT, PEERS, able, entry
 from benchmarks.quality_cut import Cut, cut
 from benchmarks.quality_data import read_log
 from benchmarks.quality_judge import judge
+from benchmarks.quality_kept import KEPT, Kept
 from benchmarks.quality_published import published
 from benchmarks.quality_report import Report, as_json, plot, show
 from benchmarks.quality_run import Entry
@@ -42,6 +43,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="runs of each contestant (default: 3 on test, 1 on validation)")
     parser.add_argument("--core", type=int, default=5, help="events that items and users need (default: %(default)s)")
     parser.add_argument("--again", action="store_true", help="look at the earlier cut once more; the claims say so")
+    parser.add_argument(
+        "--kept", type=Path, default=KEPT, metavar="FOLDER", help="where answers are kept (default: .cache/quality)"
+    )
+    parser.add_argument("--fresh", action="store_true", help="train all, also what was answered before")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="SVG or PNG")
     arguments = parser.parse_args()
@@ -69,6 +74,7 @@ def _report(path: Path, names: list[str], arguments: argparse.Namespace, *, test
     judgement = judge(
         task,
         _present([entry(name) for name in names]),
+        Kept(arguments.kept, fresh=arguments.fresh),
         seeds=arguments.seeds or (3 if test else 1),
         test=test,
         progress=_say,

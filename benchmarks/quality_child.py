@@ -68,8 +68,6 @@ def answer(folder: Path, trained: Trained) -> dict[str, float]:
     taken: list[float] = []
     with np.load(folder / "questions.npz", allow_pickle=False) as stored:
         for stage in ("validation", "test"):
-            if f"{stage}_user" not in stored:
-                continue
             users, items, times = (stored[f"{stage}_{name}"] for name in ("user", "item", "time"))
             ends = np.cumsum(stored[f"{stage}_length"])
             histories = [
@@ -121,7 +119,7 @@ def main() -> None:
     folder = parser.parse_args().folder
     trained, costs = train(folder)
     costs |= answer(folder, trained)
-    (folder / "costs.json").write_text(json.dumps({**costs, "parts": sorted(trained.parts)}), encoding="utf-8")
+    (folder / "costs.json").write_text(json.dumps({**costs, "parts": list(trained.parts)}), encoding="utf-8")
 
 
 if __name__ == "__main__":

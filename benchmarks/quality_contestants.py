@@ -6,6 +6,7 @@ query that fades with age ("fading"), which their papers do not have and which m
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,13 @@ PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
 """The environment of the peers' libraries, made by `make bench-quality`."""
 _LINEAR, _FACTORS, _SASREC = (f"benchmarks.peers.{name}" for name in ("linear", "factors", "sasrec"))
 _HERE = Path(sys.executable)
+_PEERS_CODE = (
+    "benchmarks/peers/histories.py",
+    "benchmarks/peers/requirements.txt",
+    "local/engine/data.py",
+    "local/engine/scores.py",
+)
+_OUR_CODE = ("benchmarks/quality_ours.py", "local/engine", "requirements.txt")
 
 
 def _grid(**values: tuple[Any, ...]) -> tuple[Mapping[str, Any], ...]:
@@ -28,20 +36,21 @@ def _grid(**values: tuple[Any, ...]) -> tuple[Mapping[str, Any], ...]:
 _PENALTIES = (50.0, 100.0, 200.0, 400.0, 800.0)
 _SIMILARITIES = ("cosine", "tf-idf", "bm25")
 _MEMORIES = (2.0, 5.0, 10.0)
+"""Of the fading queries, in events."""
 
 PEERS = {
-    entry.name: entry
+    entry.name: replace(entry, code=(f"{entry.module.replace('.', '/')}.py", *_PEERS_CODE))
     for entry in (
-        Entry("popularity", _LINEAR, "popularity", _HERE, seeded=False),
+        Entry("popularity", _LINEAR, "popularity", _HERE, seeds=1),
         Entry(
             "item-kNN",
             _FACTORS,
             "item_knn",
             PEERS_PYTHON,
             _grid(similarity=_SIMILARITIES, neighbours=(20, 50, 200)),
-            seeded=False,
+            seeds=1,
         ),
-        Entry("EASE", _LINEAR, "ease", _HERE, _grid(penalty=_PENALTIES), seeded=False),
+        Entry("EASE", _LINEAR, "ease", _HERE, _grid(penalty=_PENALTIES), seeds=1),
         Entry(
             "ALS",
             _FACTORS,
@@ -54,18 +63,18 @@ PEERS = {
             _FACTORS,
             "bpr",
             PEERS_PYTHON,
-            _grid(factors=(64,), learning_rate=(0.01, 0.05), penalty=(0.01, 0.1), iterations=(100, 300)),
+            _grid(factors=(64,), learning_rate=(0.02,), penalty=(0.03, 0.1, 0.3), iterations=(100, 300)),
         ),
-        Entry("SASRec", _SASREC, "sasrec", PEERS_PYTHON, _grid(width=(64,), layers=(2,), dropout=(0.2, 0.5))),
+        Entry("SASRec", _SASREC, "sasrec", PEERS_PYTHON, _grid(width=(64,), layers=(2,), dropout=(0.3,)), seeds=1),
         Entry(
             "item-kNN, fading",
             _FACTORS,
             "item_knn",
             PEERS_PYTHON,
-            _grid(similarity=_SIMILARITIES, neighbours=(50, 200), memory=_MEMORIES),
-            seeded=False,
+            _grid(similarity=_SIMILARITIES[1:], neighbours=(50, 200), memory=_MEMORIES),
+            seeds=1,
         ),
-        Entry("EASE, fading", _LINEAR, "ease", _HERE, _grid(penalty=_PENALTIES[1:4], memory=_MEMORIES), seeded=False),
+        Entry("EASE, fading", _LINEAR, "ease", _HERE, _grid(penalty=_PENALTIES[1:4], memory=_MEMORIES), seeds=1),
     )
 }
 """The peers, in the order of the table."""
@@ -83,7 +92,7 @@ def entry(name: str) -> Entry:
         return PEERS[name]
     if name in MODELS:
         setting = {"model": name}
-        return Entry(name, "benchmarks.quality_ours", "engine_model", _HERE, (setting,), peer=False)
+        return Entry(name, "benchmarks.quality_ours", "engine_model", _HERE, (setting,), peer=False, code=_OUR_CODE)
     raise UnknownContestantError(f"no contestant {name!r}; there are {', '.join([*MODELS, *PEERS])}")
 
 

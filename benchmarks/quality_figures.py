@@ -1,7 +1,8 @@
 """From ranked lists to figures: MRR, NDCG and Recall of one wanted item, with bootstrap intervals over visitors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,9 @@ CUTOFFS = (5, 10)
 METRICS = tuple(f"{metric}@{k}" for k in CUTOFFS for metric in ("MRR", "NDCG", "Recall"))
 SAMPLES = 10_000
 """Bootstrap samples of every interval."""
-_VALUES_AT_ONCE = 5_000_000
+_VALUES_AT_ONCE = 2_000_000
+_FEW = 4000
+"""Visitors up to whom the samples of all contestants are kept (80 MB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,20 @@ def difference(ours: Float64, theirs: Float64, *, seed: int = 0) -> Figure:
 
 def _resampled_means(table: Float64, seed: int) -> npt.NDArray[np.float64]:
     """Means of SAMPLES samples of the rows, drawn with replacement: shape [SAMPLES, columns]."""
-    rng, n = np.random.default_rng(seed), len(table)
+    n = len(table)
+    drawn = _kept_draws(n, seed) if n <= _FEW else _draws(n, seed)
+    return np.concatenate([part @ table / n for part in drawn])
+
+
+def _draws(n: int, seed: int) -> Iterator[npt.NDArray[np.uint16]]:
+    """How often each of `n` rows is in each sample, in parts of shape [samples, n]."""
+    rng = np.random.default_rng(seed)
     at_once = max(1, _VALUES_AT_ONCE // n)
-    parts = []
     for begin in range(0, SAMPLES, at_once):
-        drawn = rng.multinomial(n, np.full(n, 1 / n), size=min(at_once, SAMPLES - begin))
-        parts.append(drawn @ table / n)
-    return np.concatenate(parts)
+        yield rng.multinomial(n, np.full(n, 1 / n), size=min(at_once, SAMPLES - begin)).astype(np.uint16)
+
+
+@lru_cache(maxsize=1)
+def _kept_draws(n: int, seed: int) -> tuple[npt.NDArray[np.uint16], ...]:
+    """The same for every contestant on one log, which takes longer to draw than to use."""
+    return tuple(_draws(n, seed))

@@ -8,6 +8,7 @@ from benchmarks.quality_answers import RULES, FrozenAnswers
 from benchmarks.quality_contestants import STRENGTHENED
 from benchmarks.quality_cut import Task
 from benchmarks.quality_figures import Figure, difference, figures, gains, over_seeds
+from benchmarks.quality_kept import Kept
 from benchmarks.quality_run import JUDGED_BY, Entry, Progress, Run, choose, mean_costs, run
 from local.engine.data import Float64, Int32
 
@@ -59,16 +60,16 @@ class _Chosen:
 
     @property
     def parts(self) -> list[str]:
-        return sorted({part for _, part in self.runs[0].answers})
+        return list(dict.fromkeys(part for _, part in self.runs[0].answers))
 
 
-def judge(task: Task, entries: Sequence[Entry], *, seeds: int, test: bool, progress: Progress) -> Judgement:
+def judge(task: Task, entries: Sequence[Entry], kept: Kept, *, seeds: int, test: bool, progress: Progress) -> Judgement:
     """All entries on one task, each with `seeds` seeds where a seed matters.
 
     Without `test` the figures are those of the validation items on which settings were chosen, and the seal stays
     closed.
     """
-    chosen = [_chosen(entry, task, seeds=seeds, test=test, progress=progress) for entry in entries]
+    chosen = [_chosen(entry, task, kept, seeds=seeds, progress=progress) for entry in entries]
     if not test:
         return _counted(chosen, "validation", task.validation, None)
     frozen = FrozenAnswers(
@@ -83,12 +84,12 @@ def judge(task: Task, entries: Sequence[Entry], *, seeds: int, test: bool, progr
     return _counted(chosen, "test", task.sealed.open(frozen), frozen.digest())
 
 
-def _chosen(entry: Entry, task: Task, *, seeds: int, test: bool, progress: Progress) -> _Chosen:
-    setting, first = choose(entry, task, test=test, progress=progress)
+def _chosen(entry: Entry, task: Task, kept: Kept, *, seeds: int, progress: Progress) -> _Chosen:
+    setting, first = choose(entry, task, kept, progress=progress)
     runs = [first]
-    for seed in range(1, seeds if entry.seeded else 1):
+    for seed in range(1, min(seeds, entry.seeds)):
         progress(f"{entry.name:<17} seed {seed}")
-        runs.append(run(entry, setting, task, seed=seed, test=test))
+        runs.append(run(entry, setting, task, kept, seed=seed))
     return _Chosen(entry, setting, tuple(runs))
 
 

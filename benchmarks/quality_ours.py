@@ -1,44 +1,59 @@
-"""The engine's models as contestants, each with its parts."""
+"""The engine's models as contestants; the default model with all its parts."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from benchmarks.quality_child import Score, Trained
 from local.engine.data import Catalogue, Events, Float32, History, Int32
+from local.engine.parts import NAMES
 from local.engine.registry import MODELS
+from local.engine.sequence import SequenceModel
+
+_Reading = Callable[[History], Float32]
 
 
 def engine_model(
     training: Events, asked: Int32, validation: Int32, *, seed: int, model: str, **hyperparameters: Any
 ) -> Trained:
-    """A model of the registry, as a server would train it: it sees the training events and nothing else.
-
-    Its parts are what it says of itself in `parts`, a mapping from names to functions from a history to scores, or else
-    the features of its evidence, each alone.
-    """
+    """A model of the registry, as a server would train it: it sees the training events and nothing else."""
     trained = MODELS[model].fit(training, Catalogue(training.n_items), seed=seed, **hyperparameters)
+    parts = _parts(trained) if isinstance(trained, SequenceModel) else {}
     return Trained(
         score=lambda user, history: trained.score(history),
-        parts={name: _of_history(part) for name, part in _parts(trained).items()},
+        parts={name: _score(reading) for name, reading in parts.items()},
     )
 
 
-def _parts(trained: Any) -> dict[str, Callable[[History], Float32]]:
-    if hasattr(trained, "parts"):
-        return dict(trained.parts)
-    evidence = getattr(trained, "evidence", None)
-    if evidence is None:
-        return {}
-    return {name: partial(_feature, evidence, number) for number, name in enumerate(evidence.names)}
+def _parts(model: SequenceModel) -> dict[str, _Reading]:
+    """What the model is made of, each answering alone: the readings, their blend, and all but the re-ranker."""
+    parts: dict[str, _Reading] = {
+        f"evidence: {name}": _column(model, number)
+        for number, name in enumerate(model.evidence.names)
+        if name in ("follows now", "follows", "journey")
+    }
+    parts["blend of the evidence"] = model.reader.score
+    stack = model.stack
+    if stack is not None:
+        parts |= {f"stack: {name}": _signal(stack.parts.signals, number) for number, name in enumerate(NAMES)}
+        parts["closed form, all but the re-ranker"] = lambda history: (
+            stack.read(history, model.reader.score(history)).total
+        )
+    return parts
 
 
-def _feature(evidence: Any, number: int, history: History) -> Float32:
-    column: Float32 = evidence.of_history(history)[:, number]
-    return np.ascontiguousarray(column)
+def _column(model: SequenceModel, number: int) -> _Reading:
+    return lambda history: np.ascontiguousarray(model.evidence.of_history(history)[:, number])
 
 
-def _of_history(part: Callable[[History], Float32]) -> Score:
-    return lambda user, history: part(history)
+def _signal(signals: _Reading, number: int) -> _Reading:
+    def signal(history: History) -> Float32:
+        found: Float32 = signals(history)[number]
+        return found
+
+    return signal
+
+
+def _score(reading: _Reading) -> Score:
+    return lambda user, history: reading(history)

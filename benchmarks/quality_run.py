@@ -9,9 +9,8 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,15 @@ import numpy as np
 from benchmarks.quality_answers import RULES, Answer
 from benchmarks.quality_cut import Questions, Task
 from benchmarks.quality_figures import METRICS, gains
+from benchmarks.quality_kept import Kept, key
 from local.engine.data import Float64
 
 ROOT = Path(__file__).resolve().parents[1]
 JUDGED_BY = "NDCG@10"
 """What chooses among settings, on validation items."""
 TIME_LIMIT = 3600.0
+STAGES = ("validation", "test")
+_CHILD = ("benchmarks/quality_child.py", "benchmarks/quality_answers.py")
 
 Progress = Callable[[str], None]
 
@@ -39,9 +41,11 @@ class Entry:
     function: str
     python: Path = Path(sys.executable)
     settings: tuple[Mapping[str, Any], ...] = ({},)
-    seeded: bool = True
-    """Whether another seed gives another model."""
+    seeds: int = 3
+    """Runs with different seeds that are worth while: 1 where a seed changes nothing."""
     peer: bool = True
+    code: tuple[str, ...] = ()
+    """The files and folders whose change makes another contestant of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,46 +54,53 @@ class Run:
 
     answers: Mapping[tuple[str, str], Answer]
     costs: Mapping[str, float]
-    seconds: float = field(compare=False)
+    kept: bool = False
+    """The answers and costs are those of an earlier run of the same code on the same bytes."""
 
 
 class ContestantError(RuntimeError):
     """A contestant's process failed; the message is the end of what it said."""
 
 
-def run(entry: Entry, setting: Mapping[str, Any], task: Task, *, seed: int, test: bool) -> Run:
-    """Train and ask one contestant in a process of its own. With `test` it also answers for the test visitors.
+def run(entry: Entry, setting: Mapping[str, Any], task: Task, kept: Kept, *, seed: int) -> Run:
+    """Train and ask one contestant in a process of its own, or take the answers that it gave before.
 
     The process gets training events, validation items and histories; the test items are not among them.
     """
-    began = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="quality-") as name:
         folder = Path(name)
-        tell(entry, setting, task, folder, seed=seed, test=test)
-        stages = ("validation", "test") if test else ("validation",)
-        done = subprocess.run(
-            [entry.python, "-m", "benchmarks.quality_child", str(folder)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            timeout=TIME_LIMIT,
-            check=False,
-        )
-        if done.returncode:
-            raise ContestantError(f"{entry.name} {dict(setting)} failed:\n{done.stderr[-2000:]}")
+        tell(entry, setting, task, folder, seed=seed)
+        known_as = key(folder, (*_CHILD, *entry.code))
+        known = kept.restore(known_as, folder)
+        if not known:
+            _train(entry, setting, folder)
+            kept.keep(known_as, folder)
         costs: dict[str, Any] = json.loads((folder / "costs.json").read_text(encoding="utf-8"))
         parts = ["", *costs.pop("parts")]
         with np.load(folder / "answers.npz", allow_pickle=False) as stored:
             answers = {
                 (stage, part): Answer({rule: stored[f"{stage}/{rule}/{part}"] for rule in RULES}, costs)
-                for stage in stages
+                for stage in STAGES
                 for part in parts
             }
-    return Run(answers, costs, time.perf_counter() - began)
+    return Run(answers, costs, known)
 
 
-def tell(entry: Entry, setting: Mapping[str, Any], task: Task, folder: Path, *, seed: int, test: bool) -> None:
+def _train(entry: Entry, setting: Mapping[str, Any], folder: Path) -> None:
+    done = subprocess.run(
+        [entry.python, "-m", "benchmarks.quality_child", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=TIME_LIMIT,
+        check=False,
+    )
+    if done.returncode:
+        raise ContestantError(f"{entry.name} {dict(setting)} failed:\n{done.stderr[-2000:]}")
+
+
+def tell(entry: Entry, setting: Mapping[str, Any], task: Task, folder: Path, *, seed: int) -> None:
     """Write into `folder` all that the contestant's process learns. The same task gives the same bytes."""
     described = {"module": entry.module, "function": entry.function, "setting": dict(setting), "seed": seed}
     (folder / "task.json").write_text(json.dumps(described), encoding="utf-8")
@@ -103,7 +114,7 @@ def tell(entry: Entry, setting: Mapping[str, Any], task: Task, folder: Path, *, 
         asked=task.on_validation.user,
         validation=task.validation,
     )
-    stages = {"validation": task.on_validation} | ({"test": task.on_test} if test else {})
+    stages = dict(zip(STAGES, (task.on_validation, task.on_test), strict=True))
     np.savez(
         folder / "questions.npz",
         allow_pickle=False,
@@ -111,15 +122,15 @@ def tell(entry: Entry, setting: Mapping[str, Any], task: Task, folder: Path, *, 
     )
 
 
-def choose(entry: Entry, task: Task, *, test: bool, progress: Progress) -> tuple[Mapping[str, Any], Run]:
+def choose(entry: Entry, task: Task, kept: Kept, *, progress: Progress) -> tuple[Mapping[str, Any], Run]:
     """The entry's best setting by NDCG@10 on validation items with the first seed, and its run; the first of equals."""
     best: tuple[float, Mapping[str, Any], Run] | None = None
     for setting in entry.settings:
-        found = run(entry, setting, task, seed=0, test=test)
+        found = run(entry, setting, task, kept, seed=0)
         value = float(validation_gains(found, task)[JUDGED_BY].mean())
         progress(
-            f"{entry.name:<12} {_said(setting):<60} validation {JUDGED_BY} {value:.4f}"
-            f"  {found.costs['training_cpu_seconds']:.1f} CPU s"
+            f"{entry.name:<17} {_said(setting):<62} validation {JUDGED_BY} {value:.4f}"
+            f"  {found.costs['training_cpu_seconds']:.1f} CPU s{', kept' if found.kept else ''}"
         )
         if best is None or value > best[0]:
             best = (value, setting, found)

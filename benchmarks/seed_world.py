@@ -91,13 +91,17 @@ def gains(cases: Sequence[Case], rank: Ranker, among: Sequence[int] | None = Non
 
 
 def share_after_clicks(world: World, model: Model, cases: Sequence[Case], rng: np.random.Generator) -> Float64:
-    """Share of a species and size in the first ten, before and after five views of it: shape [visitors, 2]."""
-    kinds = [(group.species, group.size) for group in world.groups]
+    """Share of a species and size in the first ten, before and after five views of it: shape [visitors, 2].
+
+    The kind is one that the visitor's list holds at most two of: somebody looks for something else than before.
+    """
+    kinds = np.array([int(group.species) * 10 + int(group.size) for group in world.groups])
     listed = world.listed(0)
     shares = []
     for case in cases:
-        kind = kinds[int(rng.integers(listed))]
-        members = np.array([number for number in range(listed) if kinds[number] == kind])
+        held = kinds[ranking(model.score(case.history), limit=10)]
+        others = [kind for kind in np.unique(kinds[:listed]) if (held == kind).sum() <= 2]
+        members = np.flatnonzero(kinds[:listed] == rng.choice(others))
         clicks = rng.choice(members, CLICKS).astype(np.int32)
         after = History(
             np.r_[case.history.item, clicks],

@@ -5,6 +5,7 @@ trend           the same over the last tenth of the time
 kind            for each field of the catalogue: how much more the history holds of the item's value than others do
 follows         the item's lift in the next-item ridges, and its kind's
 again           how much of the history is the item itself
+journey         the item's chance in a mixture of ways to go on from the last event (`journey`)
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from scipy import sparse
 
 from local.engine import storage
 from local.engine.data import Catalogue, Events, Float32, Float64, History, Int32
+from local.engine.journey import Journey, Prefixes
 from local.engine.prefixes import history_row, prefix_rows
 from local.engine.ridge import NextItemRidge
 from local.engine.shares import columns_of, counts_of, expected_shares, exposure_of, posterior_shares, unproven
@@ -51,17 +53,18 @@ class Evidence:
     """Shape [n_items]: how little is known of each item, from 1 for no event down to 0."""
     short: NextItemRidge
     long: NextItemRidge
+    journey: Journey
 
     @property
     def names(self) -> tuple[str, ...]:
         """The features, in their order."""
         kinds = tuple(f"kind {field}" for field in range(self.n_fields))
-        return ("stranger popularity", "stranger trend", "popularity", "trend", *FOLLOWS, *kinds)
+        return ("stranger popularity", "stranger trend", "popularity", "trend", *FOLLOWS, *kinds, "journey")
 
     @property
     def prior(self) -> Float64:
-        """Weights that make sense without evidence: what is popular, and what is like the history."""
-        return np.array([1.0, 0.0, 0.5, 0.0] + [0.3] * len(FOLLOWS) + [0.5] * self.n_fields)
+        """Weights that make sense without evidence: the mixture's chances alone."""
+        return np.array([0.0] * (4 + len(FOLLOWS) + self.n_fields) + [1.0])
 
     @property
     def n_fields(self) -> int:
@@ -105,25 +108,34 @@ class Evidence:
             unproven(counts).astype(np.float32),
             NextItemRidge.fit(events, attributes, tau=SHORT, ridge=ridge, reach=reach, rank=rank),
             NextItemRidge.fit(events, attributes, tau=memory_of(reach), ridge=ridge, reach=reach, rank=rank),
+            Journey.fit(
+                events,
+                attributes,
+                fields,
+                share,
+                exposure_of(events, catalogue),
+                memory=memory_of(reach),
+                reach=reach,
+            ),
         )
 
     def of_prefixes(self, events: Events, chosen: npt.NDArray[np.bool_]) -> Float32:
         """Features [q, n_items, k] of the histories before the chosen events; `events` must be in order."""
-        return self._features(
-            prefix_rows(events, tau=SHORT, reach=self.short.reach)[chosen],
-            prefix_rows(events, tau=self.long.tau, reach=self.long.reach)[chosen],
-        )
+        prefixes = Prefixes.of(events, chosen, memory=self.long.tau, reach=self.long.reach)
+        short = prefix_rows(events, tau=SHORT, reach=self.short.reach)[chosen]
+        return self._features(short, prefixes.held, self.journey.log_chances(prefixes))
 
     def of_history(self, history: History) -> Float32:
         """Features [n_items, k] of one history."""
-        features: Float32 = self._features(self._row(history, self.short), self._row(history, self.long))[0]
+        rows = self._row(history, self.short), self._row(history, self.long)
+        features: Float32 = self._features(*rows, self.journey.log_chances_after(history, self.long.reach)[None, :])[0]
         return features
 
     def _row(self, history: History, ridge: NextItemRidge) -> sparse.csr_matrix:
         items, values = history_row(history, tau=ridge.tau, reach=ridge.reach)
         return sparse.csr_matrix((values, items, np.array([0, len(items)])), shape=(1, len(self.log_share)))
 
-    def _features(self, short: sparse.csr_matrix, long: sparse.csr_matrix) -> Float32:
+    def _features(self, short: sparse.csr_matrix, long: sparse.csr_matrix, onward: Float32) -> Float32:
         features = np.empty((*short.shape, len(self.names)), np.float32)
         mass = np.asarray(long.sum(axis=1), dtype=np.float32)
         stranger = 1 / (1 + mass)
@@ -135,6 +147,7 @@ class Evidence:
             *self._following(short, self.short),
             *self._following(long, self.long),
             *self._kinds(long),
+            onward,
         ]
         for number, column in enumerate(columns):
             features[:, :, number] = column
@@ -175,6 +188,7 @@ class Evidence:
             "short_weights": self.short.weights,
             "long_head": self.long.head,
             "long_weights": self.long.weights,
+            **self.journey.arrays(),
         }
 
     @classmethod
@@ -182,8 +196,9 @@ class Evidence:
         """The evidence that `arrays` gave."""
         shape = (len(stored["log_share"]), len(stored["fields"]))
         reach = int(stored["reach"])
+        attributes = storage.sparse_of("attributes", stored, shape)
         return cls(
-            storage.sparse_of("attributes", stored, shape),
+            attributes,
             stored["fields"],
             stored["log_share"],
             stored["log_recent"],
@@ -191,4 +206,5 @@ class Evidence:
             stored["unproven"],
             NextItemRidge(SHORT, reach, stored["short_head"], stored["short_weights"]),
             NextItemRidge(memory_of(reach), reach, stored["long_head"], stored["long_weights"]),
+            Journey.of_arrays(stored, attributes, stored["fields"]),
         )

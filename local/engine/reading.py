@@ -14,6 +14,7 @@ from scipy import sparse
 
 from local.engine.data import Float32, Float64, History, Indices, Int32
 from local.engine.evidence import FOLLOWS, PSEUDO_EVENTS, Evidence
+from local.engine.journey import Journey
 from local.engine.ridge import NextItemRidge
 
 
@@ -36,6 +37,9 @@ class _Following:
 class Reader:
     """Evidence and blend, ready for one history at a time."""
 
+    journey: Journey
+    onward: np.float32
+    """The blend's weight of the journey."""
     attributes: sparse.csr_matrix
     rows: tuple[Int32, Int32, Float32]
     """Where each item's attributes begin [n_items + 1], which they are, and their values."""
@@ -62,6 +66,8 @@ class Reader:
         now, always = weights[4:7], weights[7 : 4 + len(FOLLOWS)]
         attributes = evidence.attributes
         return cls(
+            journey=evidence.journey,
+            onward=weights[-1],
             attributes=attributes,
             rows=(attributes.indptr, attributes.indices, attributes.data),
             fields=evidence.fields,
@@ -72,7 +78,7 @@ class Reader:
             unproven=evidence.unproven,
             stranger=weights[0] * evidence.log_share + weights[1] * evidence.log_recent,
             friend=weights[2] * evidence.log_share + weights[3] * evidence.log_recent,
-            of_field=weights[4 + len(FOLLOWS) :],
+            of_field=weights[4 + len(FOLLOWS) : -1],
             short=_following(evidence.short, now, len(evidence.log_share)),
             long=_following(evidence.long, always, len(evidence.log_share)),
         )
@@ -82,6 +88,7 @@ class Reader:
         items, mood, taste = self._rows_of(history)
         weight = 1 / (1 + taste.sum(dtype=np.float32))
         scores: Float32 = weight * self.stranger + (1 - weight) * self.friend
+        scores += self.onward * self.journey.log_chances_after(history, self.long.ridge.reach)
         if not len(items):
             return scores
         held_now, held = self._held(items, mood, taste)

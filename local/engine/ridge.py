@@ -95,4 +95,6 @@ def solve(inner: sparse.csr_matrix, outer: sparse.csr_matrix, ridge: float) -> n
     matrix = inner.toarray().astype(precision)
     matrix[np.diag_indices_from(matrix)] += precision(ridge)
     target = outer.toarray().astype(precision)
-    return linalg.solve(matrix, target, assume_a="pos", overwrite_a=True, overwrite_b=True)
+    factor = linalg.cho_factor(matrix, lower=True, overwrite_a=True)
+    solved: npt.NDArray[np.floating[Any]] = linalg.cho_solve(factor, target, overwrite_b=True)
+    return solved

@@ -8,11 +8,13 @@ import numpy as np
 
 from local.engine import storage
 from local.engine.blend import fit_weights
-from local.engine.data import Catalogue, Events, Float32, Float64, History, Int32
+from local.engine.circumstances import Circumstances
+from local.engine.data import Catalogue, Events, Float32, Float64, History, Indices, Int32
 from local.engine.evidence import REACH, Evidence
 from local.engine.models import Capabilities, refuse_unknown
 from local.engine.percentiles import of_usual_users
 from local.engine.reading import Reader
+from local.engine.stack import Stack, fit_stack
 
 _JUDGING_SHARE = 0.2
 """Share of the users whose events set the blend's weights, unseen by the evidence."""
@@ -26,9 +28,11 @@ _PRECISION = 5.0
 class SequenceModel:
     """Next-item ridges over recency-weighted histories, taste by attribute, and popularity behind them.
 
-    The parts (`evidence`) are fitted in closed form; a conditional logit (`blend`) weighs them on users that they have
-    not seen, strangers' first events included, and the parts are then fitted again on all users. A visitor without a
-    history gets what is popular, an item without events the popularity and the lift of its attributes.
+    The evidence is fitted in closed form; a conditional logit (`blend`) weighs it on users that it has not seen,
+    strangers' first events included, and it is then fitted again on all users. A visitor without a history gets what is
+    popular, an item without events the popularity and the lift of its attributes. Where the newest events of visitors
+    show that it helps, further closed-form parts and a learned re-ranker stand on the blend (`stack`). What a request's
+    context says is added (`circumstances`).
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities(cold_users=True, cold_items=True, real_time=True)
@@ -38,6 +42,8 @@ class SequenceModel:
     """Shape [k]: the weight of each of `evidence.names`."""
     unit: float
     """The mean weight of a training event: histories are measured in it."""
+    stack: Stack | None = None
+    circumstances: Circumstances | None = None
     reader: Reader = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -81,36 +87,81 @@ class SequenceModel:
             dimension = int(rank) if rank else None
             return Evidence.fit(seen, catalogue, ridge=ridge, reach=int(reach), rank=dimension, recency=bool(recency))
 
-        blend = _blend(evidence(ordered.of(~judged)), ordered.of(judged), catalogue.n_items, rng)
-        return cls(evidence(ordered), blend, unit)
+        early = evidence(ordered.of(~judged))
+        choices = _Choices.of(early, ordered.of(judged), catalogue.n_items, rng)
+        blend = choices.blend(early.prior)
+        stack = fit_stack(
+            ordered,
+            catalogue,
+            blended=lambda seen: Reader.of(evidence(seen), blend).score,
+            seed=seed,
+            reach=int(reach),
+        )
+        circumstances = None
+        if ordered.n_contexts:
+            before = Circumstances.fit(ordered.of(~judged), early.attributes)
+            circumstances = Circumstances.fit(ordered, early.attributes, choices.weights_of(before, blend))
+        return cls(evidence(ordered), blend, unit, stack, circumstances)
 
     def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
-        return self.reader.score(History(history.item, history.time, history.weight / np.float32(self.unit)))
+        in_units = History(history.item, history.time, history.weight / np.float32(self.unit))
+        scores = self.reader.score(in_units)
+        if self.stack is not None:
+            scores = self.stack.score(in_units, scores)
+        if self.circumstances is not None and context is not None:
+            scores = scores + self.circumstances.score(context)
+        return scores
 
     def save(self, folder: Path) -> None:
         storage.write(
             folder,
             model="sequence",
             facts={"unit": self.unit, "features": self.evidence.names},
-            arrays={**self.evidence.arrays(), "blend": self.blend},
+            arrays={
+                **self.evidence.arrays(),
+                "blend": self.blend,
+                **({} if self.stack is None else self.stack.arrays()),
+                **({} if self.circumstances is None else self.circumstances.arrays()),
+            },
         )
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         facts, arrays = storage.read(folder, model="sequence")
-        return cls(Evidence.of_arrays(arrays), arrays["blend"], float(facts["unit"]))
+        evidence = Evidence.of_arrays(arrays)
+        stack = Stack.of_arrays(arrays, evidence.attributes) if "stack_weights" in arrays else None
+        context = Circumstances.of_arrays(arrays, evidence.attributes) if "context_weights" in arrays else None
+        return cls(evidence, arrays["blend"], float(facts["unit"]), stack, context)
 
 
-def _blend(evidence: Evidence, unseen: Events, n_items: int, rng: np.random.Generator) -> Float64:
-    budget = min(_MAX_CHOICES, max(50, _MAX_VALUES // (n_items * len(evidence.names))))
-    chosen = np.zeros(len(unseen), dtype=bool)
-    chosen[rng.permutation(len(unseen))[:budget]] = True
-    features = evidence.of_prefixes(unseen, chosen)
-    importance = unseen.weight[chosen].astype(np.float64)
-    return fit_weights(
-        features,
-        unseen.item[chosen].astype(np.intp),
-        importance,
-        prior=evidence.prior,
-        precision=_PRECISION,
-    )
+@dataclass(frozen=True, slots=True)
+class _Choices:
+    """Events of users whom the evidence has not seen, and what speaks for each item at each of them."""
+
+    features: Float32
+    """Shape [q, n_items, k]."""
+    chosen: Events
+    """The q events."""
+
+    @classmethod
+    def of(cls, evidence: Evidence, unseen: Events, n_items: int, rng: np.random.Generator) -> Self:
+        """As many as there is room for, drawn from all."""
+        budget = min(_MAX_CHOICES, max(50, _MAX_VALUES // (n_items * len(evidence.names))))
+        chosen = np.zeros(len(unseen), dtype=bool)
+        chosen[rng.permutation(len(unseen))[:budget]] = True
+        return cls(evidence.of_prefixes(unseen, chosen), unseen.of(chosen))
+
+    def blend(self, prior: Float64) -> Float64:
+        """The weights [k] of the features."""
+        item, importance = self._taken()
+        return fit_weights(self.features, item, importance, prior=prior, precision=_PRECISION)
+
+    def weights_of(self, circumstances: Circumstances, blend: Float64) -> Float64:
+        """The weights [2 c] of the lifts of the events' circumstances, beside the blend."""
+        context = self.chosen.context
+        if context is None:
+            raise ValueError("events without a context cannot weigh circumstances")
+        return circumstances.weighed(context, *self._taken(), self.features @ blend.astype(np.float32)).weights
+
+    def _taken(self) -> tuple[Indices, Float64]:
+        return self.chosen.item.astype(np.intp), self.chosen.weight.astype(np.float64)

@@ -14,8 +14,6 @@ from local.personalize.served import Served
 from local.personalize.serving import Serving
 from local.personalize.validation import Json
 
-MAXIMUM_FILES = 1000
-MAXIMUM_FILE_BYTES = 2**30
 _RESULTS = 25
 
 
@@ -26,25 +24,27 @@ class BatchError(Exception):
 def infer(serving: Serving, served: Served, objects: Objects, task: Json) -> int:
     """Answer every line below the input address; returns how many lines there were.
 
-    Task: input and output (addresses), filter (ARN or None), numResults. A line that cannot be answered has its reason
-    in `error`, and the others their answers.
+    Task: input and output (addresses), filter (ARN or None), numResults, and what `inputs` needs. A line that cannot be
+    answered has its reason in `error`, and the others their answers.
     """
     lines = 0
-    for name, content in inputs(objects, task["input"]):
+    for name, content in inputs(objects, task):
         answers = [_answered(serving, served, line, task) for line in content.splitlines() if line.strip()]
         lines += len(answers)
         write(objects, task["output"], name, answers)
     return lines
 
 
-def inputs(objects: Objects, location: str) -> Iterator[tuple[str, str]]:
-    """Name and text of each input file."""
+def inputs(objects: Objects, task: Json) -> Iterator[tuple[str, str]]:
+    """Name and text of each input file. Task: input, mostFiles, mostBytes and mostLines of a file."""
     try:
-        for number, (name, content) in enumerate(objects.find(location), 1):
-            if number > MAXIMUM_FILES:
-                raise BatchError(f"A batch job can read {MAXIMUM_FILES} files.")
-            if len(content) > MAXIMUM_FILE_BYTES:
-                raise BatchError(f"{name} has more than {MAXIMUM_FILE_BYTES} bytes.")
+        for number, (name, content) in enumerate(objects.find(task["input"]), 1):
+            if number > task["mostFiles"]:
+                raise BatchError(f"A batch job can read {task['mostFiles']} files.")
+            if len(content) > task["mostBytes"]:
+                raise BatchError(f"{name} has more than {task['mostBytes']} bytes.")
+            if content.count(b"\n") > task["mostLines"]:
+                raise BatchError(f"{name} has more than {task['mostLines']} lines.")
             try:
                 yield name, content.decode("utf-8-sig")
             except UnicodeDecodeError as error:

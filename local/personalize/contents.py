@@ -4,7 +4,7 @@ from pathlib import Path
 
 from local.personalize.clock import Clock
 from local.personalize.errors import not_found
-from local.personalize.events import EventStore
+from local.personalize.event_store import EventStore
 from local.personalize.resources import Resource
 from local.personalize.schemas import Schema, parse_schema
 from local.personalize.storage import Store

@@ -1,5 +1,6 @@
 """What the operations and lifecycles of one account share."""
 
+import threading
 from collections.abc import Mapping
 
 from local.personalize.alarm import Alarm
@@ -48,6 +49,11 @@ class Core(Contents):
     def begin(self, changes: Transaction, resource: Resource, action: Action, request: Json) -> None:
         """Start a lifecycle of a resource that shows its first status; `_fault` in the request orders its end."""
         self.lifecycle.begin(changes, resource, action, request.get("_fault", {}))
+
+    def carry_out(self, kind: str, task: Json, stop: threading.Event) -> Json:
+        """The worker's result of the task, which sees every event that was acknowledged before. For lifecycles."""
+        self.events.flush()
+        return self.options.worker.run(kind, task, stop)
 
     def tracker(self, tracking_id: str) -> tuple[Resource, int] | None:
         """The event tracker with this tracking id, and the id of the Interactions dataset that its events go to."""

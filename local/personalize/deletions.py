@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from local.personalize.objects import ObjectError, Objects
+from local.personalize.objects import ObjectError, Objects, at_most
 from local.personalize.tables import Table
 
 _COLUMN = "USER_ID"
@@ -21,11 +21,11 @@ class DeletionError(Exception):
     """Why a data deletion job ends in FAILED: its `failureReason`."""
 
 
-def users_to_delete(objects: Objects, location: str) -> list[str]:
-    """The user ids in the CSV files at `location`, each once."""
+def users_to_delete(objects: Objects, location: str, *, most_bytes: int) -> list[str]:
+    """The user ids in the CSV files at `location`, each once; DeletionError when they have more bytes together."""
     users: dict[str, None] = {}
     try:
-        for name, content in objects.find(location):
+        for name, content in at_most(objects.find(location), most_bytes):
             users |= dict.fromkeys(_column(name, content))
     except ObjectError as error:
         raise DeletionError(str(error)) from error

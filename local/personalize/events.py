@@ -1,7 +1,7 @@
-"""What PutEvents, PutItems and PutUsers brought, on disk: nothing acknowledged is lost, nothing is stored twice.
+"""The tables of what PutEvents, PutItems and PutUsers brought, for those who read them or delete from them.
 
 One SQLite file in write-ahead mode, apart from the resources, so that a control-plane change never waits for events.
-Requests that arrive together are committed together: each future resolves when its rows are durable.
+What comes is put in by `event_store`.
 
 Tables, for readers of the file:
 
@@ -9,10 +9,10 @@ Tables, for readers of the file:
   anonymous visitor), `session`, `item`, `type`, `at` (`sentAt`, seconds), `value`, `event_id`, `extra` (JSON of the
   other members). An `event_id` is stored once a dataset: later events with the same id are ignored, as documented.
 - `record`: the newest properties (JSON) of an item or user that was put, by `dataset` and `id`.
+- `moved`: one row, the number of the last event that was taken over from a journal (see `event_store`).
 - `waiting`: put items and users that filters do not see before the time `visible`; then they move to `record`.
 """
 
-import asyncio
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -32,16 +32,15 @@ CREATE UNIQUE INDEX IF NOT EXISTS event_identity ON event (dataset, event_id) WH
 CREATE TABLE IF NOT EXISTS record (
     dataset INTEGER NOT NULL, id TEXT NOT NULL, properties TEXT NOT NULL, PRIMARY KEY (dataset, id)
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS moved (seq INTEGER NOT NULL);
+INSERT INTO moved SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM moved);
 CREATE TABLE IF NOT EXISTS waiting (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, dataset INTEGER NOT NULL, id TEXT NOT NULL, properties TEXT NOT NULL,
     visible REAL NOT NULL
 );
 """
-_INSERT = (
-    "INSERT INTO event (dataset, user, session, item, type, at, value, event_id, extra)"
-    " VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
-)
-_PUT = "INSERT OR REPLACE INTO record (dataset, id, properties) VALUES (?,?,?)"
+PUT_RECORD = "INSERT OR REPLACE INTO record (dataset, id, properties) VALUES (?,?,?)"
+_COLUMNS = frozenset({"itemId", "eventType", "sentAt", "eventValue", "eventId"})
 _CHUNK = 5_000
 _CHECKPOINT_PAGES = 2_000
 
@@ -70,98 +69,17 @@ class LiveEvent(NamedTuple):
     value: float | None
 
 
-class EventStore:
-    """The events and records of one data folder. Appending and reading happen in the event loop's thread."""
+def extra_of(event: Json) -> str | None:
+    """The `extra` of an event of the API: its members that have no column, as JSON; None without any."""
+    extra = {name: value for name, value in event.items() if name not in _COLUMNS}
+    return json.dumps(extra) if extra else None
 
-    def __init__(self, path: Path, *, synchronous: str = "NORMAL") -> None:
-        self._path = path
-        self._connection = connect(path, synchronous=synchronous)
-        self._connection.executescript(_TABLES)
-        # Moving the log into the file can wait for the disk: `tidy` does it in another thread.
-        self._connection.execute("PRAGMA wal_autocheckpoint = 0")
-        self._pending: list[EventRow] = []
-        self._waiting: list[asyncio.Future[None]] = []
-        self.records_changed = 0
-        """Rises with every put record: what was computed from the records is old then."""
 
-    def append(self, rows: Iterable[EventRow]) -> asyncio.Future[None]:
-        """A future that resolves once the rows are committed, together with all others of this turn of the loop."""
-        loop = asyncio.get_running_loop()
-        if not self._waiting:
-            loop.call_soon(self._commit)
-        self._pending.extend(rows)
-        future = loop.create_future()
-        self._waiting.append(future)
-        return future
-
-    def _commit(self) -> None:
-        rows, self._pending = self._pending, []
-        waiting, self._waiting = self._waiting, []
-        try:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany(_INSERT, rows)
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            for future in waiting:
-                if not future.cancelled():
-                    future.set_exception(error)
-            return
-        for future in waiting:
-            if not future.cancelled():
-                future.set_result(None)
-
-    def put_records(self, dataset: int, records: Iterable[tuple[str, Json]], *, visible: float | None = None) -> None:
-        """Store items or users durably, each in place of the earlier one with its id.
-
-        With `visible` filters see them from that time on (see `settle`).
-        """
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            rows = [(dataset, record, json.dumps(properties)) for record, properties in records]
-            if visible is None:
-                self._connection.executemany(_PUT, rows)
-            else:
-                self._connection.executemany(
-                    "INSERT INTO waiting (dataset, id, properties, visible) VALUES (?,?,?,?)",
-                    [(*row, visible) for row in rows],
-                )
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
-        self.records_changed += 1
-
-    def touch(self) -> None:
-        """The records were changed in another thread."""
-        self.records_changed += 1
-
-    def of_visitor(self, dataset: int, visitor: str, *, after: int, limit: int) -> list[LiveEvent]:
-        """The visitor's last `limit` events on items, oldest first, that arrived later than the event `after`.
-
-        A visitor is a user id, or the session id of events that came without a user.
-        """
-        rows = self._connection.execute(
-            "SELECT seq, item, type, at, value FROM event WHERE dataset = ? AND coalesce(user, session) = ?"
-            " AND seq > ? AND item IS NOT NULL ORDER BY seq DESC LIMIT ?",
-            (dataset, visitor, after, limit),
-        ).fetchall()
-        rows.reverse()
-        return [LiveEvent(*row) for row in rows]
-
-    def record(self, dataset: int, name: str) -> Json:
-        """The put properties of one item or user; empty when none were put."""
-        row = self._connection.execute(
-            "SELECT properties FROM record WHERE dataset = ? AND id = ?", (dataset, name)
-        ).fetchone()
-        return json.loads(row[0]) if row else {}
-
-    def close(self) -> None:
-        """Release the file."""
-        self._connection.close()
+def open_tables(path: Path, *, synchronous: str = "NORMAL") -> sqlite3.Connection:
+    """A connection to the file, with the tables made where they are missing."""
+    connection = connect(path, synchronous=synchronous)
+    connection.executescript(_TABLES)
+    return connection
 
 
 class EventReader:
@@ -266,7 +184,7 @@ def settle(path: Path, now: float) -> tuple[int, float | None]:
             "SELECT dataset, id, properties FROM waiting WHERE visible <= ? ORDER BY seq", (now,)
         ).fetchall()
         if due:
-            connection.executemany(_PUT, due)
+            connection.executemany(PUT_RECORD, due)
             connection.execute("DELETE FROM waiting WHERE visible <= ?", (now,))
         (visible,) = connection.execute("SELECT min(visible) FROM waiting").fetchone()
         connection.execute("COMMIT")

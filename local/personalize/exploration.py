@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from local.personalize.contents import Contents
-from local.personalize.events import EventReader, EventRow
+from local.personalize.events import EventRow
 from local.personalize.imports import tables
 from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.records import merged
@@ -98,7 +98,7 @@ def update(contents: Contents, version: Resource, now: float) -> None:
     created: dict[str, float] = {}
     shown: Counter[str] = Counter()
     taken: Counter[str] = Counter()
-    reader = EventReader(contents.events_path)
+    reader = contents.events.reader()
     try:
         interactions, items = datasets.get("INTERACTIONS"), datasets.get("ITEMS")
         if interactions is not None:

@@ -42,7 +42,7 @@ DIFFERENCES: dict[str, str] = {
     " The old files go at the next start.",
     "CreateFilter": "Active after the pace of the server, also where the service takes minutes.",
     "CreateSolution": "`performAutoML` chooses the first recipe that is listed, without a comparison."
-    " `performHPO`, `hpoConfig` and `optimizationObjective` are recorded only.",
+    " `performHPO` and `hpoConfig` are recorded only.",
     "UpdateSolution": "`performIncrementalUpdate` is recorded only.",
     "CreateSolutionVersion": "UPDATE takes the latest full version as it is, metrics too, and brings new items in as"
     " exploration; AUTOTRAIN is refused. `trainingHours` are the hours that this computer needed.",
@@ -59,18 +59,50 @@ DIFFERENCES: dict[str, str] = {
     "PutUsers": "Filters see the user at once; with `--record-delay 1200` after the service's 20 minutes.",
     "PutEvents": "A `recommendationId` stands for the first 25 items of that answer, if it is among the last 10,000"
     " since the start.",
-    "GetRecommendations": "`context` is accepted, without effect. An explored item of version 1 of the recipe has the"
-    " score of an average item.",
-    "GetPersonalizedRanking": "`context` is accepted, without effect.",
+    "GetRecommendations": "An explored item of version 1 of the recipe has the score of an average item.",
 }
 """What a client can notice, by operation."""
 
+_NO_QUOTA = "the documentation names no quota that the operation could exceed"
+_ONE_EACH = "a group has one dataset a type and one tracker; a second one is `ResourceAlreadyExistsException`"
+_NO_STATE = "the documentation names no state of a resource in which its tags cannot be read or changed"
+UNREACHED: dict[tuple[str, str], str] = {
+    ("CreateDataset", "LimitExceeded"): _ONE_EACH,
+    ("CreateEventTracker", "LimitExceeded"): _ONE_EACH,
+    ("CreateDatasetExportJob", "LimitExceeded"): _NO_QUOTA,
+    ("CreateMetricAttribution", "LimitExceeded"): _NO_QUOTA,
+    ("UpdateSolution", "LimitExceeded"): _NO_QUOTA,
+    ("TagResource", "LimitExceeded"): "more than 50 tags of a resource are `TooManyTagsException`",
+    ("ListTagsForResource", "ResourceInUse"): _NO_STATE,
+    ("TagResource", "ResourceInUse"): _NO_STATE,
+    ("UntagResource", "ResourceInUse"): _NO_STATE,
+}
+"""Modelled errors (by operation, without `Exception`) that no request leads to, and why; a fault can order them."""
+
 CHOICES: tuple[tuple[str, str], ...] = (
     ("a row of a CSV that cannot be read", "the import fails and names the line"),
+    ("the order of the columns in a CSV file", "any, whatever the schema's; a byte order mark is no part of a name"),
+    ("the region and the bucket policy of a bucket", "not looked at"),
+    ("who may call", "everyone; the local cloud judges the roles of its functions and of its state machine"),
     ("an unknown tracking id", "`InvalidInputException`, the only error that PutEvents models"),
     ("a resource that is not `ACTIVE` yet, as a parent", "`ResourceInUseException`"),
     ("a campaign or filter that is not `ACTIVE`, at run time", "`InvalidInputException`"),
     ("items in a ranking that training has not seen", "last, in the order given, without a score"),
+    ("the texts of errors", "the service's own where one is known, else this server's: they say what was expected"),
+    ("a campaign for `$LATEST` before any version is active", "`ResourceNotFoundException`"),
+    ("trainingMode AUTOTRAIN", "refused: the documentation does not say what it is"),
+    (
+        "`itemId` or `eventValue` inside the `properties` of an event",
+        "properties like others; not the event's item or value",
+    ),
+    ("how many interactions and items a training considers", "all"),
+    ("a user without interactions for three months", "filters go on to consider the history"),
+    ("how long an answer's `recommendationId` is known", "among the last 10,000 answers, until the server stops"),
+    ("decimals of a score", "seven, as in recorded answers; batch jobs the same"),
+    ("AND and OR in filters", "AND binds more tightly; no parentheses around conditions"),
+    ("null in a filter", "fulfils no condition, NOT IN and != among them"),
+    ("case in filters", "of keywords, datasets, columns and event types it does not matter, of values it does"),
+    ("quotes in filters", "double or single ones, no escapes"),
     ("statuses of batch jobs", "`PENDING`, `IN PROGRESS`, `ACTIVE`, `CREATE FAILED`, as documented"),
     ("statuses of data deletion jobs", "`PENDING`, `IN_PROGRESS`, `COMPLETED`, `FAILED`, as documented"),
     ("statuses of filters and metric attributions", "those of every other resource: `CREATE PENDING` and so on"),
@@ -91,6 +123,23 @@ CHOICES: tuple[tuple[str, str], ...] = (
     ),
     ("automatic training without data, or with an import under way", "waits, without a failed version"),
     ("a campaign that follows `$LATEST`", "is led to a version as by UpdateCampaign, as soon as that is active"),
+    (
+        "a `context` that names a column or a value that training has not seen",
+        "tells nothing; names match without regard to case, those that are not of the model's form are refused",
+    ),
+    (
+        "which columns of the Interactions dataset are contextual metadata",
+        "the categorical strings that are not reserved; numbers are not",
+    ),
+    (
+        "how an `optimizationObjective` is weighed against relevance",
+        "the column's standardized values join the standardized scores, 0.25 (`LOW`), 0.5 (`MEDIUM`) or 1 times",
+    ),
+    (
+        "`average_rewards_at_k`",
+        "of the column's sum over what a test user came to, the share that stood in the first 25; `k` is literal",
+    ),
+    ("`optimizationObjective` over a column that may be null, or with another recipe than the v1 ones", "refused"),
     (
         "how impressions guide exploration",
         "at the next automatic update, new items that were shown and not taken are explored less (Thompson sampling)",
@@ -144,6 +193,16 @@ def page() -> str:
     for recipe in RECIPES.values():
         model = f"`{recipe.model}`" if recipe.model else "refused"
         lines.append(f"| `{recipe.name}` | {recipe.type} | {model} | {recipe.differences} |")
+    lines += [
+        "",
+        "## Errors that no request leads to",
+        "",
+        "Every other error that an operation's model lists is reached by a test; these can be ordered as faults.",
+        "",
+        "| operation | error | reason |",
+        "| --- | --- | --- |",
+    ]
+    lines += [f"| `{name}` | `{error}Exception` | {reason} |" for (name, error), reason in sorted(UNREACHED.items())]
     lines += ["", "## Where the documentation leaves room", "", "| question | here |", "| --- | --- |"]
     lines += [f"| {question} | {answer} |" for question, answer in CHOICES]
     return "\n".join(lines) + "\n"

@@ -11,11 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from local.personalize.objects import ObjectError, Objects
+from local.personalize.objects import ObjectError, Objects, at_most
 from local.personalize.schemas import NUMBERS, WHOLE, Field, Schema
 from local.personalize.tables import Table, TableBuilder
 
-MINIMUM_INTERACTIONS = 1000
 _ID_LENGTH = 256
 _TEXT_LENGTH = 1000
 
@@ -24,7 +23,16 @@ class ImportJobError(Exception):
     """Why an import ends in CREATE FAILED: its `failureReason`."""
 
 
-def import_csv(objects: Objects, location: str, schema: Schema, dataset_type: str, folder: Path) -> int:
+def import_csv(
+    objects: Objects,
+    location: str,
+    schema: Schema,
+    dataset_type: str,
+    folder: Path,
+    *,
+    most_bytes: int,
+    least_interactions: int,
+) -> int:
     """Read the CSV at `location`, write its table to `folder`, and return the number of rows kept.
 
     Interactions that are equal in user, item, type and time collapse into one; the last of several items or users with
@@ -32,15 +40,14 @@ def import_csv(objects: Objects, location: str, schema: Schema, dataset_type: st
     """
     builder = TableBuilder(schema)
     try:
-        for name, content in objects.read(location):
+        for name, content in at_most(objects.read(location), most_bytes):
             _read(name, content, schema, builder)
     except ObjectError as error:
         raise ImportJobError(str(error)) from error
     table = _unique(builder.table(), dataset_type)
-    if dataset_type == "INTERACTIONS" and len(table) < MINIMUM_INTERACTIONS:
+    if dataset_type == "INTERACTIONS" and len(table) < least_interactions:
         raise ImportJobError(
-            f"An import of interactions needs at least {MINIMUM_INTERACTIONS} different rows;"
-            f" this one has {len(table)}."
+            f"An import of interactions needs at least {least_interactions} different rows; this one has {len(table)}."
         )
     if not folder.exists():  # an import that was interrupted after this line is run again
         table.save(folder)

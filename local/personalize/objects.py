@@ -141,6 +141,16 @@ def _on_this_computer() -> bool:
     return urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")
 
 
+def at_most(found: Iterator[tuple[str, bytes]], most_bytes: int) -> Iterator[tuple[str, bytes]]:
+    """The objects, or ObjectError once they are larger together."""
+    size = 0
+    for name, content in found:
+        size += len(content)
+        if size > most_bytes:
+            raise ObjectError(f"The data has more than {most_bytes} bytes.")
+        yield name, content
+
+
 def open_objects(s3_root: str | None, keys: Mapping[str, str] | None = None) -> Objects:
     """The folders below `s3_root` when it is given, else S3, reached with `keys` where there are any."""
     return FolderObjects(Path(s3_root)) if s3_root else S3Objects(keys)

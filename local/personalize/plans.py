@@ -6,7 +6,7 @@ import time
 from functools import partial
 from typing import Any
 
-from local.personalize import events, exploration
+from local.personalize import exploration
 from local.personalize.core import Core
 from local.personalize.errors import WorkError
 from local.personalize.lifecycle import Plan, Plans
@@ -91,16 +91,19 @@ class _Work:
         return dataset
 
     def import_data(self, job: Resource, stop: threading.Event) -> Json:
-        dataset = self._dataset(job.parent)
+        dataset, quotas = self._dataset(job.parent), self._core.options.quotas
+        incremental = job.body["importMode"] == "INCREMENTAL"
         task = {
             "location": job.body["dataSource"]["dataLocation"],
             **self._s3(job),
             "schema": self._schema_text(dataset),
             "datasetType": dataset.body["datasetType"],
             "folder": str(self._core.import_folder(job.id)),
+            "mostBytes": quotas.incremental_import_bytes if incremental else quotas.full_import_bytes,
+            "leastInteractions": quotas.interactions_per_import,
             "reports": self._reports(job, dataset),
         }
-        return self._core.options.worker.run("import", task, stop)
+        return self._core.carry_out("import", task, stop)
 
     def _reports(self, job: Resource, dataset: Resource) -> Json | None:
         """What the reports of an import of interactions need; None when none are to be written."""
@@ -125,9 +128,10 @@ class _Work:
     def _items(self, group: str) -> Json | None:
         """What a task needs to read the group's items; None when it has no such dataset."""
         items = self._core.datasets(group).get("ITEMS")
-        if items is None:
-            return None
-        return {"dataset": items.id, "bulk": self._core.bulk(items), "schema": self._schema_text(items)}
+        return None if items is None else self._contents(items)
+
+    def _contents(self, dataset: Resource) -> Json:
+        return {"dataset": dataset.id, "bulk": self._core.bulk(dataset), "schema": self._schema_text(dataset)}
 
     def end_import(self, changes: Transaction, job: Resource, result: Json) -> Resource:
         """FULL takes the place of all earlier imports, INCREMENTAL joins them."""
@@ -151,7 +155,7 @@ class _Work:
             "bulk": self._core.bulk(dataset) if mode in ("BULK", "ALL") else [],
             "put": mode in ("PUT", "ALL"),
         }
-        return self._core.options.worker.run("export", task, stop)
+        return self._core.carry_out("export", task, stop)
 
     def end_update_dataset(self, changes: Transaction, dataset: Resource, result: Json) -> Resource:
         """Show the new schema; the solutions that exist leave its new columns out of training."""
@@ -172,10 +176,14 @@ class _Work:
             for dataset in of_users
             for part in dataset.body["_imports"]
         }
-        task = {"location": job.body["dataSource"]["dataLocation"], **self._s3(job), "folders": folders}
-        result = self._core.options.worker.run("deletion", task, stop)
-        deleted = events.forget_users(
-            self._core.events_path,
+        task = {
+            "location": job.body["dataSource"]["dataLocation"],
+            **self._s3(job),
+            "mostBytes": self._core.options.quotas.deletion_bytes,
+            "folders": folders,
+        }
+        result = self._core.carry_out("deletion", task, stop)
+        deleted = self._core.events.forget_users(
             result["users"],
             interactions=datasets["INTERACTIONS"].id if "INTERACTIONS" in datasets else None,
             records=datasets["USERS"].id if "USERS" in datasets else None,
@@ -206,9 +214,10 @@ class _Work:
         return job.changed(now, numDeleted=result["numDeleted"])
 
     def infer(self, job: Resource, stop: threading.Event) -> Json:
-        return self._core.options.worker.run("batch", self._batch(job), stop)
+        return self._core.carry_out("batch", self._batch(job), stop)
 
     def _batch(self, job: Resource) -> Json:
+        quotas = self._core.options.quotas
         return {
             "data": str(self._core.folder),
             "now": self._core.clock.now(),
@@ -219,6 +228,9 @@ class _Work:
             "input": job.body["jobInput"]["s3DataSource"]["path"],
             "output": job.body["jobOutput"]["s3DataDestination"]["path"],
             **self._s3(job),
+            "mostFiles": quotas.batch_files,
+            "mostBytes": quotas.batch_file_bytes,
+            "mostLines": quotas.batch_file_lines,
         }
 
     def _schema_text(self, dataset: Resource) -> str:
@@ -228,7 +240,7 @@ class _Work:
         return str(schema.body["schema"])
 
     def delete_dataset(self, dataset: Resource, stop: threading.Event) -> Json:
-        events.forget(self._core.events_path, dataset.id)
+        self._core.events.forget(dataset.id)
         return {}
 
     def end_delete_dataset(self, changes: Transaction, dataset: Resource, result: Json) -> Resource:
@@ -268,7 +280,7 @@ class _Work:
             raise WorkError("The dataset group has no Interactions dataset.")
         task: dict[str, Any] = {
             "events": str(self._core.events_path),
-            "interactions": {"dataset": interactions.id, "bulk": self._core.bulk(interactions)},
+            "interactions": self._contents(interactions),
             "items": self._items(version.body["datasetGroupArn"]),
             "eventType": version.body.get("eventType"),
             "solutionConfig": version.body.get("solutionConfig", {}),
@@ -276,7 +288,7 @@ class _Work:
             "recipe": recipe.name,
             "folder": str(self._core.model_folder(version)),
         }
-        return self._core.options.worker.run("training", task, stop)
+        return self._core.carry_out("training", task, stop)
 
     def end_training(self, changes: Transaction, version: Resource, result: Json) -> Resource:
         changes.after_commit.append(self._core.alarm.ring)

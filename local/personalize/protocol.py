@@ -8,12 +8,13 @@ reading works.
 import asyncio
 import json
 import logging
-import uuid
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from local.personalize.errors import ServiceError, invalid_input, not_supported, serialization
+from local.personalize.decoding import decoded
+from local.personalize.errors import ServiceError, not_supported
+from local.personalize.identities import new_identity
 from local.personalize.operations import OPERATIONS
 from local.personalize.service import Personalize
 from local.personalize.services import Operation, routes
@@ -82,7 +83,7 @@ class Protocol:
         call = OPERATIONS.get(operation.name)
         if call is None:
             raise not_supported(operation.name)
-        request = operation.parse(_decoded(body), "")
+        request = operation.decode(body)
         if self._service.throttle is not None:
             self._service.throttle.check(operation.name, request)
         if self._service.faults:
@@ -95,13 +96,13 @@ class Protocol:
                 raise effects.error
             request = {**request, "_fault": effects.job}
         answer = call(self._service, request)
-        if isinstance(answer, Awaitable):
-            await answer
+        if answer is not None and type(answer) is not dict:
+            await cast("Awaitable[None]", answer)
             answer = None
         self._usage.answered(operation.name, request)
         if operation.write is None:
             return b"" if operation.api != "personalize" else b"{}"
-        return operation.write(answer or {}).encode()
+        return operation.write(answer or {})
 
     # --- for tests and operators; AWS clients never come here
 
@@ -114,7 +115,7 @@ class Protocol:
                 case "GET", "/_local/usage":
                     return _plain(200, self._usage.shown())
                 case "POST", "/_local/faults":
-                    self._service.faults.add(_decoded(body), self._operations)
+                    self._service.faults.add(decoded(body), self._operations)
                     return _plain(200, {})
                 case "DELETE", "/_local/faults":
                     self._service.faults.clear()
@@ -125,28 +126,12 @@ class Protocol:
             return _plain(error.status, {"message": error.message})
 
 
-def _not_a_number(constant: str) -> Any:
-    raise invalid_input(f"{constant} is no JSON value.")
-
-
-_DECODE = json.JSONDecoder(parse_constant=_not_a_number).decode
-
-
 def _plain(status: int, content: Mapping[str, Any]) -> Answer:
     return Answer(status, _headers(_JSON), json.dumps(content).encode())
 
 
-def _decoded(body: bytes) -> Any:
-    if not body:
-        return {}
-    try:
-        return _DECODE(body.decode())
-    except (ValueError, RecursionError):
-        raise serialization("The body is not JSON.") from None
-
-
 def _headers(content_type: str) -> Headers:
-    return [(b"content-type", content_type.encode()), (b"x-amzn-requestid", str(uuid.uuid4()).encode())]
+    return [(b"content-type", content_type.encode()), (b"x-amzn-requestid", new_identity().encode())]
 
 
 def _failed(error: ServiceError, status: int, content_type: str) -> Answer:

@@ -14,7 +14,7 @@ from local.personalize.throttling import Rates
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quotas:
-    """How many resources there may be."""
+    """How many resources there may be, and how much data they may read."""
 
     schemas: int = 500
     dataset_groups: int = 5
@@ -26,6 +26,14 @@ class Quotas:
     pending_deletions: int = 5
     pending_batch_inference_jobs: int = 5
     pending_batch_segment_jobs: int = 5
+    full_import_bytes: int = 100 * 2**30
+    incremental_import_bytes: int = 2**30
+    interactions_per_import: int = 1000
+    """The only one that is a least: different interactions that an import must bring."""
+    deletion_bytes: int = 100 * 2**20
+    batch_files: int = 1000
+    batch_file_bytes: int = 2**30
+    batch_file_lines: int = 50_000_000
 
     def check(self, store: Store, kind: Kind, group: str | None = None) -> None:
         """LimitExceededException when one more resource of this kind (in this dataset group) is too many."""

@@ -102,6 +102,10 @@ class Recipe:
     """The v2 recipes score a subset of the catalogue: this many of the best. None: every item has a score."""
     explores: bool = False
     """Campaigns take `itemExplorationConfig`."""
+    objective: bool = False
+    """Solutions take `optimizationObjective`."""
+    contextual: bool = False
+    """Contextual metadata trains it, and requests can name a `context`."""
     metadata: bool = False
     """Metadata can be asked for without `enableMetadataWithRecommendations`."""
     update_mode: bool = False
@@ -168,6 +172,7 @@ _TABLE = (
         model="sequence",
         hyperparameters=_V2,
         real_time=True,
+        contextual=True,
         event_weights=True,
         reasons=True,
         scored_items=500,
@@ -184,7 +189,9 @@ _TABLE = (
         model="sequence",
         hyperparameters=_V1,
         featurization=_V1_FEATURES,
+        objective=True,
         real_time=True,
+        contextual=True,
         explores=True,
         update_mode=True,
         differences=(
@@ -199,6 +206,7 @@ _TABLE = (
         model="sequence",
         hyperparameters=_V2,
         real_time=True,
+        contextual=True,
         event_weights=True,
         metadata=True,
         differences="As aws-user-personalization-v2.",
@@ -210,7 +218,9 @@ _TABLE = (
         model="sequence",
         hyperparameters=_V1,
         featurization=_V1_FEATURES,
+        objective=True,
         real_time=True,
+        contextual=True,
         differences="As aws-user-personalization.",
     ),
     Recipe(
@@ -233,7 +243,6 @@ _TABLE = (
         metrics=(*RANKING_METRICS, "trending_prediction_accuracy"),
         algorithm="aws-trending-now-custom",
         scores=False,
-        differences="Items that training has not seen join at the next training, not at the next interval.",
     ),
     Recipe(
         "aws-similar-items",

@@ -31,6 +31,9 @@ _RESERVED: dict[str, dict[str, frozenset[str]]] = {
     "USERS": {},
 }
 
+RESERVED_INTERACTIONS = frozenset({*_REQUIRED["INTERACTIONS"], *_RESERVED["INTERACTIONS"]})
+"""Columns of an Interactions dataset that are no metadata (developer guide, "Item interactions dataset")."""
+
 
 @dataclass(frozen=True, slots=True)
 class Field:

@@ -60,12 +60,12 @@ class _Conditions(Transformer[Token, Query]):
 def segment(contents: Contents, served: Served, objects: Objects, task: Json) -> int:
     """Answer every line below the input address; returns how many lines there were.
 
-    Task: input and output (addresses), filter (ARN or None), numResults. Only users of the training can be in a
-    segment. A line that cannot be answered has its reason in `error`.
+    Task: input and output (addresses), filter (ARN or None), numResults, and what `inputs` needs. Only users of the
+    training can be in a segment. A line that cannot be answered has its reason in `error`.
     """
     answering = _Segments(contents, served, task)
     lines = 0
-    for name, content in inputs(objects, task["input"]):
+    for name, content in inputs(objects, task):
         given = [line for line in content.splitlines() if line.strip()]
         answers = [answering.answer(number, line) for number, line in enumerate(given, 1)]
         lines += len(answers)

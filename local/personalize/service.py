@@ -44,6 +44,7 @@ class Personalize(Core):
     def start(self) -> None:
         """Remove what no resource names any more, and go on with the lifecycles that were under way."""
         self._sweep()
+        self.events.start()
         self.lifecycle.start(plans(self))
         self.schedule.start()
         self._tidying.start()

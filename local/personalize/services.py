@@ -8,7 +8,7 @@ from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
 from local.personalize.answers import Write, compile_writer
-from local.personalize.validation import Parse, compile_input
+from local.personalize.decoding import Decode, compile_decoder
 
 _APIS = ("personalize", "personalize-events", "personalize-runtime")
 
@@ -19,7 +19,7 @@ class Operation:
 
     name: str
     api: str
-    parse: Parse
+    decode: Decode
     write: Write | None
     """None where the operation answers with an empty body (PutEvents and its siblings)."""
     errors: frozenset[str]
@@ -54,7 +54,7 @@ def routes() -> Routes:
             operation = Operation(
                 name=name,
                 api=api,
-                parse=compile_input(shapes.input_shape),
+                decode=compile_decoder(shapes.input_shape, quick=api != "personalize"),
                 write=compile_writer(shapes.output_shape) if shapes.output_shape else None,
                 errors=frozenset(shape.name for shape in shapes.error_shapes),
                 statuses={

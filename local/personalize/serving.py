@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
@@ -17,10 +18,12 @@ import numpy.typing as npt
 from local.engine.data import Float32, History
 from local.engine.scores import ranking, softmax
 from local.personalize.contents import Contents
+from local.personalize.context import Contexts
 from local.personalize.errors import WorkError, invalid_input, not_found
 from local.personalize.exploration import Explored, mixed, weight_and_cut_off
 from local.personalize.filtering import FilterRequest, ItemColumns, Row
 from local.personalize.filters import Filter, parse_filter
+from local.personalize.objective import Objective
 from local.personalize.ranked import Ranked, RecentScores
 from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.resources import ACTIVE, CREATING, DELETING, Resource
@@ -71,13 +74,18 @@ class Serving:
         recipe = recipe_of(version.body["recipeArn"]) if version else None
         if version is None or recipe is None:
             raise WorkError(f"Solution version {version_arn} was deleted.")
+        folder = self._service.model_folder(version)
+        snapshot, objective = Snapshot.load(folder), Objective.load(folder)
+        if objective is not None:
+            snapshot = replace(snapshot, trained=objective.applied(snapshot.model))
         return Served(
             version_arn,
             version.body["datasetGroupArn"],
             recipe,
             EventRule.of_solution(version.body.get("solutionConfig", {}), version.body.get("eventType")),
-            Snapshot.load(self._service.model_folder(version)),
-            Explored.load(self._service.model_folder(version)),
+            snapshot,
+            Contexts.load(folder),
+            Explored.load(folder),
         )
 
     def refresh(self, version_arn: str) -> None:
@@ -102,6 +110,7 @@ class Serving:
 
     def recommend_of(self, served: Served, request: Json, campaign: Resource | None) -> Json:
         """What a solution version recommends; a batch job has no campaign."""
+        served = self._trends.current(served)
         recipe = served.recipe
         if recipe.type not in ("USER_PERSONALIZATION", "POPULAR_ITEMS", "RELATED_ITEMS"):
             raise invalid_input(
@@ -119,7 +128,7 @@ class Serving:
         )
         if recipe.by_item:
             allowed = served.snapshot.others(item, allowed)
-        ranked = self._ranked(served, visitor, item)
+        ranked = self._ranked(served, visitor, item, request.get("context", {}))
         raw = ranked.raw
         listed = _recommended(ranked, allowed, wanted, served)
         listed = self._explored(listed, served, request, campaign)
@@ -199,7 +208,7 @@ class Serving:
         known = places[places >= 0]
         if allowed is not None:
             known = known[allowed[known]]
-        shares = softmax(self._ranked(served, visitor).raw, known)
+        shares = softmax(self._ranked(served, visitor, None, request.get("context", {})).raw, known)
         order = np.argsort(-shares, kind="stable")
         items = served.snapshot.items
         listed: list[Json] = [
@@ -222,19 +231,28 @@ class Serving:
             raise invalid_input(f"Campaign {arn} has status {campaign.status}; it must be ACTIVE.")
         return self.load(campaign.body["_serving"]), campaign
 
-    def _ranked(self, served: Served, visitor: str | None, item: str | None = None) -> Ranked:
-        """Every item's score: for the visitor, or for the item that a related-items recipe is asked about.
+    def _ranked(self, served: Served, visitor: str | None, item: str | None, given: Mapping[str, str]) -> Ranked:
+        """Every item's score: for the visitor in the given context, or for the item that related ones are asked for.
 
-        Models are deterministic, and none that personalizes looks at the clock: the same history has the same scores,
-        which are kept for the visitors of late.
+        Models are deterministic, and none that personalizes looks at the clock: the same history and context have the
+        same scores, which are kept for the visitors of late.
         """
-        recipe, model = served.recipe, self._trends.model(served)
+        recipe, model = served.recipe, served.snapshot.model
         history = served.snapshot.about(item) if recipe.by_item else self._history(served, visitor)
         if not recipe.real_time:
             return Ranked.of(model.score(history, now=self._service.clock.now()), recipe.scored_items)
+        context = served.contexts.numbered(given)
         return self._recent.get(
-            (served.arn, history.item.tobytes(), history.time.tobytes(), history.weight.tobytes()),
-            lambda: Ranked.of(model.score(history, now=self._service.clock.now()), recipe.scored_items),
+            (
+                served.arn,
+                history.item.tobytes(),
+                history.time.tobytes(),
+                history.weight.tobytes(),
+                None if context is None else context.tobytes(),
+            ),
+            lambda: Ranked.of(
+                model.score(history, now=self._service.clock.now(), context=context), recipe.scored_items
+            ),
         )
 
     def _history(self, served: Served, visitor: str | None) -> History:

@@ -4,7 +4,8 @@ Source: developer guide, "Custom dataset requirements", "Quotas", "Recording rea
 and "Evaluating a solution version with metrics".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +14,14 @@ import numpy.typing as npt
 from scipy import sparse
 
 from local.engine.data import Catalogue, Events, Float32, Int32
-from local.engine.metrics import solution_metrics
+from local.engine.metrics import hold_out, solution_metrics
 from local.engine.models import Model
 from local.engine.registry import MODELS, SEGMENTS
 from local.engine.segment_metrics import segment_metrics
 from local.engine.segments import SegmentModel
+from local.personalize.context import Contexts, contextual
 from local.personalize.events import EventRow
+from local.personalize.objective import METRIC, Objective, ObjectiveError, reward_column, rewarding
 from local.personalize.recipes import DataRules, Recipe
 from local.personalize.schemas import Field, Schema
 from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
@@ -53,6 +56,7 @@ class TrainingData:
     """The Interactions tables of the imports, in order."""
     put: Sequence[EventRow]
     last_event: int
+    interaction_schema: Schema
     items: Table | None
     item_schema: Schema | None
 
@@ -65,17 +69,22 @@ def train(
     settings: Mapping[str, float],
     excluded: Mapping[str, Sequence[str]],
     folder: Path,
+    objective: Mapping[str, str] | None = None,
 ) -> dict[str, float]:
     """Train the recipe's model on all data, write the snapshot to `folder`, and return the hold-out's metrics.
 
     `settings` are the engine model's hyperparameters (`Recipe.settings`), `excluded` names the columns by dataset type
-    that training leaves out (`trainingDataConfig`). Raises TrainingError when there is less data than the recipe's
-    rules ask for: 1000 different interactions that count, 25 users with two of them, one user in a hundred with two.
+    that training leaves out (`trainingDataConfig`), `objective` is the solution's `optimizationObjective`. Raises
+    TrainingError when there is less data than the recipe's rules ask for: 1000 different interactions that count, 25
+    users with two of them, one user in a hundred with two.
     """
-    interactions, weights = _counting(_interactions(data), rule)
+    left_out = {kind.upper(): {name.upper() for name in columns} for kind, columns in excluded.items()}
+    fields = contextual(data.interaction_schema, left_out.get("INTERACTIONS", ())) if recipe.contextual else ()
+    interactions, weights = _counting(_interactions(data, fields), rule)
     _check_amount(interactions, recipe.rules)
     users, items = interactions.text("USER_ID"), interactions.text("ITEM_ID")
     names = list(dict.fromkeys([*_used(items), *(data.items.text("ITEM_ID").values if data.items is not None else ())]))
+    contexts, context = Contexts.of(interactions, fields)
     events = Events(
         user=_renumbered(users, _used(users)),
         item=_renumbered(items, names),
@@ -83,11 +92,13 @@ def train(
         weight=weights,
         n_users=len(_used(users)),
         n_items=len(names),
+        context=context,
     )
-    catalogue = _catalogue(names, data, events, excluded)
+    catalogue = _catalogue(names, data, events, left_out.get("ITEMS", set()))
     if recipe.rules.item_attributes and (catalogue.attributes is None or not catalogue.attributes.nnz):
         raise TrainingError(f"Recipe {recipe.name} needs an Items dataset with a categorical column to train on.")
-    metrics, trained = _fitted(recipe, rule, events, catalogue, settings)
+    wanted = _objective(objective, data, names) if objective else None
+    metrics, trained = _fitted(recipe, rule, events, catalogue, settings, wanted)
     ordered = events.in_order()
     offsets, kept = _latest(ordered)
     Snapshot.of(
@@ -101,11 +112,31 @@ def train(
         popularity=_popularity(events),
         last_event=data.last_event,
     ).save(folder)
+    contexts.save(folder)
+    if wanted is not None:
+        wanted.save(folder)
     return metrics
 
 
+def _objective(given: Mapping[str, str], data: TrainingData, names: Sequence[str]) -> Objective:
+    """The objective over the items in the order of their names."""
+    try:
+        name = reward_column(given, data.item_schema)
+    except ObjectiveError as error:
+        raise TrainingError(str(error)) from None
+    values = np.full(len(names), np.nan)
+    if data.items is not None:
+        values[_renumbered(data.items.text("ITEM_ID"), names)] = data.items.numbers(name)
+    return Objective.of(values, given)
+
+
 def _fitted(
-    recipe: Recipe, rule: EventRule, events: Events, catalogue: Catalogue, settings: Mapping[str, float]
+    recipe: Recipe,
+    rule: EventRule,
+    events: Events,
+    catalogue: Catalogue,
+    settings: Mapping[str, float],
+    objective: Objective | None,
 ) -> tuple[dict[str, float], Model | SegmentModel]:
     """The metrics of the recipe's hold-out, and the model trained on everything."""
     name = recipe.model or ""
@@ -116,14 +147,22 @@ def _fitted(
         return metrics, users.fit(events, catalogue, seed=_SEED, **settings)
     items = MODELS[name]
     weighted = rule.weights is not None
-    metrics = solution_metrics(items, events, catalogue, seed=_SEED, event_weights=weighted, **settings)
+    judged = items if objective is None else rewarding(items, objective)
+    metrics = solution_metrics(judged, events, catalogue, seed=_SEED, event_weights=weighted, **settings)
+    if objective is not None:
+        known, cases = hold_out(events, seed=_SEED)
+        metrics[METRIC] = objective.metric(judged.fit(known, catalogue, seed=_SEED, **settings), cases)
     return metrics, items.fit(events, catalogue, seed=_SEED, **settings)
 
 
-def _interactions(data: TrainingData) -> Table:
-    """Bulk and put interactions, each once; events of a session belong to the user whom the session named."""
+def _interactions(data: TrainingData, fields: Sequence[Field]) -> Table:
+    """Bulk and put interactions, each once; events of a session belong to the user whom the session named.
+
+    The columns are those that every training reads, and `fields`, which events have in their `properties`.
+    """
     owners: dict[str, str] = {event.session: event.user for event in data.put if event.user is not None}
-    builder = TableBuilder(_COLUMNS)
+    columns = Schema("Interactions", (*_COLUMNS.fields, *fields))
+    builder = TableBuilder(columns)
     for event in data.put:
         user = event.user or owners.get(event.session)
         if user is None or event.item is None:
@@ -135,10 +174,20 @@ def _interactions(data: TrainingData) -> Table:
                 "TIMESTAMP": event.at,
                 "EVENT_TYPE": event.type,
                 "EVENT_VALUE": event.value,
+                **_circumstances(event, fields),
             }
         )
-    every = concatenate([*data.bulk, builder.table()], _COLUMNS)
+    every = concatenate([*data.bulk, builder.table()], columns)
     return every.distinct_by(("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE"))
+
+
+def _circumstances(event: EventRow, fields: Sequence[Field]) -> dict[str, str]:
+    """The contextual columns of a put event; a property that is no string is none."""
+    if not fields or event.extra is None or '"properties"' not in event.extra:
+        return {}
+    properties = json.loads(event.extra)["properties"]
+    given = {field.name: properties.get(field.property_name) for field in fields}
+    return {name: value for name, value in given.items() if isinstance(value, str)}
 
 
 def _counting(interactions: Table, rule: EventRule) -> tuple[Table, Float32]:
@@ -199,10 +248,8 @@ def _latest(ordered: Events) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.intp
     return np.concatenate([[0], np.cumsum(np.minimum(counts, HISTORY_LENGTH))]), kept
 
 
-def _catalogue(
-    names: Sequence[str], data: TrainingData, events: Events, excluded: Mapping[str, Sequence[str]]
-) -> Catalogue:
-    """The items' categorical columns, one-hot, and when each item came.
+def _catalogue(names: Sequence[str], data: TrainingData, events: Events, left_out: Collection[str]) -> Catalogue:
+    """The items' categorical columns that are not left out, one-hot, and when each item came.
 
     An item without CREATION_TIMESTAMP came with its oldest interaction, without interactions with the newest of all.
     """
@@ -217,7 +264,6 @@ def _catalogue(
         given = data.items.numbers("CREATION_TIMESTAMP")
         known = ~np.isnan(given)
         created[rows[known]] = given[known]
-    left_out = {name.upper() for key, columns in excluded.items() if key.upper() == "ITEMS" for name in columns}
     columns = [
         data.items.text(field.name)
         for field in data.item_schema.fields

@@ -1,16 +1,20 @@
 """The trends of aws-trending-now versions as they are now: events put since the training join at each interval's end.
 
-Source: developer guide, "Trending-Now recipe": the list is made anew every interval, without training. Events of items
-that the training has not seen do not count before the next one.
+Source: developer guide, "Trending-Now recipe": the list is made anew every interval, without training, and holds new
+items too.
 """
+
+from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
-from local.engine.models import Model
+from local.engine.data import Float32
 from local.engine.trending import TrendingModel
 from local.personalize.contents import Contents
-from local.personalize.events import EventReader
+from local.personalize.events import EventRow
 from local.personalize.served import Served
+from local.personalize.snapshots import Snapshot
 
 
 class Trends:
@@ -18,31 +22,60 @@ class Trends:
 
     def __init__(self, contents: Contents) -> None:
         self._contents = contents
-        self._now: dict[str, tuple[float, TrendingModel]] = {}
+        self._now: dict[str, tuple[float, Served]] = {}
 
-    def model(self, served: Served) -> Model:
-        """The version's model; for a model of trends, with the events that came until the last interval's end."""
-        trained = served.snapshot.model
+    def current(self, served: Served) -> Served:
+        """The version; one of trends with the events, and their items, that came until the last interval's end."""
+        trained = served.snapshot.trained
         if not isinstance(trained, TrendingModel):
-            return trained
+            return served
         end = trained.interval_end(self._contents.clock.now())
         known = self._now.get(served.arn)
         if known is None or known[0] != end:
             known = self._now[served.arn] = (end, self._joined(trained, served, end))
         return known[1]
 
-    def _joined(self, trained: TrendingModel, served: Served, end: float) -> TrendingModel:
-        snapshot, dataset = served.snapshot, self._contents.datasets(served.group).get("INTERACTIONS")
+    def _joined(self, trained: TrendingModel, served: Served, end: float) -> Served:
+        dataset = self._contents.datasets(served.group).get("INTERACTIONS")
         if dataset is None:
-            return trained
-        reader = EventReader(self._contents.events_path)
+            return served
+        reader = self._contents.events.reader()
         try:
-            counted = [
-                (snapshot.places[event.item], event.at, served.rule.weight(event.type, event.value))
-                for event in reader.events(dataset.id, after=snapshot.last_event)
-                if event.item in snapshot.places and event.at < end
+            events = [
+                event
+                for event in reader.events(dataset.id, after=served.snapshot.last_event)
+                if event.item is not None and event.at < end
             ]
         finally:
             reader.close()
+        places = dict(served.snapshot.places)
+        for event in events:
+            places.setdefault(str(event.item), len(places))
+        counted = [(places[str(event.item)], event.at, _weight(served, event)) for event in events]
         item, time, weight = np.array(counted).reshape(-1, 3).T
-        return trained.with_events(item.astype(np.int32), time, weight.astype(np.float32))
+        more = len(places) - len(served.snapshot.items)
+        model = replace(trained, log_share=_with_rarest(trained.log_share, more))
+        joined = model.with_events(item.astype(np.int32), time, weight.astype(np.float32))
+        return replace(served, snapshot=_with_items(served.snapshot, joined, places))
+
+
+def _weight(served: Served, event: EventRow) -> float:
+    return served.rule.weight(event.type, event.value)
+
+
+def _with_rarest(log_share: Float32, more: int) -> Float32:
+    """The items' shares of visitors, with `more` items that are as rare as the rarest."""
+    return np.concatenate([log_share, np.full(more, log_share.min(initial=0.0), np.float32)])
+
+
+def _with_items(snapshot: Snapshot, model: TrendingModel, places: Mapping[str, int]) -> Snapshot:
+    """The snapshot with items after its own; nobody had anything to do with them before."""
+    new = np.arange(len(snapshot.items), len(places))
+    return replace(
+        snapshot,
+        trained=model,
+        items=tuple(places),
+        places=dict(places),
+        popularity=np.concatenate([snapshot.popularity, np.zeros(len(new), np.int64)]),
+        popular=np.concatenate([snapshot.popular, new]),
+    )

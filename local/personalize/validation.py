@@ -17,8 +17,8 @@ Json = dict[str, Any]
 Parse = Callable[[Any, str], Any]
 """Gets a decoded JSON value and the path to it; returns the value to use or raises ServiceError."""
 
-_INT32 = 2**31
-_LATEST = 253_402_300_800  # the first second of the year 10000, which no datetime can hold
+INT32 = 2**31
+LATEST = 253_402_300_800  # the first second of the year 10000, which no datetime can hold
 
 
 def compile_input(shape: Any) -> Parse:
@@ -160,7 +160,7 @@ def _number(shape: Any, *, whole: bool) -> Parse:
     def parse(value: Any, path: str) -> Any:
         if type(value) not in types:
             raise _wrong_type(path, expected)
-        if whole and not -_INT32 <= value < _INT32:
+        if whole and not -INT32 <= value < INT32:
             raise serialization(f"{path} must fit into 32 bits")
         if not whole:
             value = _finite(value, path)
@@ -186,7 +186,7 @@ def _finite(value: float, path: str) -> float:
 def _timestamp(value: Any, path: str) -> float:
     if type(value) not in (int, float):
         raise _wrong_type(path, "a timestamp in seconds since the epoch")
-    if not 0 <= value < _LATEST:
+    if not 0 <= value < LATEST:
         raise invalid_input(f"Value '{value}' at '{path}' is not a time in seconds between the years 1970 and 9999")
     return float(value)
 
@@ -238,6 +238,8 @@ def compile_output(shape: Any) -> Parse:
             def scalar(value: Any, path: str) -> Any:
                 if type(value) not in types:
                     raise AnswerError(f"{path} must be {type_name}, not {type(value).__name__}")
+                if type(value) is float and not math.isfinite(value):
+                    raise AnswerError(f"{path} must be a finite number, not {value}")
                 return value
 
             return scalar

@@ -90,7 +90,8 @@ class Visitors:
         dataset = self._service.datasets(group).get("ITEMS")
         if dataset is None:
             return ItemColumns(None, numbered.items)
-        state, table = self._records(dataset, "ITEM_ID")
+        records, table = self._records(dataset, "ITEM_ID")
+        state = records, len(numbered.items)  # a list of trends gets new items
         known = self._columns.get(version)
         if known is None or known[0] != state:
             known = (state, ItemColumns(table, numbered.items))

@@ -38,11 +38,19 @@ _POLL_SECONDS = 0.2
 def run_import(task: Json) -> Json:
     """Import CSV files, and write the reports of metric attributions on what they hold.
 
-    Task: location, s3Root, s3Keys, schema, datasetType, folder, reports {attributions [{location, metrics}], mode, now,
-    items {dataset, bulk, schema} or null, events}, or null. Result: rows.
+    Task: location, s3Root, s3Keys, schema, datasetType, folder, mostBytes, leastInteractions, reports {attributions
+    [{location, metrics}], mode, now, items {dataset, bulk, schema} or null, events}, or null. Result: rows.
     """
     objects, folder = open_objects(task["s3Root"], task.get("s3Keys")), Path(task["folder"])
-    rows = imports.import_csv(objects, task["location"], parse_schema(task["schema"]), task["datasetType"], folder)
+    rows = imports.import_csv(
+        objects,
+        task["location"],
+        parse_schema(task["schema"]),
+        task["datasetType"],
+        folder,
+        most_bytes=task["mostBytes"],
+        least_interactions=task["leastInteractions"],
+    )
     if task["reports"] is not None:
         _report(objects, Table.load(folder), task["reports"])
     return {"rows": rows}
@@ -100,9 +108,11 @@ def run_export(task: Json) -> Json:
 def run_deletion(task: Json) -> Json:
     """Delete users from imports.
 
-    Task: location, s3Root, s3Keys, folders {source: target}. Result: users, changed, deleted.
+    Task: location, s3Root, s3Keys, mostBytes, folders {source: target}. Result: users, changed, deleted.
     """
-    users = deletions.users_to_delete(open_objects(task["s3Root"], task.get("s3Keys")), task["location"])
+    users = deletions.users_to_delete(
+        open_objects(task["s3Root"], task.get("s3Keys")), task["location"], most_bytes=task["mostBytes"]
+    )
     changed, deleted = deletions.delete_from_tables(users, task["folders"])
     return {"users": users, "changed": changed, "deleted": deleted}
 
@@ -110,7 +120,8 @@ def run_deletion(task: Json) -> Json:
 def run_batch(task: Json) -> Json:
     """Answer a batch inference job, or with `segments` a batch segment job.
 
-    Task: data (folder), now, segments, version, filter, numResults, input, output, s3Root, s3Keys. Result: lines.
+    Task: data (folder), now, segments, version, filter, numResults, input, output, s3Root, s3Keys, mostFiles,
+    mostBytes, mostLines. Result: lines.
     """
     contents = Contents(Path(task["data"]), StoppedClock(task["now"]))
     try:
@@ -130,10 +141,11 @@ def left_out(task: Json) -> dict[str, list[str]]:
     config = task["solutionConfig"].get("trainingDataConfig", {})
     excluded = {kind.upper(): list(columns) for kind, columns in config.get("excludedDatasetColumns", {}).items()}
     for kind, columns in config.get("includedDatasetColumns", {}).items():
-        if kind.upper() == "ITEMS" and task["items"]:
+        dataset = task.get(kind.lower())
+        if dataset:
             kept = {name.upper() for name in columns}
-            names = parse_schema(task["items"]["schema"]).names
-            excluded["ITEMS"] = [name for name in names if name.upper() not in kept]
+            names = parse_schema(dataset["schema"]).names
+            excluded[kind.upper()] = [name for name in names if name.upper() not in kept]
     for kind, columns in task.get("added", {}).items():
         excluded[kind] = [*excluded.get(kind, ()), *columns]
     return excluded
@@ -142,8 +154,8 @@ def left_out(task: Json) -> dict[str, list[str]]:
 def run_training(task: Json) -> Json:
     """Train a solution version.
 
-    Task: events, interactions {dataset, bulk}, items {dataset, bulk, schema} or null, eventType, solutionConfig, recipe
-    (name), folder. Result: metrics.
+    Task: events, interactions {dataset, bulk, schema}, items (the same) or null, eventType, solutionConfig, recipe
+    (its name), folder. Result: metrics.
     """
     recipe = RECIPES[task["recipe"]]
     reader = EventReader(Path(task["events"]))
@@ -154,6 +166,7 @@ def run_training(task: Json) -> Json:
             bulk=list(imports.tables(interactions["bulk"])),
             put=list(reader.events(interactions["dataset"])),
             last_event=reader.last(interactions["dataset"]),
+            interaction_schema=parse_schema(interactions["schema"]),
             items=merged(item_schema, "ITEM_ID", imports.tables(items["bulk"]), reader.records(items["dataset"]))
             if item_schema
             else None,
@@ -168,6 +181,7 @@ def run_training(task: Json) -> Json:
         settings=recipe.settings(task["solutionConfig"]),
         excluded=left_out(task),
         folder=Path(task["folder"]),
+        objective=task["solutionConfig"].get("optimizationObjective"),
     )
     return {"metrics": metrics}
 

@@ -35,8 +35,8 @@ ROOMS = (
     room("infra/allowed.py", "pydantic"),
     room("infra/settings.py", "pydantic yaml", "infra.allowed infra.naming"),
     room("seed_data", "numpy"),
-    room("local/engine", "numpy scipy"),
-    room("local/personalize", "boto3 botocore httptools lark numpy regex scipy uvicorn uvloop", "local.engine"),
+    room("local/engine", "lightgbm numpy scipy threadpoolctl"),
+    room("local/personalize", "boto3 botocore httptools lark msgspec numpy regex scipy uvicorn uvloop", "local.engine"),
     room("local/cloud", "boto3 botocore hypercorn ministack rich typer urllib3", "local.personalize"),
     room(
         "tools",

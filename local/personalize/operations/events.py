@@ -2,63 +2,45 @@
 
 import json
 from collections.abc import Awaitable
-from typing import Any
 
 from local.personalize.core import Core
 from local.personalize.errors import in_use, invalid_input, not_found
-from local.personalize.events import EventRow
 from local.personalize.exploration import IMPLICIT
 from local.personalize.records import check_record, parse_properties
 from local.personalize.resources import ACTIVE, CREATING, DELETING
 from local.personalize.validation import Json
 
 EVENT_BYTES = 10 * 1024
-_EXTRA = ("recommendationId", "impression", "metricAttribution")
+_COLUMNS = frozenset({"eventId", "eventType", "itemId", "sentAt", "eventValue"})
+"""Members of an event that need no look of their own."""
 _FORBIDDEN = frozenset({"userid", "sessionid", "eventtype", "timestamp", "recommendationid", "impression"})
 
 
-def put_events(core: Core, request: Json) -> Awaitable[None]:
-    """PutEvents: resolves when the events are stored for good; one bad event refuses the whole call."""
+def put_events(core: Core, request: Json) -> Awaitable[None] | None:
+    """PutEvents: one bad event refuses the whole call. Waits where `EventStore.append` says so."""
     found = core.tracker(request["trackingId"])
     if found is None or found[0].status != ACTIVE:
         raise invalid_input(f"No active event tracker has the tracking id {request['trackingId']}.")
     dataset, user, session = found[1], request.get("userId"), request["sessionId"]
-    return core.events.append(
-        [
-            EventRow(
-                dataset,
-                user,
-                session,
-                event.get("itemId"),
-                event["eventType"],
-                event["sentAt"],
-                event.get("eventValue"),
-                event.get("eventId"),
-                _extra(core, event),
-            )
-            for event in request["eventList"]
-        ]
-    )
+    events = [event if event.keys() <= _COLUMNS else _checked(core, event) for event in request["eventList"]]
+    return core.events.append(dataset, user, session, events)
 
 
-def _extra(core: Core, event: Json) -> str | None:
-    extra: dict[str, Any] = {name: event[name] for name in _EXTRA if name in event}
+def _checked(core: Core, event: Json) -> Json:
+    """The event with `properties` as the object that they hold, and what was shown with its recommendation."""
+    checked = dict(event)
     if "properties" in event:
-        properties = parse_properties(event["properties"])
+        properties = checked["properties"] = parse_properties(event["properties"])
         for name in properties:
             if name.lower() in _FORBIDDEN:
                 raise invalid_input(f"properties must not hold {name}: it is a member of the event or the request.")
-        extra["properties"] = properties
     if "recommendationId" in event and "impression" not in event:  # explicit impressions count more, as documented
         shown = core.recommended.items(event["recommendationId"])
         if shown:
-            extra[IMPLICIT] = shown
-    if not extra:
-        return None
-    text = json.dumps(extra)
-    if len(text) > EVENT_BYTES // 2 and len(json.dumps(event, ensure_ascii=False).encode()) > EVENT_BYTES:
+            checked[IMPLICIT] = shown
+    if len(json.dumps(event, ensure_ascii=False).encode()) > EVENT_BYTES:
         raise invalid_input(f"An event can have {EVENT_BYTES} bytes.")
-    return text
+    return checked
 
 
 def put_items(core: Core, request: Json) -> None:

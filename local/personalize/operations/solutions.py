@@ -4,7 +4,7 @@ from typing import Any
 
 from local.personalize.core import Core
 from local.personalize.errors import ServiceError, already_exists, in_use, invalid_input, not_found
-from local.personalize.events import EventReader
+from local.personalize.objective import ObjectiveError, reward_column
 from local.personalize.operations.batch import running_batch
 from local.personalize.operations.datasets import updating_to
 from local.personalize.operations.removal import begin_deletion, deletable
@@ -33,6 +33,7 @@ def create_solution(core: Core, request: Json) -> Json:
     recipe = _recipe(request)
     config = request.get("solutionConfig", {})
     _check_config(recipe, config)
+    _check_objective(core, recipe, request["datasetGroupArn"], config)
     group, chosen = request["datasetGroupArn"], core.account.public_arn(f"recipe/{recipe.name}")
     with core.store.transaction() as changes:
         core.need(group, "dataset-group", active=True)
@@ -101,6 +102,21 @@ def _check_config(recipe: Recipe, config: Json) -> None:
         raise invalid_input("trainingDataConfig takes excludedDatasetColumns or includedDatasetColumns, not both.")
     _check_schedule(config)
     _check_events(recipe, config)
+
+
+def _check_objective(core: Core, recipe: Recipe, group: str, config: Json) -> None:
+    """The column is looked for where the group has an Items dataset; the training needs it in any case."""
+    given = config.get("optimizationObjective")
+    if not given:
+        return
+    if not recipe.objective:
+        raise invalid_input(f"Recipe {recipe.name} has no optimizationObjective; version 1 of its kind may have.")
+    schemas = core.dataset_schemas(group)
+    if "ITEMS" in schemas:
+        try:
+            reward_column(given, schemas["ITEMS"])
+        except ObjectiveError as error:
+            raise invalid_input(str(error)) from None
 
 
 def _check_schedule(config: Json) -> None:
@@ -249,7 +265,7 @@ def interactions_seen(core: Core, group: str) -> Json:
     dataset = core.datasets(group).get("INTERACTIONS")
     if dataset is None:
         return {}
-    reader = EventReader(core.events_path)
+    reader = core.events.reader()
     try:
         return {"imports": dataset.body["_imports"], "event": reader.last(dataset.id)}
     finally:

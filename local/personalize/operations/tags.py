@@ -53,7 +53,11 @@ def tag_resource(core: Core, request: Json) -> Json:
 
 
 def untag_resource(core: Core, request: Json) -> Json:
-    """UntagResource: keys that are not there are no error."""
+    """UntagResource: keys that are not there are no error, more than a resource can have are."""
+    if len(request["tagKeys"]) > MAXIMUM:
+        raise ServiceError(
+            "TooManyTagKeysException", f"A resource can have {MAXIMUM} tags, not {len(request['tagKeys'])}."
+        )
     with core.store.transaction() as changes:
         _need(core, request["resourceArn"])
         changes.remove_tags(request["resourceArn"], request["tagKeys"])

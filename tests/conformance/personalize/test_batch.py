@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from local.personalize.quotas import Quotas
 from local.personalize.testing import LocalPersonalize
 from tests.conformance.personalize.conftest import Trained
-from tests.conformance.personalize.world import ROLE, World, share_of, until
+from tests.conformance.personalize.world import ROLE, World, interactions_csv, share_of, until
 
 
 def _run(world: World, name: str, version: str, lines: list[Any], *, isolated_prefix: str = "", **more: Any) -> Any:
@@ -122,3 +123,33 @@ def test_a_process_of_its_own_sees_the_same(isolated: World) -> None:
     assert "ACTIVE" == job["status"], job
     (answer,) = _answers(isolated, "own")
     assert share_of("cat", answer["output"]["recommendedItems"]) > 0.7
+
+
+def test_volumes_are_bounded(tmp_path: Path) -> None:
+    """Files, bytes and lines of a batch job, and bytes and rows of an import, up to the quotas and no further."""
+    quotas = Quotas(
+        batch_files=1,
+        batch_file_bytes=60,
+        batch_file_lines=2,
+        incremental_import_bytes=1000,
+        interactions_per_import=20,
+    )
+    with LocalPersonalize(tmp_path, quotas=quotas) as server:
+        world = World(server)
+        group = world.seeded()
+        few = "\n".join(["USER_ID,ITEM_ID,TIMESTAMP,EVENT_TYPE", *(f"u{row},cat1,{row},View" for row in range(19))])
+        dataset = world.arn("dataset/pets/INTERACTIONS")
+        assert "at least 20" in world.load(dataset, few, "few", importMode="INCREMENTAL")["failureReason"]
+        many = few + "".join(f"\nv{row},cat1,{row},View" for row in range(60))
+        assert "1000 bytes" in world.load(dataset, many, "many", importMode="INCREMENTAL")["failureReason"]
+        assert "ACTIVE" == world.load(dataset, many, "full")["status"]
+        version = world.train(world.solution(group, "aws-popularity-count"))
+        assert "CREATE FAILED" == version["status"]
+        world.load(dataset, interactions_csv(), "all")
+        trained = world.train(world.arn("solution/solution"))["solutionVersionArn"]
+        line = {"userId": "u1"}
+        assert "ACTIVE" == _run(world, "fits", trained, [line, line])["status"]
+        assert "2 lines" in _run(world, "lines", trained, [line, line, line])["failureReason"]
+        assert "60 bytes" in _run(world, "bytes", trained, [{"userId": "u" * 60}])["failureReason"]
+        world.put("batch/files/other.json", "{}\n")
+        assert "1 files" in _run(world, "files", trained, [line])["failureReason"]

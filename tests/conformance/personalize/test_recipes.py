@@ -131,6 +131,29 @@ def test_trends_follow_the_clock(tmp_path: Path) -> None:
         assert popular == versions.names("aws-trending-now", numResults=500)
 
 
+def test_trends_hold_new_items(tmp_path: Path) -> None:
+    """What no training has seen joins at the interval's end, with what the Items dataset says of it by then."""
+    clock = ManualClock(NOW + 60)
+    with LocalPersonalize(tmp_path, clock=clock) as server:
+        versions = _Versions(World(server), clock)
+        before = versions.names("aws-trending-now", numResults=500)
+        birds = versions.world.filter(versions.group, "birds", 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("3")')
+        assert [] == versions.names("aws-trending-now", filterArn=birds)
+        versions.world.events.put_items(
+            datasetArn=versions.world.arn("dataset/pets/ITEMS"),
+            items=[{"itemId": "parrot", "properties": '{"animalType": "3", "creationTimestamp": 1}'}],
+        )
+        versions.world.events.put_events(
+            trackingId=versions.world.tracking_id,
+            sessionId="s",
+            eventList=[{"eventType": "DetailView", "itemId": "parrot", "sentAt": NOW + 120}],
+        )
+        assert before == versions.names("aws-trending-now", numResults=500)
+        clock.advance(2 * HOUR)
+        assert ["parrot", *before] == versions.names("aws-trending-now", numResults=500)
+        assert ["parrot"] == versions.names("aws-trending-now", filterArn=birds)
+
+
 @pytest.mark.parametrize("name", ["aws-item-affinity", "aws-item-attribute-affinity"])
 def test_user_segmentation_has_no_campaigns(name: str, versions: _Versions) -> None:
     """Its versions are for batch segment jobs; their metrics are those of segments."""

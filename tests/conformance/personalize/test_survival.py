@@ -114,7 +114,7 @@ def _send_until_it_dies(endpoint: str, tracking_id: str, sender: int, acknowledg
 
 
 def test_kill_9_under_load_loses_no_acknowledged_event(tmp_path: Path) -> None:
-    """Each event whose call was answered with 200 is in the file after `kill -9`, once, and the next start needs no care."""
+    """Each event whose call was answered with 200 is in the tables after the next start, which needs no care, once."""
     acknowledged: list[str] = []
     tracking_id = ""
     for round_ in range(2):
@@ -133,6 +133,8 @@ def test_kill_9_under_load_loses_no_acknowledged_event(tmp_path: Path) -> None:
             os.kill(server.pid, signal.SIGKILL)
             for sender in senders:
                 sender.join()
+    with process(tmp_path):
+        pass  # a start takes over what the killed server left in its journals
     with sqlite3.connect(tmp_path / "data" / "events.db") as database:
         stored = [row[0] for row in database.execute("SELECT event_id FROM event")]
         check = database.execute("PRAGMA integrity_check").fetchone()[0]

@@ -12,6 +12,7 @@ from benchmarks.quality_cut import Cut, SealError, cut
 from benchmarks.quality_data import Log
 from benchmarks.quality_figures import METRICS
 from benchmarks.quality_judge import Judgement, judge
+from benchmarks.quality_kept import Kept
 from benchmarks.quality_run import ContestantError, Entry, run
 from tests.unit.benchmarks.quality_logs import poisoned, ring_log, write_csv
 
@@ -21,44 +22,47 @@ EASE = Entry(
     "benchmarks.peers.linear",
     "ease",
     settings=({"penalty": 1e6, "memory": None}, {"penalty": 1.0, "memory": 0.3}),
-    seeded=False,
+    seeds=1,
 )
 
 
-def judged(log: Log, *entries: Entry, test: bool) -> tuple[Judgement, list[str]]:
+def judged(log: Log, folder: Path, *entries: Entry, test: bool) -> tuple[Judgement, list[str]]:
     said: list[str] = []
-    return judge(cut(log, Cut.LEAVE_ONE_OUT), entries, seeds=2, test=test, progress=said.append), said
+    task = cut(log, Cut.LEAVE_ONE_OUT)
+    return judge(task, entries, Kept(folder), seeds=2, test=test, progress=said.append), said
 
 
-def test_poisoned_test_items_change_no_choice_and_no_answer() -> None:
+def test_poisoned_test_items_change_no_choice_and_no_answer(tmp_path: Path) -> None:
     """Settings, progress and the digest of all answers are the same whatever is sealed; the figures are not."""
     log = ring_log()
-    (first, said), (second, said_too) = (judged(one, EASE, test=True) for one in (log, poisoned(log, 0)))
+    (first, said), (second, said_too) = (
+        judged(one, tmp_path / str(number), EASE, test=True) for number, one in enumerate((log, poisoned(log, 0)))
+    )
     assert first.frozen == second.frozen
     assert [row.setting for row in first.rows] == [row.setting for row in second.rows]
     assert [line.rpartition("  ")[0] for line in said] == [line.rpartition("  ")[0] for line in said_too]
     assert first.rows[0].figures["NDCG@10"].mean > second.rows[0].figures["NDCG@10"].mean
 
 
-def test_validation_items_choose() -> None:
+def test_validation_items_choose(tmp_path: Path) -> None:
     """On a log where the last item tells the next, the setting that reads the last item is chosen."""
-    judgement, _ = judged(ring_log(), EASE, test=False)
+    judgement, _ = judged(ring_log(), tmp_path, EASE, test=False)
     assert {"penalty": 1.0, "memory": 0.3} == judgement.rows[0].setting
 
 
-def test_without_a_test_the_seal_stays_closed() -> None:
+def test_without_a_test_the_seal_stays_closed(tmp_path: Path) -> None:
     """Validation figures need no test item: the seal can still be opened for the first time."""
     task = cut(ring_log(), Cut.LEAVE_ONE_OUT)
-    popularity = Entry("popularity", "benchmarks.peers.linear", "popularity", seeded=False)
-    assert judge(task, [popularity], seeds=1, test=False, progress=lambda line: None).frozen is None
+    popularity = Entry("popularity", "benchmarks.peers.linear", "popularity", seeds=1)
+    assert judge(task, [popularity], Kept(tmp_path), seeds=1, test=False, progress=print).frozen is None
     with pytest.raises(SealError, match="frozen answers only"):
         task.sealed.open(object())  # type: ignore[arg-type]
 
 
-def test_a_failing_contestant_is_named() -> None:
+def test_a_failing_contestant_is_named(tmp_path: Path) -> None:
     """The error holds the contestant's setting and the end of what its process said."""
     with pytest.raises(ContestantError, match=r"(?s)EASE.*penalty.*unexpected"):
-        run(EASE, {"penalty": 1.0, "unexpected": 2}, cut(ring_log(), Cut.LEAVE_ONE_OUT), seed=0, test=False)
+        run(EASE, {"penalty": 1.0, "unexpected": 2}, cut(ring_log(), Cut.LEAVE_ONE_OUT), Kept(tmp_path), seed=0)
 
 
 def test_an_unknown_contestant_is_named() -> None:
@@ -71,8 +75,18 @@ def test_the_command_prints_a_table_and_writes_json_and_a_plot(tmp_path: Path) -
     """Default model, its parts and a peer, beside each other, with intervals, costs and a comparison."""
     path = write_csv(ring_log(), tmp_path / "log.csv")
     figures, drawn = tmp_path / "out/quality.json", tmp_path / "out/quality.svg"
-    files = ["--interactions", str(path), "--json", str(figures), "--plot", str(drawn)]
-    command = [sys.executable, "-m", "benchmarks.quality", *files, "--model", "sequence", "popularity", "--seeds", "1"]
+    files = ["--interactions", str(path), "--json", str(figures), "--plot", str(drawn), "--kept", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.quality",
+        *files,
+        "--model",
+        "sequence",
+        "popularity",
+        "--seeds",
+        "1",
+    ]
 
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
 

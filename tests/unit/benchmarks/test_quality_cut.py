@@ -53,15 +53,14 @@ def test_the_earlier_cut_forgets_two_events_even_of_short_histories() -> None:
 
 
 @pytest.mark.parametrize(("where", "newest"), [(Cut.LEAVE_ONE_OUT, (0,)), (Cut.EARLIER, (0, 1, 2))])
-@pytest.mark.parametrize("test", [False, True])
-def test_test_events_reach_no_contestant(tmp_path: Path, where: Cut, newest: tuple[int, ...], test: bool) -> None:
+def test_test_events_reach_no_contestant(tmp_path: Path, where: Cut, newest: tuple[int, ...]) -> None:
     """Whatever the sealed items (and the forgotten ones) are, a contestant's process reads the same bytes."""
     log = ring_log()
     told = []
     for number, one in enumerate((log, *(poisoned(log, place) for place in newest))):
         folder = tmp_path / str(number)
         folder.mkdir()
-        tell(ENTRY, {"x": 1}, cut(one, where), folder, seed=3, test=test)
+        tell(ENTRY, {"x": 1}, cut(one, where), folder, seed=3)
         told.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert 3 == len(told[0])
     assert [told[0]] * len(told) == told
@@ -73,7 +72,7 @@ def test_a_poisoned_validation_event_does_reach_them(tmp_path: Path) -> None:
     for number, one in enumerate((log, poisoned(log, 1))):
         folder = tmp_path / str(number)
         folder.mkdir()
-        tell(ENTRY, {}, cut(one, Cut.LEAVE_ONE_OUT), folder, seed=3, test=False)
+        tell(ENTRY, {}, cut(one, Cut.LEAVE_ONE_OUT), folder, seed=3)
         told.append({path.name: path.read_bytes() for path in folder.iterdir()})
     assert told[0] != told[1]
 

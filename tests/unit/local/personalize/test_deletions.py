@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from local.personalize.deletions import delete_from_tables, users_to_delete
-from local.personalize.events import EventReader, EventStore, forget_users, settle
+import pytest
+
+from local.personalize.deletions import DeletionError, delete_from_tables, users_to_delete
+from local.personalize.event_store import EventStore
+from local.personalize.events import EventReader, forget_users, settle
 from local.personalize.objects import FolderObjects
 from local.personalize.schemas import parse_schema
 from local.personalize.tables import Table, TableBuilder
@@ -24,7 +27,9 @@ def test_users_are_read_below_a_prefix(tmp_path: Path) -> None:
         path = tmp_path / "bucket" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    assert ["u1", "u2"] == users_to_delete(FolderObjects(tmp_path), "s3://bucket/a")
+    assert ["u1", "u2"] == users_to_delete(FolderObjects(tmp_path), "s3://bucket/a", most_bytes=1000)
+    with pytest.raises(DeletionError, match="more than 20 bytes"):
+        users_to_delete(FolderObjects(tmp_path), "s3://bucket/a", most_bytes=20)
 
 
 def test_tables_without_the_users_take_their_places(tmp_path: Path) -> None:

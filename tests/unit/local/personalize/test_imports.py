@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.personalize.imports import MINIMUM_INTERACTIONS, ImportJobError, import_csv
+from local.personalize.imports import ImportJobError, import_csv
 from local.personalize.objects import FolderObjects
 from local.personalize.schemas import Field, Schema
 from local.personalize.tables import Table
@@ -26,6 +26,9 @@ INTERACTIONS = Schema(
     ),
 )
 
+LEAST = 1000
+VOLUMES = {"most_bytes": 100_000, "least_interactions": LEAST}
+
 
 def _import(tmp_path: Path, *files: str, schema: Schema = ITEMS, kind: str = "ITEMS") -> list[tuple[str, ...]]:
     folder = tmp_path / "s3" / "bucket" / "data"
@@ -34,7 +37,7 @@ def _import(tmp_path: Path, *files: str, schema: Schema = ITEMS, kind: str = "IT
         (folder / f"{number}.csv").write_bytes(content.encode() if isinstance(content, str) else content)
     (folder / "below").mkdir()
     (folder / "below" / "not-read.csv").write_text("no such columns\n")
-    import_csv(FolderObjects(tmp_path / "s3"), "s3://bucket/data/", schema, kind, tmp_path / "table")
+    import_csv(FolderObjects(tmp_path / "s3"), "s3://bucket/data/", schema, kind, tmp_path / "table", **VOLUMES)
     table = Table.load(tmp_path / "table")
     return list(zip(*(column.cells() for column in table.columns.values()), strict=True))
 
@@ -56,11 +59,11 @@ def test_the_last_of_an_item_counts(tmp_path: Path) -> None:
 
 def test_equal_interactions_collapse(tmp_path: Path) -> None:
     """A thousand different rows are enough, and a repeated one is one."""
-    lines = [f"u,i,{time}" for time in range(MINIMUM_INTERACTIONS)]
+    lines = [f"u,i,{time}" for time in range(LEAST)]
     rows = _import(
         tmp_path, "\n".join(["USER_ID,ITEM_ID,TIMESTAMP", *lines, lines[3]]), schema=INTERACTIONS, kind="INTERACTIONS"
     )
-    assert MINIMUM_INTERACTIONS == len(rows)
+    assert LEAST == len(rows)
 
 
 @pytest.mark.parametrize(
@@ -92,11 +95,19 @@ def test_bad_files_fail_with_the_place(tmp_path: Path, content: str, reason: str
 def test_locations_without_objects_fail(tmp_path: Path, location: str) -> None:
     """The service's text when there is nothing to read."""
     with pytest.raises(ImportJobError, match=r"Invalid Data location\."):
-        import_csv(FolderObjects(tmp_path), location, ITEMS, "ITEMS", tmp_path / "table")
+        import_csv(FolderObjects(tmp_path), location, ITEMS, "ITEMS", tmp_path / "table", **VOLUMES)
 
 
 def test_an_import_that_ran_already_stays(tmp_path: Path) -> None:
     """An import that is run again after an interruption keeps the table that it had finished."""
     first = _import(tmp_path, "ITEM_ID,KIND,SIZE\na,x,1\n")
-    import_csv(FolderObjects(tmp_path / "s3"), "s3://bucket/data/", ITEMS, "ITEMS", tmp_path / "table")
+    import_csv(FolderObjects(tmp_path / "s3"), "s3://bucket/data/", ITEMS, "ITEMS", tmp_path / "table", **VOLUMES)
     assert [("a", "x", "1")] == first
+
+
+def test_an_import_has_an_end(tmp_path: Path) -> None:
+    """All its files together must not be larger than the quota."""
+    large = "ITEM_ID,KIND,SIZE\n" + "".join(f"item{number:030},cat,1\n" for number in range(1500))
+    assert 1500 == len(_import(tmp_path / "one", large))
+    with pytest.raises(ImportJobError, match="more than 100000 bytes"):
+        _import(tmp_path / "two", large, large)

@@ -1,10 +1,15 @@
 """What a training learns from: constructed interactions with known answers."""
 
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pytest
 
+from local.engine.data import Catalogue, Events
+from local.engine.popularity import PopularityModel
+from local.engine.registry import MODELS
+from local.personalize.context import Contexts
 from local.personalize.events import EventRow
 from local.personalize.recipes import RECIPES
 from local.personalize.schemas import Field, Schema
@@ -20,6 +25,19 @@ ITEM_SCHEMA = Schema(
         Field("KIND", "string", True, True, False),
         Field("SECRET", "string", True, True, False),
         Field("CREATION_TIMESTAMP", "long", True, False, False),
+    ),
+)
+
+INTERACTION_SCHEMA = Schema(
+    "Interactions",
+    (
+        Field("USER_ID", "string", False, False, False),
+        Field("ITEM_ID", "string", False, False, False),
+        Field("TIMESTAMP", "long", False, False, False),
+        Field("EVENT_TYPE", "string", False, False, False),
+        Field("DEVICE_TYPE", "string", True, True, False),
+        Field("SHOP", "string", True, True, False),
+        Field("PRICE", "float", True, False, False),
     ),
 )
 
@@ -43,7 +61,7 @@ def _put(visitors: int = 60, events: int = 20, event_type: str = "View") -> list
 
 
 def _data(put: list[EventRow], items: Table | None = None) -> TrainingData:
-    return TrainingData([], put, len(put), items, ITEM_SCHEMA if items is not None else None)
+    return TrainingData([], put, len(put), INTERACTION_SCHEMA, items, ITEM_SCHEMA if items is not None else None)
 
 
 def _train(tmp_path: Path, data: TrainingData, rule: EventRule = EVERYTHING, **excluded: list[str]) -> Snapshot:
@@ -158,3 +176,52 @@ def test_event_rules_come_from_the_solution() -> None:
     }
     assert EventRule("AIF", 0.5, {"aif": (0.7, 2.0)}) == EventRule.of_solution(config, "AIF")
     assert EVERYTHING == EventRule.of_solution({}, "")
+
+
+class _Spy(PopularityModel):
+    """Keeps the events that it was fitted on last."""
+
+    seen: Events
+
+    @classmethod
+    def fit(cls, events: Events, catalogue: Catalogue, *, seed: int = 0, **unknown: float) -> Self:
+        cls.seen = events
+        return cls(np.zeros(catalogue.n_items, np.float32))
+
+
+def _contexts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: str, **excluded: list[str]) -> Events:
+    monkeypatch.setitem(MODELS, "sequence", _Spy)
+    monkeypatch.setitem(MODELS, "popularity", _Spy)
+    bulk = TableBuilder(INTERACTION_SCHEMA)
+    cells: dict[str, str | float | None] = {
+        "USER_ID": "u1",
+        "ITEM_ID": "i1",
+        "TIMESTAMP": 1.0,
+        "EVENT_TYPE": "View",
+        "SHOP": "north",
+    }
+    bulk.add({**cells, "DEVICE_TYPE": "tablet"})
+    extra = '{"properties": {"deviceType": "phone", "shop": 7, "price": 1.0}}'
+    put = [event._replace(extra=extra) if event.user == "u2" else event for event in _put()]
+    data = TrainingData([bulk.table()], put, len(put), INTERACTION_SCHEMA, None, None)
+    train(data, EVERYTHING, recipe=RECIPES[recipe], settings={}, excluded=excluded, folder=tmp_path / "1")
+    return _Spy.seen
+
+
+def test_contexts_train_the_recipes_that_take_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Categorical columns beyond the reserved ones, from imports and properties; -1 where an event has none."""
+    seen = _contexts(tmp_path, monkeypatch, "aws-user-personalization-v2")
+    contexts = Contexts.load(tmp_path / "1")
+    assert ("DEVICE_TYPE", "SHOP") == contexts.columns
+    assert seen.context is not None
+    phone, tablet, north = contexts.numbers[0]["phone"], contexts.numbers[0]["tablet"], contexts.numbers[1]["north"]
+    rows = [tuple(row) for row in seen.context.tolist()]
+    assert (1, 20, 1180) == (rows.count((tablet, north)), rows.count((phone, -1)), rows.count((-1, -1)))
+
+
+def test_contexts_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By trainingDataConfig; and recipes without contextual metadata get none."""
+    assert _contexts(tmp_path, monkeypatch, "aws-popularity-count").context is None
+    seen = _contexts(tmp_path, monkeypatch, "aws-personalized-ranking", Interactions=["shop"])
+    assert seen.context is not None
+    assert ((1201, 1), ("DEVICE_TYPE",)) == (seen.context.shape, Contexts.load(tmp_path / "1").columns)

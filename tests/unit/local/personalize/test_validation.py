@@ -9,7 +9,6 @@ from botocore.loaders import Loader
 from botocore.model import DenormalizedStructureBuilder, ServiceModel
 
 from local.personalize.errors import ServiceError
-from local.personalize.services import routes
 from local.personalize.validation import AnswerError, compile_input, compile_output
 
 MODELS = {
@@ -91,7 +90,7 @@ def test_every_required_member_is_asked_for(name: str) -> None:
 
 
 def _parse(operation: str, /, **request: Any) -> Any:
-    return routes().operations[operation].parse(request, "")
+    return compile_input(SHAPES[operation])(request, "")
 
 
 def test_unknown_and_null_members_are_left_out() -> None:

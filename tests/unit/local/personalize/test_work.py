@@ -33,6 +33,8 @@ def _task(tmp_path: Path, content: str) -> dict[str, Any]:
         "schema": SCHEMA,
         "datasetType": "ITEMS",
         "reports": None,
+        "mostBytes": 1000,
+        "leastInteractions": 0,
         "folder": str(tmp_path / "table"),
     }
 

@@ -1,0 +1,298 @@
+"""What stands on the calibrated blend: the closed-form parts, and a re-ranker over the first candidates.
+
+Both learn from each visitor's newest events, which the models below them have not seen: the parts' weights in a
+conditional logit, then the forest on the candidates that this closed form gives. Visitors who taught neither decide:
+a step that does not put what came next higher is left out, whatever the data set. The last logit makes the forest's
+margins chances again, so that the softmax stays calibrated.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from local.engine.blend import fit_weights
+from local.engine.candidates import Candidates, Reading
+from local.engine.data import Catalogue, Events, Float32, Float64, History, Indices
+from local.engine.parts import NAMES, Parts
+from local.engine.prefixes import positions
+from local.engine.reranker import Reranker
+from local.engine.scores import ranking
+from local.engine.shares import columns_of
+
+FIRST: Final = 100
+"""Candidates that the re-ranker orders."""
+_NEWEST_EVENTS: Final = 10
+_NEWEST_SHARE: Final = 3
+"""A visitor's newest events that are learned from: ten, at most a third of them."""
+_MOST_QUERIES: Final = 5000
+_MOST_VALUES: Final = 20_000_000
+"""Features held at once while weights are fitted (80 MB)."""
+_CHECKING_SHARE: Final = 0.25
+_SHORT_SHARE: Final = 0.2
+_SHORT: Final = 5
+"""A fifth of the histories are cut to their newest one to five events: newcomers are served too."""
+_RETURNING: Final = 0.01
+"""Share of events on an item that the visitor met before, from which on visitors are taken to return."""
+_TREES: Final = 100
+_PRECISION: Final = 5.0
+_CUTOFF: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A history and the item that came next; `checks` says that its visitor teaches nothing but decides."""
+
+    history: History
+    item: int
+    weight: float
+    checks: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Fitted parts and, where it helps, a fitted re-ranker."""
+
+    parts: Parts
+    weights: Float64
+    """Shape [1 + parts]: of the blend's logits, beyond their own 1, and of each part's signal."""
+    returning: bool
+    """Visitors come back to items that they have met, so these are candidates too."""
+    candidates: Candidates | None = None
+    reranker: Reranker | None = None
+    mix: Float64 | None = None
+    """Shape [3]: of the closed form (of candidates their mean), of the re-ranker's margin, of being a candidate."""
+
+    def read(self, history: History, logits: Float32) -> Reading:
+        """What the closed form says, given the blend's logits [n_items]."""
+        signals = self.parts.signals(history)
+        weights = self.weights.astype(np.float32)
+        total = (1 + _confidence(history) * weights[0]) * logits + weights[1:] @ signals
+        return Reading(logits, signals, total)
+
+    def score(self, history: History, logits: Float32) -> Float32:
+        """The score of each item, shape [n_items]."""
+        if not history.weight.any():
+            return logits
+        reading = self.read(history, logits)
+        if self.reranker is None or self.candidates is None or self.mix is None:
+            return reading.total
+        scores: Float32 = self.mixed(history, reading) @ self.mix.astype(np.float32)
+        return scores
+
+    def mixed(self, history: History, reading: Reading) -> Float32:
+        """What `mix` weighs, shape [n_items, 3].
+
+        Among the candidates the order is the re-ranker's alone: it has seen what the closed form says.
+        """
+        mixed = np.zeros((len(reading.total), 3), np.float32)
+        mixed[:, 0] = reading.total
+        if self.candidates is not None and self.reranker is not None:
+            first = self.first(history, reading)
+            mixed[first, 0] = reading.total[first].mean()
+            mixed[first, 1] = self.reranker.margins(self.candidates.features(first, history, reading, self.parts))
+            mixed[first, 2] = 1
+        return mixed
+
+    def first(self, history: History, reading: Reading) -> Indices:
+        """The candidates: the closed form's first items, without the history's where nobody returns."""
+        total = reading.total
+        if not self.returning:
+            total = total.copy()
+            total[history.item] = -np.inf
+        first = ranking(total, limit=FIRST)
+        return first[np.isfinite(total[first])]
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything in arrays, for storage."""
+        arrays = {
+            "stack_weights": self.weights,
+            "stack_returning": np.array(self.returning),
+            **self.parts.arrays(),
+        }
+        if self.reranker is None or self.candidates is None or self.mix is None:
+            return arrays
+        return {**arrays, "stack_mix": self.mix, **self.candidates.arrays(), **self.reranker.arrays()}
+
+    @classmethod
+    def of_arrays(cls, stored: dict[str, npt.NDArray[Any]], attributes: sparse.csr_matrix) -> Self:
+        """The stack that `arrays` gave; without its re-ranker where LightGBM cannot be loaded."""
+        stack = cls(Parts.of_arrays(stored), stored["stack_weights"], bool(stored["stack_returning"]))
+        reranker = Reranker.of_arrays(stored) if "reranker" in stored else None
+        if reranker is None:
+            return stack
+        candidates = Candidates.of_arrays(stored, attributes)
+        return replace(stack, candidates=candidates, reranker=reranker, mix=stored["stack_mix"])
+
+
+def fit_stack(
+    events: Events,
+    catalogue: Catalogue,
+    *,
+    blended: Callable[[Events], Callable[[History], Float32]],
+    seed: int,
+    reach: int,
+) -> Stack | None:
+    """The stack on `events` (in order, weights about one); None when it would not help.
+
+    blended: gives the blend's logits for histories, fitted on the events that it is given.
+    """
+    rng = np.random.default_rng(seed)
+    newest = _newest(events)
+    earlier = events.of(~newest)
+    queries = list(_queries(events, newest, rng))
+    teaching, checking = ([query for query in queries if query.checks is checks] for checks in (False, True))
+    if not teaching or not checking:
+        return None
+    logits = blended(earlier)
+    attributes, _ = columns_of(catalogue)
+    unweighed = Stack(Parts.fit(earlier, reach=reach), np.zeros(1 + len(NAMES)), _returns(events))
+    weights = _weights(unweighed, _some(teaching, catalogue.n_items * len(unweighed.weights)), logits)
+    closed = replace(unweighed, weights=weights, candidates=Candidates.of(earlier, catalogue, attributes))
+    lessons = [lesson for lesson in _lessons(closed, teaching, logits) if lesson.place is not None]
+    checks = list(_lessons(closed, checking, logits))
+    parts_help = _better([check.closed for check in checks], [check.plain for check in checks])
+    reranker = _reranker(lessons, seed)
+    if reranker is not None:
+        reordered = _gains(reranker, checks)
+        if _better(reordered, [check.closed if parts_help else check.plain for check in checks]):
+            mix = _mix(closed, reranker, _some(checking, 3 * catalogue.n_items), logits)
+            known = Candidates.of(events, catalogue, attributes)
+            return replace(closed, parts=Parts.fit(events, reach=reach), candidates=known, reranker=reranker, mix=mix)
+    return replace(closed, parts=Parts.fit(events, reach=reach), candidates=None) if parts_help else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Lesson:
+    """What one query teaches: its candidates' features, and how well the item that came is placed."""
+
+    features: Float32 | None
+    """Shape [FIRST, k], or None without enough candidates."""
+    place: int | None
+    """Where among the candidates the item is that came."""
+    plain: float
+    """The gain by the blend alone."""
+    closed: float
+    """The gain by the closed form."""
+
+
+def _lessons(stack: Stack, queries: list[Query], logits: Callable[[History], Float32]) -> Iterator[_Lesson]:
+    if stack.candidates is None:
+        raise ValueError("a stack without candidates teaches nothing")
+    for query in queries:
+        reading = stack.read(query.history, logits(query.history))
+        first = stack.first(query.history, reading)
+        places = np.flatnonzero(first == query.item)
+        place = int(places[0]) if len(places) and len(first) == FIRST else None
+        features = None if place is None else stack.candidates.features(first, query.history, reading, stack.parts)
+        plain, closed = (_gain(stack, query, scores) for scores in (reading.logits, reading.total))
+        yield _Lesson(features, place, plain, closed)
+
+
+def _newest(events: Events) -> npt.NDArray[np.bool_]:
+    counts = np.bincount(events.user, minlength=events.n_users)[events.user]
+    left = counts - positions(events)
+    chosen: npt.NDArray[np.bool_] = left <= np.minimum(_NEWEST_EVENTS, counts // _NEWEST_SHARE)
+    return chosen
+
+
+def _queries(events: Events, newest: npt.NDArray[np.bool_], rng: np.random.Generator) -> Iterator[Query]:
+    position = positions(events)
+    chosen = np.flatnonzero(newest & (position > 0))
+    chosen = np.sort(rng.permutation(chosen)[:_MOST_QUERIES])
+    checks = rng.random(events.n_users) < _CHECKING_SHARE
+    short = np.where(rng.random(len(chosen)) < _SHORT_SHARE, rng.integers(1, _SHORT + 1, len(chosen)), len(events))
+    for event, length in zip(chosen.tolist(), np.minimum(short, position[chosen]).tolist(), strict=True):
+        before = slice(event - length, event)
+        history = History(events.item[before], events.time[before], events.weight[before])
+        user = int(events.user[event])
+        yield Query(history, int(events.item[event]), float(events.weight[event]), bool(checks[user]))
+
+
+def _returns(events: Events) -> bool:
+    met = np.unique(events.user.astype(np.int64) * max(events.n_items, 1) + events.item)
+    return len(events) - len(met) > _RETURNING * len(events)
+
+
+def _confidence(history: History) -> np.float32:
+    mass = history.weight.sum(dtype=np.float32)
+    return np.float32(mass / (1 + mass))
+
+
+def _weights(stack: Stack, queries: list[Query], logits: Callable[[History], Float32]) -> Float64:
+    """The closed form's weights under which what came next is likeliest."""
+    n_items = stack.parts.n_items
+    features = np.empty((len(queries), n_items, len(stack.weights)), np.float32)
+    offset = np.empty((len(queries), n_items), np.float32)
+    for number, query in enumerate(queries):
+        reading = stack.read(query.history, logits(query.history))
+        offset[number] = reading.logits
+        features[number, :, 0] = _confidence(query.history) * reading.logits
+        features[number, :, 1:] = reading.signals.T
+    chosen, importance = _targets(queries)
+    start = np.zeros(len(stack.weights))
+    return fit_weights(features, chosen, importance, prior=start, precision=_PRECISION, offset=offset)
+
+
+def _reranker(lessons: list[_Lesson], seed: int) -> Reranker | None:
+    """The forest that the lessons teach; None when they are too few."""
+    features = [lesson.features for lesson in lessons if lesson.features is not None]
+    places = [lesson.place for lesson in lessons if lesson.place is not None]
+    if len(features) < FIRST:
+        return None
+    return Reranker.fit(np.stack(features), np.array(places, np.intp), seed=seed, trees=_TREES)
+
+
+def _mix(stack: Stack, reranker: Reranker, queries: list[Query], logits: Callable[[History], Float32]) -> Float64:
+    """The weights that make the re-ranker's margins chances among all items."""
+    mixed = np.zeros((len(queries), stack.parts.n_items, 3), np.float32)
+    ranked = replace(stack, reranker=reranker)
+    for number, query in enumerate(queries):
+        mixed[number] = ranked.mixed(query.history, stack.read(query.history, logits(query.history)))
+    chosen, importance = _targets(queries)
+    return fit_weights(mixed, chosen, importance, prior=np.array([1.0, 0.5, 0.0]), precision=_PRECISION)
+
+
+def _some(queries: list[Query], values: int) -> list[Query]:
+    """Evenly from all as many as can be held at so many values each, and at least one."""
+    step = max(1, -(-len(queries) // max(1, _MOST_VALUES // values)))
+    return queries[::step]
+
+
+def _targets(queries: list[Query]) -> tuple[Indices, Float64]:
+    return np.array([query.item for query in queries], np.intp), np.array([query.weight for query in queries])
+
+
+def _gain(stack: Stack, query: Query, scores: Float32) -> float:
+    """The gain of the item that came, among all items or, where nobody returns, among those not met."""
+    rivals = scores > scores[query.item]
+    if not stack.returning:
+        rivals[query.history.item] = False
+    return _discounted(int(rivals.sum()))
+
+
+def _gains(reranker: Reranker, checks: list[_Lesson]) -> list[float]:
+    """The same as the re-ranker orders the candidates; an item that is none of them gains nothing."""
+    gains = np.zeros(len(checks))
+    placed = [number for number, check in enumerate(checks) if check.place is not None]
+    features = [check.features for check in checks if check.features is not None]
+    places = np.array([check.place for check in checks if check.place is not None], np.intp)
+    if placed:
+        margins = reranker.margins(np.stack(features))
+        above = (margins > margins[np.arange(len(places)), places][:, None]).sum(axis=1)
+        gains[placed] = [_discounted(int(rank)) for rank in above]
+    return gains.tolist()
+
+
+def _discounted(rank: int) -> float:
+    """NDCG at 10 of the only item that is relevant."""
+    return float(1 / np.log2(rank + 2)) if rank < _CUTOFF else 0.0
+
+
+def _better(gains: list[float], than: list[float]) -> bool:
+    """By more than the standard error of the difference."""
+    difference = np.array(gains) - np.array(than)
+    return bool(difference.mean() > difference.std() / np.sqrt(len(difference)))
