@@ -102,7 +102,7 @@ class _Run:
         for fault in self._weather.weather:
             self._pipeline.order(fault)
         try:
-            for batch in _calls(records(self._events, self._seed)):
+            for batch in calls(records(self._events, self._seed)):
                 self._send(batch)
                 self._look()
                 while self.ledger.under_way > self._lead:
@@ -174,7 +174,7 @@ class _Run:
             self._peaks[name] = max(self._peaks.get(name, 0.0), size)
 
 
-def _calls(source: Iterator[Sent]) -> Iterator[list[Sent]]:
+def calls(source: Iterator[Sent]) -> Iterator[list[Sent]]:
     """The records in portions that PutRecords takes."""
     part: list[Sent] = []
     size = 0
