@@ -5,6 +5,7 @@ VENV := .venv
 EMULATOR := .venv-emulator
 BIN := $(VENV)/bin
 AWSCLI := .venv-awscli
+SBOM := .venv-sbom
 PEERS := .venv-peers
 DATA ?= ../shared/data
 SDK := tests/conformance/personalize/sdk
@@ -20,7 +21,7 @@ unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
 # Runs a command of the project where its environment exists; without one there is nothing to stop.
 with_python = if [ -x $(BIN)/python ]; then $(BIN)/python $(1); else echo "Nothing was set up yet."; fi
 
-.PHONY: help setup run up down status logs clean test lint types lock
+.PHONY: help setup run up down status logs clean test lint types lock sbom
 .PHONY: bench-data bench-quality bench-scale
 .PHONY: sdk-boto3 sdk-cli sdk-javascript sdk-cli-client sdk-javascript-client
 
@@ -70,6 +71,20 @@ $(PEERS)/.done: benchmarks/peers/requirements.txt
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
+
+$(SBOM)/.done: tools/sbom/requirements.txt
+	@echo "== Python environment of the bill of materials"
+	@test -x $(SBOM)/bin/python || $(PYTHON) -m venv $(SBOM)
+	@$(SBOM)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+sbom: setup $(SBOM)/.done  ## Write the software bills of materials (CycloneDX) to out/sbom, and list all licences
+	@mkdir -p out/sbom
+	@$(SBOM)/bin/cyclonedx-py environment --output-reproducible --of JSON -o out/sbom/project.json $(BIN)/python
+	@$(SBOM)/bin/cyclonedx-py environment --output-reproducible --of JSON -o out/sbom/emulator.json $(EMULATOR)/bin/python
+	@$(SBOM)/bin/cyclonedx-py requirements --output-reproducible --of JSON -o out/sbom/layer.json lambdas/requirements.txt
+	@npm sbom --package-lock-only --sbom-format cyclonedx > out/sbom/node.json
+	@$(BIN)/python -m tools.licences
 
 sdk-cli-client: $(AWSCLI)/.done
 sdk-javascript-client: $(SDK)/javascript/node_modules/.done
@@ -138,4 +153,5 @@ lock:  ## Resolve the pinned requirements again (needs uv)
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate local/cloud/requirements.in -o local/cloud/requirements.txt
 	uv pip compile -q --python-version 3.13 --generate-hashes --no-emit-index-url --no-header --no-annotate --no-deps lambdas/requirements.in -o lambdas/requirements.txt
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate $(SDK)/cli/requirements.in -o $(SDK)/cli/requirements.txt
+	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate tools/sbom/requirements.in -o tools/sbom/requirements.txt
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate benchmarks/peers/requirements.in -o benchmarks/peers/requirements.txt

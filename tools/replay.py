@@ -10,7 +10,9 @@ import csv
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,31 +38,41 @@ OUTSIDE = "of another time"
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
+class By(StrEnum):
+    """What the range is of: the events' own times, or their arrival (all that lies in those hours of the archive)."""
+
+    time = "time"
+    arrival = "arrival"
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Which events: from `start` on and before `end`; `neighbours` hours before and after are read too."""
+
+    start: datetime
+    end: datetime
+    by: By = By.time
+    neighbours: int = 1
+
+    def holds(self, at: float) -> bool:
+        """Whether an event of this time is wanted."""
+        return self.by is By.arrival or self.start.timestamp() <= at < self.end.timestamp()
+
+
 class Refusal(Exception):  # noqa: N818 - what the command line is told
     """The command cannot be carried out as given; the message says why."""
 
 
-def gather(
-    s3: Any,
-    bucket: str,
-    start: datetime,
-    end: datetime,
-    store: ReplayStore,
-    *,
-    neighbours: int,
-    read: Callable[[], None],
-) -> None:
+def gather(s3: Any, bucket: str, wanted: Range, store: ReplayStore, *, read: Callable[[], None]) -> None:
     """Read what is still to be read of the archive into the store; `read` is told of each object."""
-    for piece in pieces(s3, bucket, start, end, neighbours=neighbours):
+    for piece in pieces(s3, bucket, wanted.start, wanted.end, neighbours=wanted.neighbours):
         if not store.has(piece.key):
             left_out: Counter[str] = Counter()
-            store.add(piece.key, list(_events(lines(s3, bucket, piece), piece, start, end, left_out)), left_out)
+            store.add(piece.key, list(_events(lines(s3, bucket, piece), piece, wanted, left_out)), left_out)
         read()
 
 
-def _events(
-    records: Iterator[bytes], piece: Piece, start: datetime, end: datetime, left_out: Counter[str]
-) -> Iterator[Replayed]:
+def _events(records: Iterator[bytes], piece: Piece, wanted: Range, left_out: Counter[str]) -> Iterator[Replayed]:
     latest = (piece.hour + HOUR).timestamp()
     for data in records:
         try:
@@ -71,7 +83,7 @@ def _events(
         if event.occurred_at is None:
             # Neither when it happened nor the id under which it was stored can be known from the archive.
             left_out[TIMELESS] += 1
-        elif not start.timestamp() <= event.occurred_at < end.timestamp():
+        elif not wanted.holds(event.occurred_at):
             left_out[OUTSIDE] += 1
         else:
             yield Replayed(event.identity(""), event.session_id, event.user_id, event.occurred_at, _request(event))
@@ -137,7 +149,7 @@ def write_csv(store: ReplayStore, file: Path) -> int:
         writer = csv.writer(content, lineterminator="\n")
         writer.writerow(["USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE"] + ["EVENT_VALUE"] * with_value)
         for row in store.rows():
-            value = [] if not with_value else ["" if row.value is None else f"{row.value:g}"]
+            value = [] if not with_value else ["" if row.value is None else f"{row.value:.9g}"]
             writer.writerow([row.user, row.item, row.at, row.type, *value])
             count += 1
     arriving.replace(file)
@@ -146,8 +158,9 @@ def write_csv(store: ReplayStore, file: Path) -> int:
 
 @app.command(help=__doc__)
 def replay(
-    start: Annotated[str, typer.Option("--from", help="Events that happened from this moment (ISO 8601, UTC) on ...")],
+    start: Annotated[str, typer.Option("--from", help="Events from this moment (ISO 8601, UTC) on ...")],
     end: Annotated[str, typer.Option("--to", help="... and before this one.")],
+    by: Annotated[By, typer.Option(help="Whether that is when they happened, or when they arrived.")] = By.time,
     environment: Annotated[str, typer.Option("--env", help="Environment whose archive is read.")] = "local",
     csv_file: Annotated[Path | None, typer.Option("--csv", help="Write an Interactions CSV here.")] = None,
     tracker: Annotated[bool, typer.Option("--tracker", help="Send to the environment's event tracker.")] = False,
@@ -160,42 +173,33 @@ def replay(
     ] = None,
 ) -> None:
     """Reads, then sends or writes."""
-    first, last = _range(start, end)
+    wanted = _range(start, end, by, neighbours)
     if (csv_file is not None) == (tracker or tracking_id is not None):
         raise Refusal("say where to: --csv FILE, or --tracker, or --tracking-id ID")
     connection = connect(environment)
     target = str(csv_file) if csv_file else _tracking_id(connection, tracking_id)
     given = {
         "environment": environment,
-        "from": first.isoformat(),
-        "to": last.isoformat(),
+        "from": wanted.start.isoformat(),
+        "to": wanted.end.isoformat(),
+        "by": by.value,
         "neighbours": str(neighbours),
+        "target": target,
     }
-    store = ReplayStore(progress or Path(f"out/replay-{environment}.sqlite"), given | {"target": target})
-    console = Console(highlight=False)
+    store = ReplayStore(progress or Path(f"out/replay-{environment}.sqlite"), given)
     try:
-        _replay(connection, store, first, last, target, neighbours, console, csv_file)
+        _replay(connection, store, wanted, target, csv_file)
     finally:
         store.close()
 
 
-def _replay(
-    connection: Connection,
-    store: ReplayStore,
-    start: datetime,
-    end: datetime,
-    target: str,
-    neighbours: int,
-    console: Console,
-    csv_file: Path | None,
-) -> None:
+def _replay(connection: Connection, store: ReplayStore, wanted: Range, target: str, csv_file: Path | None) -> None:
+    console = Console(highlight=False)
     bucket = connection.settings.names.bucket("archive")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, transient=True) as bar:
         reading = bar.add_task("objects read", total=None)
-        gather(
-            connection.client("s3"), bucket, start, end, store, neighbours=neighbours, read=lambda: bar.advance(reading)
-        )
+        gather(connection.client("s3"), bucket, wanted, store, read=lambda: bar.advance(reading))
         if csv_file is None:
             sending = bar.add_task("events sent", total=store.sums()["read"])
             send(connection.client("personalize-events"), target, store, sent=lambda n: bar.advance(sending, n))
@@ -209,14 +213,14 @@ def _replay(
         console.print("left out: " + ", ".join(f"{count:,} {why}" for why, count in left_out.items()))
 
 
-def _range(start: str, end: str) -> tuple[datetime, datetime]:
+def _range(start: str, end: str, by: By, neighbours: int) -> Range:
     try:
-        first, last = moment(start), moment(end)
+        wanted = Range(moment(start), moment(end), by, neighbours)
     except ValueError as error:
         raise Refusal(f"a moment is 2026-11-22 or 2026-11-22T10:30:00: {error}") from error
-    if first >= last:
+    if wanted.start >= wanted.end:
         raise Refusal("--from must be before --to")
-    return first, last
+    return wanted
 
 
 def _tracking_id(connection: Connection, given: str | None) -> str:

@@ -72,12 +72,13 @@ def evaluate(alarm: Mapping[str, Any], read: Reader, now: float) -> Evaluation:
     breaches = _COMPARISONS[alarm["ComparisonOperator"]]
     judged = [None if value is None else breaches(value, float(alarm["Threshold"])) for value in datapoints]
     needed = int(alarm.get("DatapointsToAlarm") or periods)
-    state = judge(judged, periods, needed, alarm.get("TreatMissingData") or "missing")
-    shown = ", ".join("no data" if value is None else f"{value:g}" for value in datapoints[:periods])
+    missing = alarm.get("TreatMissingData") or "missing"
+    state = judge(judged, periods, needed, missing)
+    shown = ", ".join("no data" if value is None else f"{value:g}" for value in datapoints)
     return Evaluation(
         state,
-        f"{needed} out of the last {periods} datapoints [{shown}] (newest first) must be {alarm['ComparisonOperator']}"
-        f" {float(alarm['Threshold']):g}; missing data: {alarm.get('TreatMissingData') or 'missing'}",
+        f"{needed} out of {periods} datapoints of [{shown}] (newest first, the latest that there are) must be"
+        f" {alarm['ComparisonOperator']} {float(alarm['Threshold']):g}; missing data: {missing}",
     )
 
 

@@ -3,7 +3,7 @@
 MiniStack keeps every record as an object until its retention is over, goes through all of them at every call, and
 copies all of them at every save of its state: a million records are a gigabyte, and calls get slower with each. Here
 a shard's records are lines of a file below the state folder, of which memory holds the places; a save names the file.
-What a producer was told is taken is in the file then, so that it also outlives `kill -9` of the emulator.
+Of a stream that was saved once, no record that a producer was told is taken is lost by `kill -9` of the emulator.
 """
 
 import bisect

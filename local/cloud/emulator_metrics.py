@@ -57,14 +57,14 @@ class LookedAt:
     def __call__(self) -> None:
         from ministack.services import cloudwatch, sqs
 
-        for metric, campaign, answered in self._answered():
+        for metric, campaign, answered in self.answered():
             cloudwatch.record_metric("AWS/Personalize", metric, answered, "Count", {"CampaignArn": campaign})
         for url, queue in list(sqs._queues.items()):
             visible = sum(1 for message in list(queue["messages"]) if message["visible_at"] <= sqs.time.time())
             name = {"QueueName": str(url).rpartition("/")[2]}
             cloudwatch.record_metric("AWS/SQS", "ApproximateNumberOfMessagesVisible", visible, "Count", name)
 
-    def _answered(self) -> list[tuple[str, str, int]]:
+    def answered(self) -> list[tuple[str, str, int]]:
         """Metric, campaign and requests since the last look. A count that fell began anew: the server was restarted."""
         try:
             counted = self._fetch(self._url)

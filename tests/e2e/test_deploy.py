@@ -1,4 +1,4 @@
-"""`./deploy.sh local`, really: interrupted at its stages, held back by the gate, promoted, and taken away."""
+"""`./deploy.sh local`, really: interrupted at its stages, held back by the gate, promoted, alarmed, and taken away."""
 
 import json
 import signal
@@ -8,6 +8,8 @@ import pytest
 
 from infra.naming import EMPTY_LEDGER, STACKS
 from local.cloud.lifecycle import LocalCloud
+from tests.e2e import operations_page
+from tests.e2e.alarms import CASES, CONFIG, World, rings_and_recovers
 from tests.e2e.deploy_checkout import Checkout, personalize_names, until
 from tools.connection import Connection
 from tools.deploy.observe import observe
@@ -20,12 +22,19 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("deploy")
     with LocalCloud(state=folder / "state") as cloud:
-        yield Checkout(folder / "checkout", cloud.state.root)
+        checkout = Checkout(folder / "checkout", cloud.state.root)
+        checkout.configure(**CONFIG)
+        yield checkout
 
 
 @pytest.fixture
 def connection(checkout: Checkout) -> Connection:
     return checkout.connection
+
+
+@pytest.fixture(scope="module")
+def world(checkout: Checkout) -> World:
+    return World(checkout.connection)
 
 
 def is_in_progress(connection: Connection, stack: str) -> bool:
@@ -101,6 +110,23 @@ class TestTheLifeOfAnEnvironment:
         assert lock_holder(connection) == ""
         assert len(recommended(connection)) == 10
 
+    @pytest.mark.parametrize("alarm", CASES)
+    def test_each_alarm_rings_by_its_cause_and_recovers(self, world: World, alarm: str) -> None:
+        """Its definition, its metric, its message to the topic, and the end of it."""
+        rings_and_recovers(world, alarm)
+
+    def test_the_commands_of_the_operations_page_show_something(self, connection: Connection) -> None:
+        """What whoever is paged copies from the page runs, and is not empty after all alarms have rung."""
+        printed = operations_page.shown(connection)
+        assert len(printed) > len(CASES) / 2
+        assert [] == [entry for entry, output in printed.items() if not output.strip()]
+
+    def test_no_alarm_is_without_a_cause(self, checkout: Checkout) -> None:
+        """The alarms of the template are those that were made to ring."""
+        resources = checkout.template("monitoring")["Resources"].values()
+        alarms = {each["Properties"]["AlarmName"] for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"}
+        assert alarms == {checkout.connection.settings.names.alarm(name) for name in CASES}
+
     def test_a_second_deploy_changes_nothing(self, checkout: Checkout, connection: Connection) -> None:
         """Every step finds its work done."""
         before, names = observe(connection), sorted(personalize_names(connection))
@@ -132,6 +158,20 @@ class TestTheLifeOfAnEnvironment:
         expected += [r["Properties"]["Name"] for r in resources if r["Type"].endswith("::Solution")]
         there = [name.partition(" ")[2].rpartition("/")[2] for name in personalize_names(connection)]
         assert sorted(expected) == sorted(there)
+
+    def test_deploys_and_trainings_take_turns(self, checkout: Checkout, connection: Connection, world: World) -> None:
+        """A deploy during a training, and a training during that deploy: all end well, on one and the same model."""
+        first = world.start({"force": True})
+        until(lambda: lock_holder(connection) == first, what="the first run's lock")
+        deploy = checkout.start()
+        assert world.ended(first) == "SUCCEEDED"
+        second = world.start({"task": "canary"})
+        output, _ = deploy.communicate("", timeout=300)
+        assert deploy.returncode == 0, output
+        assert world.ended(second) == "SUCCEEDED"
+        assert lock_holder(connection) == ""
+        for role, campaign in world.served().items():
+            assert campaign == world.ledger(role)
 
     def test_a_protected_environment_is_not_removed_by_a_slip(self, checkout: Checkout, connection: Connection) -> None:
         """Neither `y` nor --yes is its name; nothing is touched."""

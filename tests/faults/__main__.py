@@ -85,11 +85,7 @@ def _lines(console: Console) -> Tell:
 def main() -> int:
     """Runs the command line; what went wrong is one line and exit code 1."""
     try:
-        app(standalone_mode=False)
-    except typer.Exit as ended:
-        return ended.exit_code
-    except typer.Abort:
-        return 130
+        app()
     except (LocalCloudError, DeployError, ClientError, BotoCoreError, OSError, RuntimeError) as error:
         Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         return 1

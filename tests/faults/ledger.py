@@ -149,6 +149,11 @@ class Ledger:
     # --- the end
 
     @property
+    def under_way(self) -> int:
+        """About how many records are on their way: neither stored nor in quarantine."""
+        return self.sent - self.stored - len(self._quarantined)
+
+    @property
     def accounted(self) -> int:
         """How many records have been found so far in one of the three places."""
         return int((self._times > 0).sum()) + len(self._quarantined) + self._only_given_up()

@@ -1,11 +1,13 @@
 """The pipeline that the storm goes over: data, Personalize and ingestion stacks, deployed to a local cloud of its own.
 
-Two properties of the templates are changed, and said: the stream is provisioned with four shards, because AWS refuses
-to split a shard of an on-demand stream (four is what such a stream begins with); and the mapping gives up after four
-attempts instead of `ingestion.retryAttempts`, so that giving up is seen within the run.
+Two properties of the templates are changed, and said: the stream is provisioned with four shards (two in small runs),
+because AWS refuses to split a shard of an on-demand stream (four is what such a stream begins with); and the mapping
+gives up after four attempts instead of `ingestion.retryAttempts`, so that giving up is seen within the run. The seed
+that is imported is cut to its first rows: nothing is trained here.
 """
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,15 +17,16 @@ from typing import Any
 
 import httpx
 
+from infra.naming import DATASETS
 from local.cloud.lifecycle import LocalCloud
 from local.cloud.processes import Process, processes
 from tools.connection import Connection, settings_of
 from tools.deploy import seed
-from tools.deploy.cdk import Cdk
+from tools.deploy.cdk import REPOSITORY, Cdk
 from tools.deploy.run import SEED_FOLDER
 
-SHARDS = 4
 RETRY_ATTEMPTS = 4
+SEED_ROWS = 1_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class Pipeline:
 
     cloud: LocalCloud
     connection: Connection
+    shards: int
 
     @property
     def stream(self) -> str:
@@ -48,10 +52,6 @@ class Pipeline:
         """Where the embedded Personalize keeps what PutEvents brought."""
         return self.cloud.state.personalize / "events.db"
 
-    @property
-    def checkpoints_file(self) -> Path:
-        return self.cloud.state.root / "delivery" / "checkpoints.sqlite"
-
     def processes(self, name: str = "") -> list[Process]:
         """The local cloud's processes, all or those of one name."""
         return [one for one in processes(self.cloud.record.pid) if name in ("", one.name)]
@@ -60,32 +60,49 @@ class Pipeline:
         """Order a fault of the embedded Personalize."""
         httpx.post(f"{self.cloud.personalize}/_local/faults", json=fault).raise_for_status()
 
+    def calm(self) -> None:
+        """Forget all faults: every call succeeds from now on."""
+        httpx.delete(f"{self.cloud.personalize}/_local/faults").raise_for_status()
+
     def events(self) -> sqlite3.Connection:
         """A read-only connection to the stored events."""
         return sqlite3.connect(f"{self.events_file.as_uri()}?mode=ro", uri=True)
 
 
 @contextmanager
-def deployed(folder: Path, *, say: Callable[[str], None] = lambda _: None) -> Iterator[Pipeline]:
+def deployed(folder: Path, *, shards: int, say: Callable[[str], None] = lambda _: None) -> Iterator[Pipeline]:
     """The pipeline in a local cloud whose state lies in `folder`; both end with the block."""
+    # Where the CDK CLI is, also when nobody has put it on the path.
+    programs = str(REPOSITORY / "node_modules" / ".bin")
+    if programs not in os.environ["PATH"].split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join((programs, os.environ["PATH"]))
+    os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
     with LocalCloud(state=folder / "state") as cloud:
         connection = Connection(settings=settings_of("local"), state=cloud.state.root)
         cdk = Cdk(connection, folder / "templates", folder / "deploy.log")
         generation = connection.settings.generation
         say("templates")
         cdk.synthesize((generation,), generation, deployed=False)
-        _change(cdk, "data", "AWS::Kinesis::Stream", StreamModeDetails={"StreamMode": "PROVISIONED"}, ShardCount=SHARDS)
+        _change(cdk, "data", "AWS::Kinesis::Stream", StreamModeDetails={"StreamMode": "PROVISIONED"}, ShardCount=shards)
         _change(cdk, "ingestion", "AWS::Lambda::EventSourceMapping", MaximumRetryAttempts=RETRY_ATTEMPTS)
         say("bootstrap")
         cdk.bootstrap()
         say("data stack")
         cdk.deploy(["data"])
-        seed.upload_seed(connection, seed.seed_files(cdk.template("personalize"), generation, SEED_FOLDER))
-        say("Personalize stack")
-        cdk.deploy(["personalize"])
-        say("ingestion stack")
-        cdk.deploy(["ingestion"])
-        yield Pipeline(cloud, connection)
+        first_rows = _first_rows(folder / "seed")
+        seed.upload_seed(connection, seed.seed_files(cdk.template("personalize"), generation, first_rows))
+        say("Personalize and ingestion stacks")
+        cdk.deploy(["personalize", "ingestion"])
+        yield Pipeline(cloud, connection, shards)
+
+
+def _first_rows(folder: Path) -> Path:
+    """A seed folder with the first rows of each file."""
+    for kind in DATASETS:
+        lines = (SEED_FOLDER / kind / f"{kind}.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+        (folder / kind).mkdir(parents=True)
+        (folder / kind / f"{kind}.csv").write_text("".join(lines[: SEED_ROWS + 1]), encoding="utf-8")
+    return folder
 
 
 def _change(cdk: Cdk, stack: str, type_: str, **properties: Any) -> None:

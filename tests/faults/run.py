@@ -10,21 +10,30 @@ from typing import Any
 from tests.faults.acts import Actor
 from tests.faults.findings import Findings
 from tests.faults.ledger import Balance, Ledger
-from tests.faults.pipeline import RETRY_ATTEMPTS, SHARDS, Pipeline, deployed
+from tests.faults.pipeline import RETRY_ATTEMPTS, Pipeline, deployed
 from tests.faults.site import Sent, records
 from tests.faults.storm import Storm, storm
 
 MOST_RECORDS_A_CALL = 500
 MOST_BYTES_A_CALL = 4 * 1024 * 1024
 
+SHARDS = 4
+"""As many as an on-demand stream begins with; half as many where fewer than `MANY` records are sent."""
+
+MANY = 20_000
+
 LEAD = 30_000
-"""How far the site runs ahead of what is stored: enough that there is always a backlog."""
+"""How far the site runs ahead: enough that there is always a backlog. A quarter of the records in a small run, so that
+the acts come while there is work."""
 
 PATIENCE_SECONDS = 120.0
 """How long nothing may change before what is missing counts as lost; longer than any pause of the mapping."""
 
 _EVENTS_LOOK_SECONDS = 0.5
 _BUCKETS_LOOK_SECONDS = 5.0
+_LAST_LOOKS_SECONDS = 1.0
+"""Between looks at the buckets once everything is sent."""
+
 _MEMORY_LOOK_SECONDS = 2.0
 
 
@@ -38,6 +47,7 @@ class Report:
     peak_megabytes: dict[str, float]
     """By kind of process at its own highest; `together` is the highest sum at one moment."""
     acts: list[str]
+    shards: int
     balance: Balance
 
     @property
@@ -52,7 +62,7 @@ class Report:
             "events_per_second": round(self.events / self.seconds, 1),
             "peak_memory_megabytes": self.peak_megabytes,
             "acts": self.acts,
-            "shards": SHARDS,
+            "shards": self.shards,
             "retry_attempts": RETRY_ATTEMPTS,
             **self.balance.as_json(),
         }
@@ -63,10 +73,15 @@ Tell = Callable[[str, int, int], None]
 
 
 def run(events: int, seed: int, folder: Path, *, tell: Tell = lambda *_: None) -> Report:
-    """Deploy to a local cloud below `folder`, drive the events through the storm, and account for every one."""
-    weather = storm(events, seed)
-    with deployed(folder, say=lambda what: tell(f"deploying: {what}", 0, events)) as pipeline:
-        return _Run(pipeline, events, seed, weather, tell).run()
+    """Deploy to a local cloud below `folder`, drive the records through the storm, and account for every one."""
+    shards = SHARDS if events >= MANY else SHARDS // 2
+    with deployed(folder, shards=shards, say=lambda what: tell(f"deploying: {what}", 0, events)) as pipeline:
+        return drive(pipeline, events, seed, tell=tell)
+
+
+def drive(pipeline: Pipeline, events: int, seed: int, *, tell: Tell = lambda *_: None) -> Report:
+    """Drive the records through a deployed pipeline under the storm. The weather is left as it is at the end."""
+    return _Run(pipeline, events, seed, storm(events, seed), tell).run()
 
 
 class _Run:
@@ -77,7 +92,9 @@ class _Run:
         self._findings = Findings(pipeline, self.ledger)
         self._actor = Actor(pipeline, weather.acts)
         self._kinesis = pipeline.client("kinesis")
+        self._lead = min(LEAD, events // 4)
         self._peaks: dict[str, float] = {}
+        self._buckets_seconds = _BUCKETS_LOOK_SECONDS
         self._due = dict.fromkeys(("events", "buckets", "memory"), 0.0)
 
     def run(self) -> Report:
@@ -85,10 +102,10 @@ class _Run:
         for fault in self._weather.weather:
             self._pipeline.order(fault)
         try:
-            for batch in _calls(records(self._events, self._seed)):
+            for batch in calls(records(self._events, self._seed)):
                 self._send(batch)
                 self._look()
-                while self.ledger.sent - self.ledger.stored > LEAD:
+                while self.ledger.under_way > self._lead:
                     self._look(pause=True)
             self._drain()
         finally:
@@ -99,6 +116,7 @@ class _Run:
             seconds=time.monotonic() - started,
             peak_megabytes={name: round(size, 1) for name, size in sorted(self._peaks.items())},
             acts=self._actor.done,
+            shards=self._pipeline.shards,
             balance=self.ledger.balance(),
         )
 
@@ -129,19 +147,20 @@ class _Run:
             self._tell(f"{doing}; {', '.join(self._actor.done[-1:]) or 'weather'}", self.ledger.stored, self._events)
         if now >= self._due["buckets"]:
             self._findings.look_at_buckets()
-            self._due["buckets"] = time.monotonic() + _BUCKETS_LOOK_SECONDS
+            # Listing takes longer the more there is: it must not be most of what the emulator does.
+            ended = time.monotonic()
+            self._due["buckets"] = ended + max(self._buckets_seconds, 5 * (ended - now))
 
     def _drain(self) -> None:
         """Look until every record is accounted for and archived, or nothing has changed for a long time."""
         seen, since = (-1, -1), time.monotonic()
-        self._due["buckets"] = 0.0
-        while (now := (self.ledger.accounted, self.ledger.archived)) < (self._events, 0) or now[1] < self._events:
+        self._due["buckets"], self._buckets_seconds = 0.0, _LAST_LOOKS_SECONDS
+        while min(now := (self.ledger.accounted, self.ledger.archived)) < self._events or not self._actor.is_done:
             if now != seen:
                 seen, since = now, time.monotonic()
             elif time.monotonic() - since > PATIENCE_SECONDS:
                 break
             self._look(pause=True)
-            self._due["buckets"] = min(self._due["buckets"], time.monotonic() + 1.0)
         self._findings.look_at_events()
         self._findings.look_at_buckets()
 
@@ -155,7 +174,7 @@ class _Run:
             self._peaks[name] = max(self._peaks.get(name, 0.0), size)
 
 
-def _calls(source: Iterator[Sent]) -> Iterator[list[Sent]]:
+def calls(source: Iterator[Sent]) -> Iterator[list[Sent]]:
     """The records in portions that PutRecords takes."""
     part: list[Sent] = []
     size = 0

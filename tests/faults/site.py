@@ -4,6 +4,7 @@ Every valid event carries its number in `eventValue`, so that it is found again 
 interleaved; within one the numbers and the times rise.
 """
 
+import itertools
 import json
 import random
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from tests.faults.malformed import LARGE, MALFORMATIONS, Malformation, refused_e
 
 MALFORMED_SHARE = 0.01
 MOST_LARGE = 20
-"""Records of the kinds that are large, in a run of any size."""
+"""Records of a large kind, in a run of any size."""
 
 RANDOM_KEY_SHARE = 0.1
 """Sessions whose producer keys the stream at random, as docs/payloads.md allows."""
@@ -78,22 +79,26 @@ def records(count: int, seed: int) -> Iterator[Sent]:
     chosen = random.Random(seed)
     made = _Sessions(chosen)
     open_: list[_Session] = []
-    large = 0
-    kinds = sorted(MALFORMATIONS)
+    kinds = _kinds(chosen)
     for number in range(count):
         while len(open_) < min(SIDE_BY_SIDE, count):
             open_.append(made.next(number))
         place = chosen.randrange(len(open_))
         session = open_[place]
-        spoiled = chosen.random() < MALFORMED_SHARE
-        kind = chosen.choice(kinds) if spoiled else None
-        if kind in LARGE and (large := large + 1) > MOST_LARGE:
-            kind = "overlong user"
+        kind = next(kinds) if chosen.random() < MALFORMED_SHARE else None
         yield _record(number, session, kind, chosen)
         session.sent += 1
         if session.sent >= session.length:
             open_[place] = open_[-1]
             open_.pop()
+
+
+def _kinds(chosen: random.Random) -> Iterator[str]:
+    """The kinds without end, each once before one comes again; of the large ones a few only."""
+    for turn in itertools.count():
+        kinds = sorted(set(MALFORMATIONS) - (LARGE if turn >= MOST_LARGE else frozenset()))
+        chosen.shuffle(kinds)
+        yield from kinds
 
 
 class _Sessions:
@@ -121,7 +126,7 @@ class _Sessions:
             session.length, session.refused_at, session.by_session = 11, 5, True
         elif number >= self._unlucky * EVERY_UNLUCKY:
             self._unlucky += 1
-            session.name, session.length = f"{UNLUCKY}{self._count}", 2
+            session.name, session.length = f"{UNLUCKY}{self._count}", 1
         return session
 
 

@@ -8,6 +8,7 @@ import pytest
 from lambdas.shared.errors import PayloadError
 from lambdas.shared.event import decode_event
 from tests.faults.malformed import MALFORMATIONS, MOST_RECORD_BYTES
+from tests.faults.run import calls
 from tests.faults.site import MALFORMED_SHARE, UNLUCKY, records
 from tests.faults.storm import storm
 
@@ -58,11 +59,26 @@ def test_the_malformed_are_a_hundredth_and_of_twenty_kinds() -> None:
             assert wrong.says in refused.value.message
 
 
+def test_a_small_storm_has_every_kind() -> None:
+    """The one of the test suite too: each kind once before one comes again."""
+    kinds = [record.kind for record in records(2000, 7) if record.malformation]
+    assert set(MALFORMATIONS) == set(kinds[:20])
+
+
 def test_the_largest_record_is_as_large_as_the_stream_takes() -> None:
     """1 MiB, and no line feed in any record: one record is one line of the archive."""
     sent = list(records(COUNT, 7))
     assert MOST_RECORD_BYTES == max(len(record.data) for record in sent)
     assert not any(b"\n" in record.data for record in sent)
+
+
+def test_calls_are_as_large_as_the_stream_takes() -> None:
+    """All records in their order, at most 500 and 5 MiB a call, the largest of 1 MiB among them."""
+    sent = list(records(COUNT, 7))
+    portions = list(calls(iter(sent)))
+    assert sent == [record for portion in portions for record in portion]
+    assert max(len(portion) for portion in portions) == 500
+    assert all(sum(len(r.data) + len(r.partition_key) for r in portion) <= 5 * 1024 * 1024 for portion in portions)
 
 
 def test_the_refused_stand_amid_ten_good_ones() -> None:

@@ -25,6 +25,15 @@ def test_no_entry_without_an_alarm(dev: Synthesis, with_first_recipes: Synthesis
     assert set() == set(ENTRIES) - known
 
 
+def test_every_entry_says_how_to_see_it() -> None:
+    """Commands that can be copied (the deployment's test runs them), or a reference to the twin."""
+    texts = re.split(r"^### \S+$", PAGE.split("## The budget")[0], flags=re.MULTILINE)[1:]
+    blind = [
+        name for name, text in zip(ENTRIES, texts, strict=True) if "```bash\n" not in text and "The same" not in text
+    ]
+    assert [] == blind
+
+
 def test_every_entry_says_what_to_do() -> None:
     """An entry is an instruction, or refers to its twin."""
     texts = re.split(r"^### \S+$", PAGE.split("## The budget")[0], flags=re.MULTILINE)[1:]

@@ -165,7 +165,7 @@ def test_a_role_can_be_assumed_and_the_caller_is_known(cloud, name):
     assert sts.assume_role(RoleArn=role, RoleSessionName="any")["Credentials"]["AccessKeyId"]
 
 
-def test_an_alarm_keeps_its_metric_math_and_is_judged_by_nobody(cloud, name):
+def test_an_alarm_keeps_its_metric_math_and_its_dimensions(cloud, name):
     """PutMetricAlarm with `Metrics` comes back whole; a breaching datum of another dimension changes no state."""
     cloudwatch = cloud.client("cloudwatch")
     metrics = [

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from infra.settings import load_settings
 from tools import replay
 from tools.archive import moment
-from tools.replay import OUTSIDE, TIMELESS, UNREADABLE, gather, send, write_csv
+from tools.replay import OUTSIDE, TIMELESS, UNREADABLE, By, Range, gather, send, write_csv
 from tools.replay_store import OtherReplayError, ReplayStore
 
 NAMES = load_settings("local").names
@@ -64,8 +64,8 @@ def archive(s3: Any, hour: int, *records: bytes, name: str = "a", day: int = 22)
     )
 
 
-def read(s3: Any, store: ReplayStore, *, neighbours: int = 1) -> None:
-    gather(s3, BUCKET, START, END, store, neighbours=neighbours, read=lambda: None)
+def read(s3: Any, store: ReplayStore, *, by: By = By.time, neighbours: int = 1) -> None:
+    gather(s3, BUCKET, Range(START, END, by, neighbours), store, read=lambda: None)
 
 
 def ids(store: ReplayStore) -> list[str]:
@@ -106,6 +106,14 @@ def test_more_neighbours_find_what_came_later(s3: Any, store: ReplayStore) -> No
     archive(s3, 0, event(20, eventId="hours late"), day=23)
     read(s3, store, neighbours=14)
     assert ["hours late"] == ids(store)
+
+
+def test_by_arrival_it_is_all_that_lies_in_the_hours(s3: Any, store: ReplayStore) -> None:
+    """Whenever it happened; the hours of the range alone when no neighbours are asked for."""
+    archive(s3, 10, event(20, eventId="now"), event(-90_000, eventId="yesterday"))
+    archive(s3, 11, event(20, eventId="later"))
+    read(s3, store, by=By.arrival, neighbours=0)
+    assert {"now", "yesterday"} == set(ids(store))
 
 
 def test_what_cannot_be_replayed_is_counted(s3: Any, store: ReplayStore) -> None:
@@ -173,7 +181,7 @@ def test_interrupted_it_goes_on(s3: Any, tmp_path: Path) -> None:
 
     store = ReplayStore(file, given)
     with pytest.raises(KeyboardInterrupt):
-        gather(Breaks(), BUCKET, START, END, store, neighbours=1, read=lambda: None)
+        gather(Breaks(), BUCKET, Range(START, END), store, read=lambda: None)
     store.close()
     first, second = Tracker(most=2), Tracker()
     store = ReplayStore(file, given)

@@ -156,5 +156,5 @@ def test_what_cannot_be_judged_is_said() -> None:
 def test_the_reason_says_what_was_seen() -> None:
     """Datapoints, comparison and threshold, for the message."""
     reason = evaluate(alarm(), reader(("M", 60, 12)), NOW).reason
-    assert "[12]" in reason
+    assert "[12, no data, no data]" in reason
     assert "GreaterThanOrEqualToThreshold 10" in reason
