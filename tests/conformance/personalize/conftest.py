@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from local.personalize.testing import LocalPersonalize
+from tests.conformance.personalize.inhabited import inhabit
 from tests.conformance.personalize.world import World
 
 
@@ -13,6 +14,20 @@ def world(tmp_path: Path) -> Iterator[World]:
     """A server of its own without anything on it."""
     with LocalPersonalize(tmp_path) as server:
         yield World(server)
+
+
+@dataclass(frozen=True)
+class Inhabited:
+    """A folder with one resource of every kind, to be copied; see `inhabited.inhabit`."""
+
+    folder: Path
+    chosen: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def inhabited(tmp_path_factory: pytest.TempPathFactory) -> Inhabited:
+    folder = tmp_path_factory.mktemp("inhabited")
+    return Inhabited(folder, inhabit(folder))
 
 
 @dataclass

@@ -12,7 +12,8 @@ from local.personalize.fidelity import UNREACHED
 from local.personalize.operations import OPERATIONS
 from local.personalize.quotas import Quotas
 from local.personalize.services import routes
-from tests.conformance.personalize.inhabited import ARN, METRIC, REQUESTS, Server, code, filled, inhabit
+from tests.conformance.personalize.conftest import Inhabited
+from tests.conformance.personalize.inhabited import ARN, METRIC, REQUESTS, Server, code, filled
 from tests.conformance.personalize.world import ROLE, START
 
 PAIRS = sorted(
@@ -122,16 +123,16 @@ class Worlds:
     `busy` has something pending of every kind, `calm` nothing at first, and the quotas of `full` are used up.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.chosen = inhabit(folder / "made")
-        self.folder = folder
+    def __init__(self, made: Inhabited, folder: Path) -> None:
+        self.chosen = dict(made.chosen)
+        self.made_folder, self.folder = made.folder, folder
         self.busy, self.calm, self.full = self.copy("busy"), self.copy("calm"), self.copy("full", quotas=NOTHING)
         self._occupy()
 
     def copy(self, name: str, **options: Any) -> Server:
         """A server of its own over the resources as they were made."""
         clock = ManualClock(START + 10_000.0)
-        return Server(self.folder / "made", self.folder / name, clock=clock, pace=60.0, **options)
+        return Server(self.made_folder, self.folder / name, clock=clock, pace=60.0, **options)
 
     def _occupy(self) -> None:
         """Begin one resource of each kind; the clock of the server stands still, so they stay in their first status."""
@@ -161,8 +162,8 @@ class Worlds:
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
-    worlds = Worlds(tmp_path_factory.mktemp("errors"))
+def worlds(inhabited: Inhabited, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
+    worlds = Worlds(inhabited, tmp_path_factory.mktemp("errors"))
     yield worlds
     worlds.close()
 

@@ -20,7 +20,8 @@ from local.personalize.operations import OPERATIONS
 from local.personalize.protocol import Answer
 from local.personalize.quotas import Quotas
 from local.personalize.services import routes
-from tests.conformance.personalize.inhabited import ARN, RECIPE, REQUESTS, Server, code, filled, inhabit
+from tests.conformance.personalize.conftest import Inhabited
+from tests.conformance.personalize.inhabited import ARN, RECIPE, REQUESTS, Server, code, filled
 from tests.conformance.personalize.violations import violations
 from tests.conformance.personalize.world import ITEMS, START
 
@@ -53,12 +54,11 @@ class Peopled:
 
 
 @pytest.fixture(scope="module")
-def peopled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peopled]:
-    folder = tmp_path_factory.mktemp("operations")
-    chosen = inhabit(folder / "made")
+def peopled(inhabited: Inhabited, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Peopled]:
+    copy = tmp_path_factory.mktemp("operations") / "copy"
     clock = ManualClock(START + 10_000.0)
-    server = Server(folder / "made", folder / "copy", clock=clock, pace=60.0, quotas=MANY)
-    yield Peopled(server, chosen)
+    server = Server(inhabited.folder, copy, clock=clock, pace=60.0, quotas=MANY)
+    yield Peopled(server, inhabited.chosen)
     server.close()
 
 

@@ -34,13 +34,10 @@ def test_an_objective_is_measured_and_served(world: World) -> None:
         world.solution(group, "aws-user-personalization", solutionConfig=objective("DISCOUNT", "HIGH"))
     with pytest.raises(refused, match="no optimizationObjective"):
         world.solution(group, "aws-user-personalization-v2", solutionConfig=objective("PRICE", "HIGH"))
-    mean = {}
-    for sensitivity in ("OFF", "HIGH"):
-        config = objective("PRICE", sensitivity)
-        solution = world.solution(group, "aws-user-personalization", sensitivity, solutionConfig=config)
-        version = world.train(solution)["solutionVersionArn"]
-        metrics = world.control.get_solution_metrics(solutionVersionArn=version)["metrics"]
-        assert 0.0 < metrics["average_rewards_at_k"] <= 1.0
-        listed = world.recommended(world.campaign(version, sensitivity), "u1", 15)
-        mean[sensitivity] = sum(int(name[3:]) for name in listed) / len(listed)
-    assert mean["HIGH"] > mean["OFF"] + 3
+    solution = world.solution(group, "aws-user-personalization", solutionConfig=objective("PRICE", "HIGH"))
+    version = world.train(solution)["solutionVersionArn"]
+    metrics = world.control.get_solution_metrics(solutionVersionArn=version)["metrics"]
+    assert 0.0 < metrics["average_rewards_at_k"] <= 1.0
+    # Visitors look at all animals of their kind alike, so without an objective the mean would be the middle.
+    listed = world.recommended(world.campaign(version), "u1", 15)
+    assert sum(int(name[3:]) for name in listed) / len(listed) > (ANIMALS - 1) / 2 + 3

@@ -240,7 +240,6 @@ def test_updates_of_a_model_need_one_that_was_trained_in_full(timed: World) -> N
     assert _metrics(timed, full) == _metrics(timed, updated)
     for number, recipe in enumerate(("aws-user-personalization-v2", "aws-personalized-ranking")):
         other = timed.solution(group, recipe, f"other{number}")
-        timed.train(other)
         for mode in ("UPDATE", "AUTOTRAIN"):
             with pytest.raises(control.exceptions.InvalidInputException, match=mode):
                 control.create_solution_version(solutionArn=other, trainingMode=mode)
