@@ -83,7 +83,10 @@ class SequenceModel:
         if reach < 1:
             raise ValueError(f"reach must be at least 1, not {reach}")
         check_fits(len(events), catalogue.n_items, int(reach))
-        counting = of_usual_users(events, min_user_history_length_percentile, max_user_history_length_percentile)
+        # In order before any sum, so that the order of the rows changes no rounding.
+        counting = of_usual_users(
+            events.in_order(), min_user_history_length_percentile, max_user_history_length_percentile
+        )
         unit = float(counting.weight.mean()) if len(counting) else 1.0
         ordered = replace(counting, weight=(counting.weight / np.float32(unit))).in_order()
         newest = affordable_reach(len(ordered), int(reach))

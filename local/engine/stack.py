@@ -30,9 +30,13 @@ _NEWEST_EVENTS: Final = 10
 _NEWEST_SHARE: Final = 3
 """A visitor's newest events that are learned from: ten, at most a third of them."""
 _MOST_QUERIES: Final = 5000
-_LEAST_QUERIES: Final = 300
+_LEAST_QUERIES: Final = 500
+_QUERIES_PER_ITEM: Final = 2
+"""Small catalogues have less to tell: a thousand items ask two thousand times."""
 _MOST_SCORES: Final = 200_000_000
 """Items scored in all; beyond 40,000 items there are fewer queries."""
+_MOST_WEIGHING: Final = 1000
+"""Queries that weights are fitted on: there are five at most."""
 _MOST_VALUES: Final = 20_000_000
 """Features held at once while weights are fitted (80 MB)."""
 _CHECKING_SHARE: Final = 0.25
@@ -221,7 +225,8 @@ def _newest(events: Events) -> npt.NDArray[np.bool_]:
 def _queries(events: Events, newest: npt.NDArray[np.bool_], rng: np.random.Generator) -> Iterator[Query]:
     position = positions(events)
     chosen = np.flatnonzero(newest & (position > 0))
-    most = min(_MOST_QUERIES, max(_LEAST_QUERIES, _MOST_SCORES // max(events.n_items, 1)))
+    affordable = min(_MOST_QUERIES, _QUERIES_PER_ITEM * events.n_items, _MOST_SCORES // max(events.n_items, 1))
+    most = max(_LEAST_QUERIES, affordable)
     chosen = np.sort(rng.permutation(chosen)[:most])
     checks = rng.random(events.n_users) < _CHECKING_SHARE
     short = np.where(rng.random(len(chosen)) < _SHORT_SHARE, rng.integers(1, _SHORT + 1, len(chosen)), len(events))
@@ -283,7 +288,7 @@ def _mix(
 
 def _some(queries: list[Query], values: int) -> list[Query]:
     """Evenly from all as many as can be held at so many values each, and at least one."""
-    step = max(1, -(-len(queries) // max(1, _MOST_VALUES // values)))
+    step = max(1, -(-len(queries) // max(1, min(_MOST_WEIGHING, _MOST_VALUES // values))))
     return queries[::step]
 
 

@@ -32,6 +32,8 @@ _LEARNING_RATE = 0.05
 _PRECISION_OF_ATTRIBUTES, _PRECISION_OF_OWN, _PRECISION_OF_APPEAL = 1.0, 10.0, 5.0
 """Gaussian priors, in events' worth: of what attributes say, of what is an item's own, and of how appeals differ."""
 _FIRST_SIZE = 0.3
+_ATTRIBUTE_RIDGE = 3.0
+"""How firmly the gaps of items without events stay at the mean, in items' worth."""
 _LEAST_EXPOSURE = 1e-6
 _LONGEST_STEP = 2.0
 _NEWTON_STEPS = 10
@@ -121,6 +123,8 @@ class Tastes:
         # The products are small: threads would wait for one another longer than they work.
         with threadpool_limits(1, user_api="blas"):
             climb.run(steps, rng)
+        met = np.bincount(events.item, minlength=n_items) > 0
+        appeal[~met] = expected[~met] + _foretold(attributes, appeal - expected, met)
         return cls(of_attributes, own, climb.loadings(), appeal, appeal + log_exposure)
 
     def of(self, sums: Float32, amount: Float32) -> Posterior:
@@ -261,6 +265,22 @@ class _Climb:
             of_loadings - _PRECISION_OF_OWN * part * own,
             of_appeal - _PRECISION_OF_APPEAL * part * (appeal - self.expected),
         )
+
+
+def _foretold(attributes: sparse.csr_matrix, gap: Float32, met: npt.NDArray[np.bool_]) -> Float32:
+    """What the attributes of items without events let expect of their gap: a ridge on those of the items that were met.
+
+    The appeal lies below the share that is expected, the farther an item from the middle: who wants such items wants
+    them much. The fit can lower only what was met.
+    """
+    if not met.any():
+        return np.zeros(int((~met).sum()), np.float32)
+    of_met = attributes[met]
+    middle = gap[met].mean()
+    inner = (of_met.T @ of_met).toarray().astype(np.float64)
+    inner[np.diag_indices_from(inner)] += _ATTRIBUTE_RIDGE
+    slopes = np.linalg.solve(inner, of_met.T @ (gap[met] - middle))
+    return np.asarray(attributes[~met] @ slopes + middle, dtype=np.float32)
 
 
 @cache

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from local.engine import stack
+from local.engine import parts, ridge, rivals, stack
 from local.engine.data import Catalogue, Events, History
 from local.engine.reranker import Trees
 from local.engine.scores import ranking, softmax
@@ -154,3 +154,26 @@ def test_the_best_item_is_the_one_that_follows(model: SequenceModel) -> None:
         for last in (1.5, 0.5)
     )
     assert [61, 70] == [int(ranking(model.score(history))[0]) for history in (heavy, light)]
+
+
+def test_a_large_catalogue_is_served_from_sparse_parts(
+    events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the limits of size the whole model is trained in sparse form with drawn rivals, stored, and still right."""
+    for module, name, value in (
+        (parts, "MAX_ITEMS", 60),
+        (ridge, "MAX_ITEMS", 60),
+        (rivals, "MOST", 60),
+        (rivals, "_POPULAR", 20),
+        (rivals, "_DRAWN", 20),
+    ):
+        monkeypatch.setattr(module, name, value)
+    model = SequenceModel.fit(events, Catalogue(N_ITEMS))
+    assert model.stack is not None
+    assert not any(isinstance(weights, np.ndarray) for weights in model.stack.parts.weights)
+    model.save(tmp_path)
+    loaded = SequenceModel.load(tmp_path)
+    for last in range(20, 60, 10):
+        scores = model.score(history_of(last - 20, last - 10, last))
+        np.testing.assert_array_equal(scores, loaded.score(history_of(last - 20, last - 10, last)))
+        assert {last + 1, last + 10} & set(ranking(scores, limit=3).tolist())
