@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from infra.naming import Role
+from tests.deadline import eventually
 from tests.e2e.deploy_checkout import until
 from tools.connection import Connection
 
@@ -175,8 +176,12 @@ class World:
     def ended(self, run: str) -> str:
         """The status of a run when it has ended."""
         functions = self.client("stepfunctions")
-        until(lambda: functions.describe_execution(executionArn=run)["status"] != "RUNNING", what="the run's end")
-        return str(functions.describe_execution(executionArn=run)["status"])
+
+        def status() -> str:
+            found = str(functions.describe_execution(executionArn=run)["status"])
+            return "" if found == "RUNNING" else found
+
+        return eventually(status, seconds=400, what="the run's end")
 
     def train(self, given: Mapping[str, Any]) -> str:
         """The end of a run of the state machine."""
@@ -371,9 +376,14 @@ def rings_and_recovers(world: World, alarm: str) -> None:
     assert world.state(alarm) == "ALARM"
     heard: list[str] = []
     until(lambda: _heard(world, name, heard), what="the message")
+    until(lambda: _recovers(world, alarm, case), what="recovery")
+
+
+def _recovers(world: World, alarm: str, case: Case) -> bool:
+    """On a busy machine an answer may come after the deadline, and be counted after the look."""
     case.end(world)
     world.pass_by(case.after)
-    assert world.state(alarm) == "OK"
+    return world.state(alarm) == "OK"
 
 
 def _rises(world: World, alarm: str, metric: str, before: float) -> Callable[[], bool]:

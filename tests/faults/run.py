@@ -26,7 +26,7 @@ LEAD = 30_000
 """How far the site runs ahead: enough that there is always a backlog. A quarter of the records in a small run, so that
 the acts come while there is work."""
 
-PATIENCE_SECONDS = 120.0
+PATIENCE_SECONDS = 240.0
 """How long nothing may change before what is missing counts as lost; longer than any pause of the mapping."""
 
 _EVENTS_LOOK_SECONDS = 0.5
@@ -94,6 +94,7 @@ class _Run:
         self._kinesis = pipeline.client("kinesis")
         self._lead = min(LEAD, events // 4)
         self._peaks: dict[str, float] = {}
+        self._patient = True
         self._buckets_seconds = _BUCKETS_LOOK_SECONDS
         self._due = dict.fromkeys(("events", "buckets", "memory"), 0.0)
 
@@ -105,8 +106,7 @@ class _Run:
             for batch in calls(records(self._events, self._seed)):
                 self._send(batch)
                 self._look()
-                while self.ledger.under_way > self._lead:
-                    self._look(pause=True)
+                self._look_until(lambda: self.ledger.under_way <= self._lead)
             self._drain()
         finally:
             self._actor.release()
@@ -153,16 +153,21 @@ class _Run:
 
     def _drain(self) -> None:
         """Look until every record is accounted for and archived, or nothing has changed for a long time."""
-        seen, since = (-1, -1), time.monotonic()
         self._due["buckets"], self._buckets_seconds = 0.0, _LAST_LOOKS_SECONDS
-        while min(now := (self.ledger.accounted, self.ledger.archived)) < self._events or not self._actor.is_done:
-            if now != seen:
-                seen, since = now, time.monotonic()
-            elif time.monotonic() - since > PATIENCE_SECONDS:
-                break
-            self._look(pause=True)
+        self._look_until(
+            lambda: min(self.ledger.accounted, self.ledger.archived) >= self._events and self._actor.is_done
+        )
         self._findings.look_at_events()
         self._findings.look_at_buckets()
+
+    def _look_until(self, happened: Callable[[], bool]) -> None:
+        """Look until it has happened. When nothing changes for a long time it will not, nor anything like it later."""
+        seen, since = (-1, -1), time.monotonic()
+        while self._patient and not happened():
+            if (now := (self.ledger.accounted, self.ledger.archived)) != seen:
+                seen, since = now, time.monotonic()
+            self._patient = time.monotonic() - since <= PATIENCE_SECONDS
+            self._look(pause=True)
 
     def _weigh(self) -> None:
         sizes: dict[str, float] = {}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from local.cloud.lifecycle import LocalCloud
+from tests.conformance.emulator.conftest import make_role
 from tests.statemachines.world import ROLE, Environment, ended, make_shelter, new_name
 
 
@@ -15,6 +16,7 @@ def cloud(tmp_path_factory) -> Iterator[LocalCloud]:
     """Emulator and embedded Personalize; a minute of waiting in a state machine takes a few milliseconds."""
     folder = tmp_path_factory.mktemp("cloud")
     with LocalCloud(state=folder, services=("emulator", "personalize"), wait_scale=0.0005, pace=0.0) as cloud:
+        make_role(cloud, ROLE.rpartition("/")[2], [{"Effect": "Allow", "Action": "*", "Resource": "*"}])
         yield cloud
 
 

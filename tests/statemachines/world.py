@@ -165,12 +165,16 @@ class Environment:
             wait_until(lambda role=role: self.solution(role)["status"] == "ACTIVE")
         for role in ROLES:
             self.ssm.put_parameter(Name=self.ledger(role), Value="none", Type="String")
-        queue = self.cloud.client("sqs").create_queue(QueueName=self.name)["QueueUrl"]
+        arn = f"arn:aws:sqs:us-east-1:000000000000:{self.name}"
+        topic = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [{**topic, "Resource": arn}]})
+        sqs = self.cloud.client("sqs")
+        queue = sqs.create_queue(QueueName=self.name, Attributes={"Policy": policy})["QueueUrl"]
         self.cloud.client("sns").create_topic(Name=self.name)
         self.cloud.client("sns").subscribe(
             TopicArn=self.topic,
             Protocol="sqs",
-            Endpoint=f"arn:aws:sqs:us-east-1:000000000000:{self.name}",
+            Endpoint=arn,
             Attributes={"RawMessageDelivery": "false"},
         )
         assert queue.endswith(self.name)
