@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -41,10 +42,13 @@ def _funnel(seed: int = 0) -> Events:
     )
 
 
-@pytest.fixture(autouse=True)
-def _smaller(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fewer trees: these worlds are small."""
-    monkeypatch.setattr(stack, "_TREES", 30)
+@pytest.fixture(autouse=True, scope="module")
+def _smaller() -> Iterator[None]:
+    """Fewer trees, and fewer events will do: these worlds are small."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stack, "_TREES", 30)
+        patch.setattr(stack, "_LEAST_EVENTS", 1000)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -132,13 +136,24 @@ def test_without_lightgbm_the_closed_form_serves(
     assert (N_ITEMS,) == trained.score(history_of(1, 2)).shape == loaded.score(history_of(1, 2)).shape
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("_LEAST_EVENTS", N_USERS * LENGTH + 1), ("_MOST_RETURNS", -1.0)], ids=["few", "returning"]
+)
+def test_nothing_is_stacked_where_it_does_not_pay(
+    events: Events, monkeypatch: pytest.MonkeyPatch, name: str, value: float
+) -> None:
+    """Few events, or visitors who mostly return: then no time is spent on a stack."""
+    monkeypatch.setattr(stack, name, value)
+    assert SequenceModel.fit(events, Catalogue(N_ITEMS)).stack is None
+
+
 def test_items_that_nobody_meets_twice_are_no_candidates(model: SequenceModel) -> None:
     """Whether visitors return is read off the events, and where they do not the candidates are all new to them."""
     once = Events(
         np.array([0, 0, 1, 1], np.int32), np.array([0, 1, 0, 2], np.int32), np.arange(4.0), np.ones(4, np.float32), 2, 3
     )
-    assert not stack._returns(once)
-    assert stack._returns(once.of(np.array([0, 0, 1, 2])))
+    assert 0 == stack._returns(once)
+    assert 0.25 == stack._returns(once.of(np.array([0, 0, 1, 2])))
     assert model.stack is not None
     history = history_of(4, 5, 6)
     reading = model.stack.read(history, model.reader.score(history))
