@@ -12,9 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import uvicorn
 
 from local.personalize.app import SERVER, App, Receive, Scope, Send
+from local.personalize.entries import Entry
 from local.personalize.options import Options
 from local.personalize.service import Personalize
 
@@ -43,12 +45,17 @@ class Constant:
         await send({"type": "http.response.body", "body": body})
 
 
+def _of_entries(answer: dict[str, Any]) -> dict[str, Any]:
+    """A recorded answer as the server has it before it is written."""
+    return {name: msgspec.convert(one, list[Entry]) if type(one) is list else one for name, one in answer.items()}
+
+
 class WithoutScoring(App):
     """The server with recorded answers in place of its models."""
 
     def __init__(self, options: Options, answers: Mapping[str, str]) -> None:
         super().__init__(options)
-        self._recorded = {path: json.loads(answer) for path, answer in answers.items() if answer}
+        self._recorded = {path: _of_entries(json.loads(answer)) for path, answer in answers.items() if answer}
 
     def made(self, options: Options) -> Personalize:
         """The service, whose runtime answers what was recorded."""

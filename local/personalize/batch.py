@@ -97,9 +97,9 @@ def _output(serving: Serving, served: Served, given: Json, task: Json) -> Json:
         listed = serving.rank_of(served, {**request, "inputList": items}, None)["personalizedRanking"]
     else:
         listed = serving.recommend_of(served, {**request, "itemId": _text(given, "itemId")}, None)["itemList"]
-    output: Json = {"recommendedItems": [entry["itemId"] for entry in listed]}
+    output: Json = {"recommendedItems": [entry.item_id for entry in listed]}
     if served.recipe.scores:
-        output["scores"] = [entry.get("score") for entry in listed]
+        output["scores"] = [entry.score for entry in listed]
     return output
 
 

@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from local.personalize.contents import Contents
+from local.personalize.entries import Entry
 from local.personalize.events import EventRow
 from local.personalize.imports import tables
 from local.personalize.recipes import Recipe, recipe_of
 from local.personalize.records import merged
 from local.personalize.resources import Resource
 from local.personalize.snapshots import Snapshot
-from local.personalize.validation import Json
 
 _FILE = "explored.json"
 IMPLICIT = "shown"
@@ -151,8 +151,8 @@ def weight_and_cut_off(recipe: Recipe, campaign: Resource) -> tuple[float, float
 
 
 def mixed(
-    listed: list[Json], candidates: list[str], weight: float, recipe: Recipe, n_items: int, chance: np.random.Generator
-) -> list[Json]:
+    listed: list[Entry], candidates: list[str], weight: float, recipe: Recipe, n_items: int, chance: np.random.Generator
+) -> list[Entry]:
     """The list with each of its places given to the next candidate with the chance `weight`; the last others make room.
 
     An explored item has the score of an average item where the recipe scores everything (version 1), and the reason
@@ -169,10 +169,10 @@ def mixed(
     ]
 
 
-def _explored(name: str, recipe: Recipe, n_items: int) -> Json:
+def _explored(name: str, recipe: Recipe, n_items: int) -> Entry:
     if recipe.reasons:
-        return {"itemId": name, "reason": ["Exploration"]}
-    return {"itemId": name, "score": round(1 / max(n_items, 1), 7)}
+        return Entry(name, reason=["Exploration"])
+    return Entry(name, round(1 / max(n_items, 1), 7))
 
 
 def share(recipe: str) -> float:

@@ -13,13 +13,13 @@ from local.engine.scores import ranking, softmax
 
 KEPT_BYTES = 64 * 1024 * 1024
 _BLOCK = 512
-_DIGITS = 7
-"""Decimals of a score, as in recorded answers of the service."""
+_DIGITS = 1e7
+"""Scores have seven decimals, as in recorded answers of the service."""
 
 
 def rounded(shares: Float64) -> Float64:
     """Scores as answers show them."""
-    return np.round(shares, _DIGITS)
+    return np.rint(shares * _DIGITS) / _DIGITS
 
 
 def first_of(order: Indices, allowed: npt.NDArray[np.bool_], wanted: int) -> Indices:

@@ -8,7 +8,7 @@ documented.
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from local.personalize.validation import Json
+from local.personalize.entries import Entry
 
 _ANSWERS = 10_000
 _SHOWN = 25
@@ -22,10 +22,10 @@ class Recommended:
         self._most = most
         self._answers: OrderedDict[str, tuple[str, tuple[str, ...]]] = OrderedDict()
 
-    def remember(self, recommendation: str, campaign: str, listed: Sequence[Json]) -> None:
+    def remember(self, recommendation: str, campaign: str, listed: Sequence[Entry]) -> None:
         """Keep the items of an answer, best first, and the campaign that gave it."""
         # Names alone: thousands of kept lists of objects would be walked again and again by the garbage collector.
-        self._answers[recommendation] = (campaign, tuple([entry["itemId"] for entry in listed[:_SHOWN]]))
+        self._answers[recommendation] = (campaign, tuple([entry.item_id for entry in listed[:_SHOWN]]))
         if len(self._answers) > self._most:
             self._answers.popitem(last=False)
 

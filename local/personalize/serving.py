@@ -18,6 +18,7 @@ from local.engine.data import Float32
 from local.engine.scores import ranking, softmax
 from local.personalize.contents import Contents
 from local.personalize.context import Contexts
+from local.personalize.entries import Entry, scored
 from local.personalize.errors import WorkError, invalid_input, not_found
 from local.personalize.exploration import Explored, mixed, weight_and_cut_off
 from local.personalize.filtering import FilterRequest, ItemColumns, Row
@@ -138,7 +139,7 @@ class Serving:
         self._add_metadata(listed, columns, served.group)
         return {"itemList": listed, "recommendationId": _recommendation_id()}
 
-    def _explored(self, listed: list[Json], served: Served, request: Json, campaign: Resource | None) -> list[Json]:
+    def _explored(self, listed: list[Entry], served: Served, request: Json, campaign: Resource | None) -> list[Entry]:
         """The list with items among it that automatic updates brought."""
         explored = served.explored
         if explored is None or campaign is None:
@@ -159,21 +160,21 @@ class Serving:
 
     def _promoted(
         self,
-        listed: list[Json],
+        listed: list[Entry],
         raw: Float32,
         promotions: Any,
         wanted: int,
         served: Served,
         visitor: str | None,
-    ) -> list[Json]:
+    ) -> list[Entry]:
         """The list with promoted items at random places: in their own order, in place of the last others."""
         for promotion in promotions:
             mask = self._filter(promotion.get("filterArn"), promotion.get("filterValues", {}), served, visitor)
             number = wanted * promotion.get("percentPromotedItems", 100) // 100
             chosen = ranking(raw, np.flatnonzero(mask) if mask is not None else None, number)
             names = [served.snapshot.items[place] for place in chosen]
-            scores = {entry["itemId"]: entry.get("score") for entry in listed}
-            others = [entry for entry in listed if entry["itemId"] not in set(names)][: wanted - len(names)]
+            scores = {entry.item_id: entry.score for entry in listed}
+            others = [entry for entry in listed if entry.item_id not in set(names)][: wanted - len(names)]
             places = set(np.sort(self._chance.permutation(len(others) + len(names))[: len(names)]).tolist())
             promoted = iter(names)
             rest = iter(others)
@@ -205,16 +206,20 @@ class Serving:
         if not visitor:
             raise invalid_input("userId must not be empty.")
         allowed = self._filter(request.get("filterArn"), request.get("filterValues", {}), served, visitor)
-        place_of = served.snapshot.places.get
-        places = [place_of(name, -1) for name in names]
-        unknown = [name for name, place in zip(names, places, strict=True) if place < 0] if -1 in places else []
-        known = np.array([place for place in places if place >= 0] if unknown else places, np.intp)
+        of = served.snapshot.places
+        found, unknown = list(map(of.get, names)), []
+        if None in found:
+            unknown = [name for name in names if name not in of]
+            names = [name for name in names if name in of]
+            found = [of[name] for name in names]
+        places = np.array(found, np.intp)
         if allowed is not None:
-            known = known[allowed[known]]
-        shares = softmax(self._scoring.raw(served, visitor, None, request.get("context", {})), known)
-        order = np.argsort(-shares, kind="stable")
-        listed = _scored(served, known[order].tolist(), rounded(shares[order]).tolist())
-        listed.extend([{"itemId": name} for name in unknown])
+            kept = np.flatnonzero(allowed[places])
+            places, names = places[kept], [names[number] for number in kept.tolist()]
+        shares = softmax(self._scoring.raw(served, visitor, None, request.get("context", {})), places)
+        order = (-shares).argsort(kind="stable")
+        listed = scored([names[number] for number in order.tolist()], rounded(shares[order]).tolist())
+        listed.extend([Entry(name) for name in unknown])
         self._add_metadata(listed, columns, served.group)
         return {"personalizedRanking": listed, "recommendationId": _recommendation_id()}
 
@@ -311,40 +316,30 @@ class Serving:
             columns.append(field.name)
         return columns
 
-    def _add_metadata(self, listed: list[Json], columns: list[str], group: str) -> None:
+    def _add_metadata(self, listed: list[Entry], columns: list[str], group: str) -> None:
         if columns:
-            found = metadata(self._visitors.items(group), [entry["itemId"] for entry in listed], columns)
+            found = metadata(self._visitors.items(group), [entry.item_id for entry in listed], columns)
             for entry, shown in zip(listed, found, strict=True):
-                entry["metadata"] = shown
+                entry.metadata = shown
 
 
-def _scored(served: Served, places: list[int], scores: list[float]) -> list[Json]:
-    """The items with their scores, which the answer may add to."""
-    items = served.snapshot.items
-    return [{"itemId": items[place], "score": score} for place, score in zip(places, scores, strict=True)]
-
-
-def _recommended(ranked: Ranked, allowed: Mask | None, wanted: int, served: Served) -> list[Json]:
+def _recommended(ranked: Ranked, allowed: Mask | None, wanted: int, served: Served) -> list[Entry]:
     """The best items that are allowed, with their scores; places that stay free go to popular items (v2 recipes)."""
     recipe, snapshot = served.recipe, served.snapshot
     places, shares = ranked.listed(allowed, wanted)
-    if recipe.scores:
-        listed = _scored(served, places, shares)
-    else:
-        listed = [{"itemId": snapshot.items[place]} for place in places]
+    names = [snapshot.items[place] for place in places]
+    listed = scored(names, shares) if recipe.scores else [Entry(name) for name in names]
     if recipe.reasons and len(listed) < wanted and len(ranked.order) < ranked.n_items:
         free = np.ones(ranked.n_items, bool) if allowed is None else allowed.copy()
         free[ranked.order] = False
         popular = first_of(snapshot.popular, free, wanted - len(listed))
-        listed.extend({"itemId": snapshot.items[place], "reason": ["Popular item"]} for place in popular)
+        listed.extend(Entry(snapshot.items[place], reason=["Popular item"]) for place in popular)
     return listed
 
 
-def _promotion(name: str, promotion: str | None, scores: Mapping[str, float | None], recipe: Recipe) -> Json:
-    entry: Json = {"itemId": name, "score": scores.get(name), "promotionName": promotion}
-    if recipe.reasons:
-        entry["reason"] = ["Promoted item"]
-    return {key: value for key, value in entry.items() if value is not None}
+def _promotion(name: str, promotion: str | None, scores: Mapping[str, float | None], recipe: Recipe) -> Entry:
+    reason = ["Promoted item"] if recipe.reasons else None
+    return Entry(name, scores.get(name), reason, promotion)
 
 
 def _recommendation_id() -> str:

@@ -1,25 +1,24 @@
 """Exploration: how many places it takes, and what an explored item looks like."""
 
-from typing import Any
-
 import numpy as np
 
+from local.personalize.entries import Entry
 from local.personalize.exploration import Explored, mixed
 from local.personalize.recipes import RECIPES
 
 FIRST, SECOND = RECIPES["aws-user-personalization"], RECIPES["aws-user-personalization-v2"]
-LISTED: list[dict[str, Any]] = [{"itemId": f"known{place}", "score": 0.1} for place in range(20)]
+LISTED = [Entry(f"known{place}", 0.1) for place in range(20)]
 NEW = [f"new{number}" for number in range(30)]
 
 
 def _names(weight: float, candidates: list[str]) -> list[str]:
     listed = mixed(LISTED, candidates, weight, FIRST, 100, np.random.default_rng(1))
-    return [entry["itemId"] for entry in listed]
+    return [entry.item_id for entry in listed]
 
 
 def test_the_weight_is_the_share_of_places() -> None:
     """Zero leaves the list, one replaces it, between them the known items keep their order and lose the last ones."""
-    assert [entry["itemId"] for entry in LISTED] == _names(0.0, NEW)
+    assert [entry.item_id for entry in LISTED] == _names(0.0, NEW)
     assert set(_names(1.0, NEW)) < set(NEW)
     half = _names(0.5, NEW)
     known = [name for name in half if name.startswith("known")]
@@ -33,15 +32,15 @@ def test_candidates_are_used_once() -> None:
     names = _names(1.0, ["only"])
     assert 1 == names.count("only")
     assert 20 == len(set(names))
-    assert [entry["itemId"] for entry in LISTED] == _names(1.0, [])
+    assert [entry.item_id for entry in LISTED] == _names(1.0, [])
 
 
 def test_each_version_marks_its_explored_items() -> None:
     """Version 1 gives them an average score, version 2 a reason and no score."""
     (first,) = mixed(LISTED[:1], ["new"], 1.0, FIRST, 100, np.random.default_rng(1))
     (second,) = mixed(LISTED[:1], ["new"], 1.0, SECOND, 100, np.random.default_rng(1))
-    assert {"itemId": "new", "score": 0.01} == first
-    assert {"itemId": "new", "reason": ["Exploration"]} == second
+    assert Entry("new", 0.01) == first
+    assert Entry("new", reason=["Exploration"]) == second
 
 
 def _explored(shown: list[int], taken: list[int], created: list[float]) -> Explored:

@@ -1,12 +1,13 @@
 """What the server remembers of its answers."""
 
+from local.personalize.entries import Entry
 from local.personalize.recommended import Recommended
 
 
 def test_answers_are_known_by_their_ids() -> None:
     """The first 25 items in their order, and the campaign; nothing of an answer that was never given."""
     recommended = Recommended()
-    recommended.remember("RID-1", "campaign", [{"itemId": f"i{number}", "score": 0.1} for number in range(30)])
+    recommended.remember("RID-1", "campaign", [Entry(f"i{number}", 0.1) for number in range(30)])
     assert [f"i{number}" for number in range(25)] == recommended.items("RID-1")
     assert "campaign" == recommended.campaign("RID-1")
     assert ([], None) == (recommended.items("RID-2"), recommended.campaign("RID-2"))
@@ -16,5 +17,5 @@ def test_the_oldest_answer_is_forgotten() -> None:
     """No more than the given number are kept."""
     recommended = Recommended(most=2)
     for name in ("RID-1", "RID-2", "RID-3"):
-        recommended.remember(name, "campaign", [{"itemId": name}])
+        recommended.remember(name, "campaign", [Entry(name)])
     assert [[], ["RID-2"], ["RID-3"]] == [recommended.items(name) for name in ("RID-1", "RID-2", "RID-3")]

@@ -7,12 +7,12 @@ import numpy.typing as npt
 import pytest
 
 from local.engine.popularity import PopularityModel
+from local.personalize.entries import Entry
 from local.personalize.ranked import Ranked
 from local.personalize.recipes import RECIPES, Recipe
 from local.personalize.served import Served
 from local.personalize.serving import _recommended
 from local.personalize.snapshots import EventRule, Snapshot
-from local.personalize.validation import Json
 
 ITEMS = ("a", "b", "c", "d", "e", "f")
 RAW = np.array([0.0, 5.0, 1.0, 4.0, 2.0, 3.0], np.float32)  # b d f e c a
@@ -37,36 +37,36 @@ def _served(recipe: Recipe) -> Served:
 V2 = replace(RECIPES["aws-user-personalization-v2"], scored_items=3)
 
 
-def _listed(allowed: npt.NDArray[np.bool_] | None, wanted: int, recipe: Recipe) -> list[Json]:
+def _listed(allowed: npt.NDArray[np.bool_] | None, wanted: int, recipe: Recipe) -> list[Entry]:
     return _recommended(Ranked.of(RAW, recipe.scored_items), allowed, wanted, _served(recipe))
 
 
 def test_free_places_go_to_popular_items() -> None:
     """A v2 recipe scores its best three; the rest of the list is popular, without a score and with the reason."""
     listed = _listed(None, 5, V2)
-    assert ["b", "d", "f", "a", "c"] == [entry["itemId"] for entry in listed]
-    assert 1.0 == pytest.approx(sum(entry["score"] for entry in listed[:3]), abs=1e-6)
-    assert [{"itemId": "a", "reason": ["Popular item"]}, {"itemId": "c", "reason": ["Popular item"]}] == listed[3:]
+    assert ["b", "d", "f", "a", "c"] == [entry.item_id for entry in listed]
+    assert 1.0 == pytest.approx(sum(entry.score or 0.0 for entry in listed[:3]), abs=1e-6)
+    assert [Entry("a", reason=["Popular item"]), Entry("c", reason=["Popular item"])] == listed[3:]
 
 
 def test_popular_items_pass_the_filter_too() -> None:
     """What the filter does not allow fills no place."""
     allowed = np.isin(np.array(ITEMS), ["d", "e", "c"])
     listed = _listed(allowed, 5, V2)
-    assert ["d", "c", "e"] == [entry["itemId"] for entry in listed]
-    assert ["score" in entry for entry in listed] == [True, False, False]
+    assert ["d", "c", "e"] == [entry.item_id for entry in listed]
+    assert [entry.score is not None for entry in listed] == [True, False, False]
 
 
 def test_v1_scores_everything() -> None:
     """A v1 recipe has a score for each item and no reason."""
     listed = _listed(None, 6, RECIPES["aws-user-personalization"])
-    assert ["b", "d", "f", "e", "c", "a"] == [entry["itemId"] for entry in listed]
-    assert [{"itemId", "score"}] * 6 == [set(entry) for entry in listed]
+    assert ["b", "d", "f", "e", "c", "a"] == [entry.item_id for entry in listed]
+    assert [(True, None)] * 6 == [(entry.score is not None, entry.reason) for entry in listed]
 
 
 def test_recipes_without_scores_show_none() -> None:
     """The popularity recipe lists names."""
-    assert [{"itemId": "b"}, {"itemId": "d"}] == _listed(None, 2, RECIPES["aws-popularity-count"])
+    assert [Entry("b"), Entry("d")] == _listed(None, 2, RECIPES["aws-popularity-count"])
 
 
 def test_no_place_no_item() -> None:
