@@ -10,6 +10,12 @@ import numpy.typing as npt
 from scipy import sparse
 
 _ARRAYS, _FACTS = "arrays.npz", "model.json"
+FORMAT = 2
+"""What stored models are made of. Raised when the facts or arrays of a model change, or what they mean."""
+
+
+class FormatError(ValueError):
+    """A stored model that another version of the engine wrote; it has to be trained again."""
 
 
 def write(folder: Path, *, model: str, facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -17,16 +23,20 @@ def write(folder: Path, *, model: str, facts: Mapping[str, Any], arrays: Mapping
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _ARRAYS).open("wb") as file:
         np.savez(file, allow_pickle=False, **dict(arrays))
-    (folder / _FACTS).write_text(json.dumps({"model": model, **facts}, indent=1, sort_keys=True), encoding="utf-8")
+    stored = {"model": model, "format": FORMAT, **facts}
+    (folder / _FACTS).write_text(json.dumps(stored, indent=1, sort_keys=True), encoding="utf-8")
 
 
 def model_name(folder: Path) -> str:
-    """The registry's name of the model that `folder` holds."""
+    """The registry's name of the model that `folder` holds; FormatError as `read`."""
     return str(_facts(folder)["model"])
 
 
 def read(folder: Path, *, model: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    """Facts and arrays of the model that `write` wrote; ValueError when `folder` holds another model."""
+    """Facts and arrays of the model that `write` wrote.
+
+    ValueError when `folder` holds another model, FormatError when another version of the engine wrote it.
+    """
     facts = _facts(folder)
     found = facts.pop("model")
     if found != model:
@@ -48,4 +58,7 @@ def sparse_of(name: str, arrays: Mapping[str, npt.NDArray[Any]], shape: tuple[in
 
 def _facts(folder: Path) -> dict[str, Any]:
     facts: dict[str, Any] = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+    found = facts.pop("format", 1)  # the first format did not say so
+    if found != FORMAT:
+        raise FormatError(f"{folder} holds a model of format {found}; this engine reads format {FORMAT}")
     return facts

@@ -10,7 +10,7 @@ import threading
 
 from local.personalize import events, exploration
 from local.personalize.core import Core
-from local.personalize.errors import ServiceError
+from local.personalize.errors import ServiceError, WorkError
 from local.personalize.operations.campaigns import begin_update
 from local.personalize.operations.solutions import begin_version, interactions_seen
 from local.personalize.recipes import recipe_of
@@ -115,7 +115,11 @@ class Schedule:
             return
         if now < version.body.get("_explored", version.updated) + self._core.options.update_interval:
             return
-        exploration.update(self._core, version, now)
+        try:
+            exploration.update(self._core, version, now)
+        except WorkError as error:
+            # The next interval tries again: the other campaigns must not wait for this one.
+            _LOG.warning("no automatic update of %s: %s", version.arn, error)
         with self._core.store.transaction() as changes:
             current = self._core.store.get(version.arn, "solution-version")
             if current is not None:

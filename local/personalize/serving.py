@@ -57,7 +57,7 @@ class Serving:
         self._chance = np.random.default_rng()
 
     def load(self, version_arn: str) -> Served:
-        """The solution version in memory, read from disk if it is not there."""
+        """The solution version in memory, read from disk if it is not there; WorkError when it cannot serve."""
         with self._lock:
             served = self._served.get(version_arn)
             if served is not None:
@@ -233,7 +233,10 @@ class Serving:
             raise not_found(arn, status=404)
         if campaign.status in CREATING or "_serving" not in campaign.body:
             raise invalid_input(f"Campaign {arn} has status {campaign.status}; it must be ACTIVE.")
-        return self.load(campaign.body["_serving"]), campaign
+        try:
+            return self.load(campaign.body["_serving"]), campaign
+        except WorkError as error:
+            raise invalid_input(f"Campaign {arn} cannot answer: {error}") from error
 
     def _results(self, request: Json, *, with_metadata: bool) -> int:
         wanted: int = request.get("numResults", DEFAULT_RESULTS)

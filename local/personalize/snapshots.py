@@ -18,6 +18,8 @@ from local.engine.data import Float32, Float64, History, Int32
 from local.engine.models import Model
 from local.engine.registry import load_model
 from local.engine.segments import SegmentModel
+from local.engine.storage import FormatError
+from local.personalize.errors import WorkError
 
 HISTORY_LENGTH = 100
 """Events of a visitor that serving looks at."""
@@ -153,11 +155,17 @@ class Snapshot:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The snapshot that `save` wrote."""
+        """The snapshot that `save` wrote; WorkError when another version of the engine trained it."""
+        try:
+            trained = load_model(folder / "model")
+        except FormatError as error:
+            raise WorkError(
+                "The solution version was trained by another version of the engine; train the solution again."
+            ) from error
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
         with np.load(folder / "snapshot.npz", allow_pickle=False) as arrays:
             return cls.of(
-                load_model(folder / "model"),
+                trained,
                 items=tuple(facts["items"]),
                 visitors=facts["visitors"],
                 offsets=arrays["offsets"],

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from local.engine import storage
 from local.engine.data import Catalogue, Events, History
 from local.engine.models import Model
 from local.engine.registry import MODELS, load_model
@@ -89,7 +90,7 @@ def test_nothing_is_pickled(name: str, fitted: dict[str, Model], tmp_path: Path)
 @pytest.mark.parametrize("name", ALL)
 def test_a_model_refuses_what_another_saved(name: str, tmp_path: Path) -> None:
     """Loading a folder of another model is a ValueError that names both."""
-    (tmp_path / "model.json").write_text('{"model": "other"}', encoding="utf-8")
+    storage.write(tmp_path, model="other", facts={}, arrays={})
     with pytest.raises(ValueError, match=f"holds a 'other' model, not '{name}'"):
         MODELS[name].load(tmp_path)
 
