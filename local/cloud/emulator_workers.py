@@ -5,6 +5,7 @@ function start together when its stream has several shards. Here packages lie un
 processes, which makes a cold start several times cheaper.
 """
 
+import contextlib
 import hashlib
 import io
 import json
@@ -76,8 +77,9 @@ def start(worker: Any, layers: list[bytes], credentials: dict[str, str]) -> None
     }
     assert process.stdin is not None  # noqa: S101 (a pipe, as asked for)
     assert process.stdout is not None  # noqa: S101
-    process.stdin.write(json.dumps(function) + "\n")
-    process.stdin.flush()
+    with contextlib.suppress(BrokenPipeError):  # it ended already: its exit code says why
+        process.stdin.write(json.dumps(function) + "\n")
+        process.stdin.flush()
     if not process.stdout.readline():
         raise RuntimeError(f"the process of {worker.func_name} ended with code {process.wait()} before it was ready")
 

@@ -83,8 +83,12 @@ def ask_emulator(url: str) -> Callable[[Question], Verdict]:
     def ask(question: Question) -> Verdict:
         content = {"accessKey": question.access_key, "action": question.action, "resources": question.resources}
         request = urllib.request.Request(url, json.dumps(content).encode(), method="POST")  # noqa: S310 (127.0.0.1)
-        with urllib.request.urlopen(request, timeout=_ASK_SECONDS) as answer:  # noqa: S310
-            told: Verdict = json.load(answer)
+        try:
+            with urllib.request.urlopen(request, timeout=_ASK_SECONDS) as answer:  # noqa: S310
+                told: Verdict = json.load(answer)
+        except urllib.error.HTTPError as refusal:
+            refusal.close()
+            raise
         return told
 
     return ask

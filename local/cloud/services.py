@@ -59,7 +59,10 @@ class Service:
         try:
             with urllib.request.urlopen(self.health_url, timeout=timeout) as answer:  # noqa: S310 (http of 127.0.0.1)
                 return bool(answer.status == 200)
-        except (OSError, urllib.error.URLError):
+        except urllib.error.HTTPError as other:
+            other.close()
+            return False
+        except OSError:
             return False
 
 

@@ -71,7 +71,7 @@ class World:
     def pass_by(self, seconds: float) -> None:
         """Lets time pass, and has all alarms evaluated then."""
         url = f"{self.connection.endpoint('cloudwatch')}/_local/alarms"
-        answer = httpx.post(url, json={"pass": seconds}, timeout=30)
+        answer = httpx.post(url, json={"pass": seconds}, timeout=120)
         answer.raise_for_status()
         self.states = answer.json()
 

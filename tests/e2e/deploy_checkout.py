@@ -81,7 +81,7 @@ class Checkout:
         path.write_text(yaml.safe_dump(kept, sort_keys=False), encoding="utf-8")
 
     def start(self, *options: str) -> "subprocess.Popen[str]":
-        """Starts `./deploy.sh local`; its output is one text."""
+        """Starts `./deploy.sh local`; its output is one text. For a `with` block: no failure leaves it running."""
         return subprocess.Popen(
             ["./deploy.sh", "local", "--state", str(self.state), *options],
             cwd=self.folder,
@@ -93,21 +93,21 @@ class Checkout:
 
     def deploy(self, *options: str, answer: str = "") -> tuple[int, str]:
         """Exit code and output of `./deploy.sh local`, given `answer` where it asks."""
-        process = self.start(*options)
-        output, _ = process.communicate(f"{answer}\n", timeout=300)
+        with self.start(*options) as process:
+            output, _ = process.communicate(f"{answer}\n", timeout=300)
         return process.returncode, output
 
     def interrupt(
         self, when: Callable[[], object], *, what: str, by: signal.Signals = signal.SIGINT
     ) -> tuple[int, str]:
         """Starts a deploy and interrupts it as soon as `when()` is true; exit code and output."""
-        process = self.start()
-        try:
-            until(lambda: when() or process.poll() is not None, what=what)
-            assert process.poll() is None, f"the deploy ended before {what}:\n{process.communicate()[0]}"
-        finally:
-            process.send_signal(by)
-        output, _ = process.communicate(timeout=120)
+        with self.start() as process:
+            try:
+                until(lambda: when() or process.poll() is not None, what=what)
+                assert process.poll() is None, f"the deploy ended before {what}:\n{process.communicate()[0]}"
+            finally:
+                process.send_signal(by)
+            output, _ = process.communicate(timeout=120)
         return process.returncode, output
 
 

@@ -6,13 +6,20 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.cloud import lifecycle
+from local.cloud.identity_decisions import read_decisions, refusals
+from local.cloud.services import Options
 from local.cloud.state import REPOSITORY, StateFolder
+from tests.e2e.disclosure import disclosed, identifiers
+from tools.connection import LOCAL, Connection, settings_of
+from tools.demo.accounts import read_archive
+from tools.demo.cloud import Cloud
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -30,10 +37,27 @@ class Demo:
         self.ended = subprocess.run(
             command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False, timeout=500
         )
+        self.log = "".join(
+            log.read_text(encoding="utf-8", errors="replace") for log in StateFolder(self.state).logs.glob("*.log")
+        )
+        """What functions printed and every process of the cloud said; the next start of the cloud begins new logs."""
 
     @property
     def figures(self) -> Any:
         return json.loads((self.out / "run.json").read_text())
+
+    @cached_property
+    def again(self) -> tuple[list[bytes], int, str]:
+        """The archived records, and how `python -m local.cloud rights` ends and what it says: the cloud is up for that."""
+        lifecycle.start(StateFolder(self.state), Options())
+        try:
+            cloud = Cloud(Connection(settings_of(LOCAL), self.state))
+            records = read_archive(body for _, body in cloud.archived())
+            command = [sys.executable, "-m", "local.cloud", "rights", "--state", str(self.state)]
+            rights = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
+            return records, rights.returncode, rights.stdout + rights.stderr
+        finally:
+            lifecycle.stop(StateFolder(self.state))
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +131,28 @@ def test_nothing_runs_afterwards_and_the_state_is_kept(demo: Demo) -> None:
     """`make up` finds everything as it was."""
     assert lifecycle.running(StateFolder(demo.state)) is None
     assert (demo.state / "delivery" / "checkpoints.sqlite").exists()
+
+
+def test_no_role_was_refused_anything(demo: Demo) -> None:
+    """Every role that works in the run was judged by its own policies, and all of them were enough."""
+    decisions = StateFolder(demo.state).decisions
+    assert [] == refusals(decisions)
+    worked = {(decision.service, decision.action) for decision in read_decisions(decisions) if decision.allowed}
+    assert {
+        ("lambda", "personalize:PutEvents"),
+        ("lambda", "personalize:GetRecommendations"),
+        ("lambda", "personalize:GetPersonalizedRanking"),
+        ("states", "personalize:CreateSolutionVersion"),
+        ("states", "personalize:UpdateCampaign"),
+    } <= worked
+    _, code, said = demo.again
+    assert (0, True) == (code, "; 0 calls were refused." in said), said
+
+
+def test_no_log_tells_of_visitors(demo: Demo) -> None:
+    """Of 1,105 records, good and malformed, no log line holds a user, a session, an event; nor a signed address."""
+    records, _, _ = demo.again
+    assert EVENTS + 21 * 5 == len(records)
+    assert len(set().union(*map(identifiers, records))) > EVENTS
+    assert "batch forwarded" in demo.log
+    assert [] == disclosed(demo.log, records)

@@ -71,11 +71,11 @@ class TestTheLifeOfAnEnvironment:
         ):
             code, output = checkout.interrupt(when, what=what)
             assert (code, output.count("interrupted")) == (130, 1), output
-        process = checkout.start()
-        until(lambda: "training" in observe(connection).stacks, what="the training stack")
-        until(lambda: running_training(connection), what="the training")
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
+        with checkout.start() as process:
+            until(lambda: "training" in observe(connection).stacks, what="the training stack")
+            until(lambda: running_training(connection), what="the training")
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=120)
         assert process.returncode == 130, output
 
     def test_without_waiting_it_leaves_the_training_to_itself(self, checkout: Checkout, connection: Connection) -> None:
@@ -163,10 +163,10 @@ class TestTheLifeOfAnEnvironment:
         """A deploy during a training, and a training during that deploy: all end well, on one and the same model."""
         first = world.start({"force": True})
         until(lambda: lock_holder(connection) == first, what="the first run's lock")
-        deploy = checkout.start()
-        assert world.ended(first) == "SUCCEEDED"
-        second = world.start({"task": "canary"})
-        output, _ = deploy.communicate("", timeout=300)
+        with checkout.start() as deploy:
+            assert world.ended(first) == "SUCCEEDED"
+            second = world.start({"task": "canary"})
+            output, _ = deploy.communicate("", timeout=300)
         assert deploy.returncode == 0, output
         assert world.ended(second) == "SUCCEEDED"
         assert lock_holder(connection) == ""

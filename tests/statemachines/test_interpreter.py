@@ -242,7 +242,7 @@ def test_a_stopped_run_does_nothing_more(cloud):
     inner = {
         "StartAt": "Wait",
         "States": {
-            "Wait": {"Type": "Wait", "Seconds": 600, "Next": "Write"},
+            "Wait": {"Type": "Wait", "Seconds": 10_000, "Next": "Write"},
             "Write": call("ssm:putParameter", {"Name": parameter, "Value": "x", "Type": "String"}),
         },
     }
@@ -252,8 +252,8 @@ def test_a_stopped_run_does_nothing_more(cloud):
     started = client.start_execution(stateMachineArn=made["stateMachineArn"], input='{"list": [1]}')["executionArn"]
     wait_until(lambda: "Wait" in str(client.get_execution_history(executionArn=started)["events"]))
     client.stop_execution(executionArn=started)
-    # The wait of 600 seconds lasts 0.3 here: another machine that waits longer ends after the stopped one would have.
-    later = machine({"Type": "Wait", "Seconds": 1200, "Next": "Caught"})
+    # The wait of 10,000 seconds lasts 5 here: another machine that waits longer ends after the stopped one would have.
+    later = machine({"Type": "Wait", "Seconds": 12_000, "Next": "Caught"})
     made = client.create_state_machine(name=new_name(), definition=json.dumps(later), roleArn=ROLE)
     ended(cloud, client.start_execution(stateMachineArn=made["stateMachineArn"])["executionArn"])
     assert client.describe_execution(executionArn=started)["status"] == "ABORTED"

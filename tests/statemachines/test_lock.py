@@ -19,6 +19,7 @@ def test_d40_a_second_start_does_nothing_while_one_runs(new):
 
 def test_a_run_waits_for_a_deploy(served):
     """A deploy holds the lock for minutes: the run waits for it and trains then."""
+    served.lengthen("WaitForLock", 6000)
     served.ssm.put_parameter(Name=served.lock, Value="deploy:abc", Type="String")
     execution = served.start()
     wait_until(lambda: "WaitForLock" in served.history_of(execution))

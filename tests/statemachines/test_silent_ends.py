@@ -61,6 +61,7 @@ def test_a_stopped_run_is_heard_of_by_people(served, rule):
     (target,) = rule["Targets"]
     transformer = target["InputTransformer"]
     events.put_targets(Rule=name, Targets=[{"Id": "topic", "Arn": served.topic, "InputTransformer": transformer}])
+    served.lengthen("WaitForLock", 6000)
     served.ssm.put_parameter(Name=served.lock, Value="deploy:abc", Type="String")
     execution = served.start()
     wait_until(lambda: "WaitForLock" in served.history_of(execution))

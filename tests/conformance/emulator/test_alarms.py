@@ -14,7 +14,7 @@ ABOVE = {"EvaluationPeriods": 1, "Period": 60, "ComparisonOperator": "GreaterTha
 
 def after(cloud, seconds: float) -> dict[str, str]:
     """The states of all alarms when all that was measured is so many seconds older."""
-    answer = httpx.post(f"{cloud.endpoint}/_local/alarms", json={"pass": seconds}, timeout=30)
+    answer = httpx.post(f"{cloud.endpoint}/_local/alarms", json={"pass": seconds}, timeout=120)
     answer.raise_for_status()
     states: dict[str, str] = answer.json()
     return states

@@ -90,7 +90,7 @@ class Shard:
     def end(self) -> None:
         self.stop.set()
         if self.thread:
-            self.thread.join(10)
+            self.thread.join(60)
             assert not self.thread.is_alive()
         self.thread = None
         self.stop.clear()

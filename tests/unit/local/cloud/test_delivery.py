@@ -170,7 +170,7 @@ def test_run_follows_the_folders_until_stopped(tmp_path: Path, monkeypatch: pyte
     eventually(lambda: process.clients.function.events)
     eventually(lambda: process.clients.cloudwatch.data)
     stop.set()
-    thread.join(10)
+    thread.join(60)
     assert not thread.is_alive()
     assert {} == process.delivery.status()["mappings"]
 

@@ -55,7 +55,7 @@ class Consumer:
             eventually(until)
         finally:
             self.consumer.stop()
-            self.consumer.join(10)
+            self.consumer.join(60)
 
     @property
     def shards(self) -> list[str]:

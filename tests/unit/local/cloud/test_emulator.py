@@ -268,10 +268,12 @@ def test_requests_are_forwarded_whole_and_answers_come_back_whole():
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
-        threading.Thread(target=server.handle_request).start()
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
         address = f"127.0.0.1:{server.server_port}"
         headers = {"X-Amz-Target": "AmazonPersonalize.X", "Host": "emulator", "Content-Length": "99"}
         status, got, body = asyncio.run(Forwarder(f"http://{address}")("POST", "/events", headers, b"{}", {}))
+        thread.join()
     assert [("POST", "/events", b"{}", "AmazonPersonalize.X", address)] == seen
     assert (404, b'{"message": "no"}') == (status, body)
     assert "ResourceNotFoundException" == got["x-amzn-ErrorType"]

@@ -1,13 +1,15 @@
 """Personalize behind the judge, on a judge that the test plays."""
 
 import asyncio
+import http.server
 import json
+import threading
 from typing import Any
 
 import pytest
 
 from local.cloud.identity import RoleSession
-from local.cloud.identity_guard import Asking, Guard, Question, Verdict, resources_of
+from local.cloud.identity_guard import Asking, Guard, Question, Verdict, ask_emulator, resources_of
 
 KEY = RoleSession("lambda", "serves").access_key
 CAMPAIGN = "arn:aws:personalize:us-east-1:000000000000:campaign/c"
@@ -135,3 +137,25 @@ def test_while_nobody_answers_the_last_verdict_counts() -> None:
     now[0], judge.verdict = 60.0, ConnectionRefusedError("away")
     assert asyncio.run(asking.verdict(known))["allowed"]
     assert "ServiceUnavailable" == asyncio.run(asking.verdict(unknown))["code"]
+
+
+def test_an_emulator_in_trouble_judges_nothing() -> None:
+    """Its answer is no verdict unless it is a 200."""
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(500)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Server) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        asking = Asking(ask_emulator(f"http://127.0.0.1:{server.server_port}/"))
+        verdict = asyncio.run(asking.verdict(Question(KEY, "personalize:PutEvents", ("*",))))
+        thread.join()
+    assert (False, "ServiceUnavailable") == (verdict["allowed"], verdict["code"])

@@ -43,14 +43,14 @@ def test_the_child_gets_sigterm_when_the_pipe_closes(tmp_path):
     process, writing = _start(tmp_path, "plain", on_leash=True)
     assert process.poll() is None
     os.close(writing)
-    assert -signal.SIGTERM == process.wait(20)
+    assert -signal.SIGTERM == process.wait(60)
 
 
 def test_a_child_that_ignores_sigterm_is_ended_all_the_same(tmp_path):
     """After the grace time the process ends for good."""
     process, writing = _start(tmp_path, "stubborn", on_leash=False)
     os.close(writing)
-    assert 1 == process.wait(20)
+    assert 1 == process.wait(60)
 
 
 def test_the_module_runs_as_main_with_its_own_arguments(tmp_path, monkeypatch, capsys):
@@ -78,7 +78,7 @@ def test_the_watch_sends_sigterm_to_its_own_process(monkeypatch):
         thread = leash.hold(reading, grace=0.01)
         os.write(writing, b"x")
         os.close(writing)
-        thread.join(20)
+        thread.join(60)
     finally:
         signal.signal(signal.SIGTERM, before)
         os.close(reading)

@@ -64,7 +64,7 @@ class Shard:
     def end(self) -> None:
         self.stop.set()
         if self.thread:
-            self.thread.join(10)
+            self.thread.join(60)
             assert not self.thread.is_alive()
         self.thread = None
         self.stop.clear()
@@ -164,7 +164,7 @@ def test_closed_shard_ends_when_all_is_delivered(shard: Shard) -> None:
 
     shard.start()
     assert shard.thread
-    shard.thread.join(10)
+    shard.thread.join(60)
 
     assert {"one", "two", "three"} == set(shard.delivered)
     assert {"0/2": SHARD_END, "1/2": SHARD_END} == shard.positions()

@@ -77,7 +77,7 @@ def test_a_process_ends_with_its_server() -> None:
     assert process.stdin is not None
     process.stdin.write("{}\n")
     process.stdin.close()
-    assert 1 == process.wait(timeout=30)
+    assert 1 == process.wait(timeout=120)
     assert process.stdout is not None
     assert "" == process.stdout.read()
     process.stdout.close()

@@ -163,7 +163,7 @@ def test_an_interrupt_ends_the_cli(cdk: Cdk, calls: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(subprocess, "Popen", remember)
 
     def interrupt() -> None:
-        poll(calls.exists, every_seconds=0.01, for_seconds=30, otherwise="the CLI did not start")
+        poll(calls.exists, every_seconds=0.01, for_seconds=120, otherwise="the CLI did not start")
         os.kill(os.getpid(), signal.SIGINT)
 
     thread = threading.Thread(target=interrupt)
