@@ -56,7 +56,9 @@ def main() -> None:
     names = arguments.model or [DEFAULT, *(PEERS if test else ())]
     try:
         reports = [_report(path, names, arguments, test=test) for path in arguments.interactions]
-    except (ClaimError, ContestantError, FileNotFoundError, LogError, UnknownContestantError) as error:
+    except OSError as error:
+        sys.exit(f"{error.filename} cannot be read ({error.strerror}): --interactions takes files of interactions")
+    except (ClaimError, ContestantError, LogError, UnknownContestantError) as error:
         sys.exit(str(error))
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
