@@ -112,7 +112,7 @@ def test_the_command_prints_a_table_and_writes_json_and_a_plot(tmp_path: Path) -
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--interactions", "nowhere.csv"], "nowhere.csv"),
+        (["--interactions", "nowhere.csv"], "nowhere.csv cannot be read (No such file or directory)"),
         (["--interactions", "pyproject.toml"], "expected USER_ID,ITEM_ID,TIMESTAMP"),
         (["--interactions", "log.csv", "--model", "nobody"], "no contestant 'nobody'"),
     ],
