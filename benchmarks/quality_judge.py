@@ -60,7 +60,9 @@ class _Chosen:
 
     @property
     def parts(self) -> list[str]:
-        return list(dict.fromkeys(part for _, part in self.runs[0].answers))
+        """Those that answer in every run: with one seed a model may keep a part that it leaves out with another."""
+        first, *others = (dict.fromkeys(part for _, part in run.answers) for run in self.runs)
+        return [part for part in first if all(part in other for other in others)]
 
 
 def judge(task: Task, entries: Sequence[Entry], kept: Kept, *, seeds: int, test: bool, progress: Progress) -> Judgement:
