@@ -12,7 +12,8 @@ from botocore.credentials import DeferredRefreshableCredentials
 
 from local.cloud.identity import ACCOUNT_KEY, role_session
 
-LONGEST_FUNCTION_SECONDS = 900
+LONGEST_ANSWER_SECONDS = 30.0
+"""How long an answer is waited for: a request whose answer got lost is made again, instead of standing still."""
 _LOOK_UP_AGAIN = timedelta(hours=1)
 
 
@@ -36,20 +37,23 @@ class Clients:
         self._session = boto3.Session(botocore_session=session, region_name=region)
         self._config = Config(
             connect_timeout=2,
-            read_timeout=LONGEST_FUNCTION_SECONDS + 10,
+            read_timeout=LONGEST_ANSWER_SECONDS,
             max_pool_connections=64,
             retries={"total_max_attempts": 1},
             s3={"addressing_style": "path"},
         )
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, float], Any] = {}
         self._acting: list[Clients] = []
         self._lock = threading.Lock()
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, *, answer_seconds: float = LONGEST_ANSWER_SECONDS) -> Any:
+        """The service's client that waits so long for an answer."""
+        key = (service, answer_seconds)
         with self._lock:
-            if service not in self._clients:
-                self._clients[service] = self._session.client(service, endpoint_url=self._endpoint, config=self._config)
-            return self._clients[service]
+            if key not in self._clients:
+                config = self._config.merge(Config(read_timeout=answer_seconds))
+                self._clients[key] = self._session.client(service, endpoint_url=self._endpoint, config=config)
+            return self._clients[key]
 
     def acting_as(self, service: str, role: Callable[["Clients"], str]) -> "Clients":
         """Clients that act for a service as the role whose ARN `role` finds with these clients, at the first call.

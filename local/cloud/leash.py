@@ -9,6 +9,7 @@ for good when it has not stopped a while later. Pipes work on every POSIX system
 Standard library only: the emulator's environment runs it too.
 """
 
+import faulthandler
 import os
 import runpy
 import signal
@@ -40,6 +41,9 @@ def main() -> None:
     descriptor, module, *arguments = sys.argv[1:]
     os.set_inheritable(int(descriptor), False)
     hold(int(descriptor))
+    if hasattr(faulthandler, "register"):
+        # kill -USR1: where every thread stands, into the process's log. For whoever asks why nothing moves.
+        faulthandler.register(signal.SIGUSR1, file=2)
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 

@@ -9,6 +9,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from local.cloud.delivery_clients import LONGEST_ANSWER_SECONDS
 from local.cloud.delivery_records import lambda_event
 from local.cloud.mapping import EventSourceMapping
 from local.cloud.mapping_retry import Discarded
@@ -17,7 +18,7 @@ from local.cloud.mapping_retry import Discarded
 class ClientSource(Protocol):
     """Where the boto3 clients come from."""
 
-    def client(self, service: str) -> Any: ...
+    def client(self, service: str, *, answer_seconds: float = LONGEST_ANSWER_SECONDS) -> Any: ...
 
 
 def failure_record(

@@ -4,7 +4,6 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,6 +17,9 @@ from local.cloud.mapping_outcome import Delivered, Failed, NotInvoked, Outcome, 
 from local.cloud.mapping_retry import BatchRetry, Discarded
 
 log = logging.getLogger(__name__)
+
+_MARGIN_SECONDS = 10.0
+"""How much longer than the function may take its answer is waited for: the start of its process comes before."""
 
 
 def role_of(clients: ClientSource, function: str) -> str:
@@ -47,6 +49,7 @@ class Function:
         self._measured = measured or Measurements()
         self._arn: str | None = None
         self._role = ""
+        self._seconds = 0.0
         self.last_result = "No records processed"
 
     def deliver(
@@ -80,8 +83,8 @@ class Function:
         return outcome
 
     def _invoke(self, records: Sequence[Record]) -> Outcome:
-        client = self._clients.client("lambda")
-        self._look_up(client)
+        self._look_up()
+        client = self._clients.client("lambda", answer_seconds=self._seconds + _MARGIN_SECONDS)
         event = lambda_event(records, stream_arn=self._mapping.stream_arn, identity_arn=self._role)
         self._measured.sent(self._mapping.function_name, time.time() - records[-1].arrival)
         answer = client.invoke(FunctionName=self._mapping.function, Payload=json.dumps(event).encode())
@@ -96,11 +99,13 @@ class Function:
             first, error, answer.get("ExecutedVersion", "$LATEST"), answer["ResponseMetadata"].get("RequestId", "")
         )
 
-    def _look_up(self, client: Any) -> None:
-        """The function's ARN and execution role, which events and failure records name."""
+    def _look_up(self) -> None:
+        """The function's ARN and execution role, which events and failure records name, and its timeout."""
         if self._arn is None:
+            client = self._clients.client("lambda")
             found = client.get_function_configuration(FunctionName=self._mapping.function)
             self._role = found["Role"]
+            self._seconds = float(found["Timeout"])
             self._arn = found["FunctionArn"]
 
     def _store(self, discarded: Discarded, pause: Callable[[float], None]) -> None:

@@ -26,10 +26,10 @@ from local.engine.shares import columns_of
 
 FIRST: Final = 100
 """Candidates that the re-ranker orders."""
-_NEWEST_EVENTS: Final = 10
+_NEWEST_EVENTS: Final = 20
 _NEWEST_SHARE: Final = 3
 """A visitor's newest events that are learned from: ten, at most a third of them."""
-_MOST_QUERIES: Final = 5000
+_MOST_QUERIES: Final = 10000
 _LEAST_QUERIES: Final = 500
 _QUERIES_PER_ITEM: Final = 2
 """Small catalogues have less to tell: a thousand items ask two thousand times."""

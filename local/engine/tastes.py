@@ -31,6 +31,8 @@ _BATCH = 200
 _LEARNING_RATE = 0.05
 _PRECISION_OF_ATTRIBUTES, _PRECISION_OF_OWN, _PRECISION_OF_APPEAL = 1.0, 10.0, 5.0
 """Gaussian priors, in events' worth: of what attributes say, of what is an item's own, and of how appeals differ."""
+_PRECISION_BESIDE_ATTRIBUTES = 30.0
+"""Of what is an item's own where attributes say most of it already."""
 _FIRST_SIZE = 0.3
 _ATTRIBUTE_RIDGE = 3.0
 """How firmly the gaps of items without events stay at the mean, in items' worth."""
@@ -218,6 +220,7 @@ class _Climb:
         self.counts = counts
         self.amount = np.asarray(counts.sum(axis=1), dtype=np.float32).ravel()
         self.attributes, self.by_attribute = attributes, attributes.T.tocsr()
+        self.precision_of_own = _PRECISION_BESIDE_ATTRIBUTES if attributes.shape[1] else _PRECISION_OF_OWN
         self.expected, self.log_exposure = expected, log_exposure
         self.parameters = parameters
         self.tastes = np.zeros((counts.shape[0], parameters[1].shape[1]), np.float32)
@@ -262,7 +265,7 @@ class _Climb:
         part = np.float32(len(chosen) / self.counts.shape[0])
         return (
             self.by_attribute @ of_loadings - _PRECISION_OF_ATTRIBUTES * part * of_attributes,
-            of_loadings - _PRECISION_OF_OWN * part * own,
+            of_loadings - self.precision_of_own * part * own,
             of_appeal - _PRECISION_OF_APPEAL * part * (appeal - self.expected),
         )
 

@@ -43,16 +43,19 @@ def storm(
     """Runs, shows the ledger, writes it."""
     folder = Path(tempfile.mkdtemp(prefix="faults-")) if state is None else state.resolve()
     console = Console()
+    keep = state is not None
     try:
         report = _watched(events, seed, folder, console)
+        keep = keep or not report.balances
     finally:
-        if state is None:
+        if not keep:
             shutil.rmtree(folder, ignore_errors=True)
     console.print(table(report))
     json_file.parent.mkdir(parents=True, exist_ok=True)
     json_file.write_text(json.dumps(report.as_json(), indent=1) + "\n", encoding="utf-8")
     console.print(f"written to {json_file}", highlight=False)
     if not report.balances:
+        console.print(f"the local cloud's state and logs are kept in {folder}", highlight=False, soft_wrap=True)
         raise typer.Exit(UNBALANCED)
 
 

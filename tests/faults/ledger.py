@@ -15,6 +15,8 @@ import numpy as np
 from tests.faults.malformed import MALFORMATIONS, REFUSED
 from tests.faults.site import Sent
 
+_MOST_NAMED = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
@@ -47,6 +49,8 @@ class Balance:
     """Why records are unexplained."""
     reasons: dict[str, int]
     """Quarantined records by what is wrong with them."""
+    lost: list[int]
+    """The numbers of the first records that are in none of the three places."""
 
     @property
     def balances(self) -> bool:
@@ -184,7 +188,14 @@ class Ledger:
             archive_twice=twice,
             findings=findings,
             reasons=dict(Counter(self._quarantined.values())),
+            lost=self._lost(),
         )
+
+    def _lost(self) -> list[int]:
+        found = (self._times > 0) | self._given_up
+        found[[self._spoiled[name][0] for name in self._quarantined]] = True
+        numbers: list[int] = np.flatnonzero(~found[: self.sent])[:_MOST_NAMED].tolist()
+        return numbers
 
     def _random_out_of_order(self) -> int:
         """Events whose `sentAt` puts them before an earlier one of their session."""

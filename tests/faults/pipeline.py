@@ -8,7 +8,9 @@ that is imported is cut to its first rows: nothing is trained here.
 
 import json
 import os
+import signal
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ import httpx
 from infra.naming import DATASETS
 from local.cloud.lifecycle import LocalCloud
 from local.cloud.processes import Process, processes
+from local.cloud.services import ALL_SERVICES
 from tools.connection import Connection, settings_of
 from tools.deploy import seed
 from tools.deploy.cdk import REPOSITORY, Cdk
@@ -55,6 +58,13 @@ class Pipeline:
     def processes(self, name: str = "") -> list[Process]:
         """The local cloud's processes, all or those of one name."""
         return [one for one in processes(self.cloud.record.pid) if name in ("", one.name)]
+
+    def say_where_it_stands(self) -> None:
+        """Have each of the local cloud's services write the stacks of its threads into its log."""
+        for process in self.processes():
+            if process.name in ALL_SERVICES:
+                os.kill(process.pid, signal.SIGUSR1)
+        time.sleep(1)
 
     def order(self, fault: dict[str, Any]) -> None:
         """Order a fault of the embedded Personalize."""

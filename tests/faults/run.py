@@ -110,6 +110,8 @@ class _Run:
             self._drain()
         finally:
             self._actor.release()
+        if not self.ledger.balance().balances:
+            self._pipeline.say_where_it_stands()
         return Report(
             events=self._events,
             seed=self._seed,

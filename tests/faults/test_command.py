@@ -25,6 +25,7 @@ BALANCE = Balance(
     archive_twice=0,
     findings={},
     reasons={"NaN": 10},
+    lost=[],
 )
 REPORT = Report(
     events=1000,
@@ -91,13 +92,17 @@ def test_a_balanced_run_ends_with_0(started: list[Any], monkeypatch: pytest.Monk
     ],
 )
 def test_an_unbalanced_run_ends_with_3(
-    started: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: Any, wrong: dict[str, Any]
+    started: list[Any], monkeypatch: pytest.MonkeyPatch, capsys: Any, tmp_path: Path, wrong: dict[str, Any]
 ) -> None:
-    """And says so; the report is written all the same."""
+    """And says so, and where the state is kept; the report is written all the same."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     report = replace(REPORT, balance=replace(BALANCE, **wrong))
     monkeypatch.setattr(command, "run", lambda *_, **__: report)
     assert 3 == main(monkeypatch, "--json", "there/faults.json")
-    assert "NOT BALANCED" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "NOT BALANCED" in shown
+    [kept] = tmp_path.glob("faults-*")
+    assert f"kept in {kept}" in shown
     assert not json.loads(Path("there/faults.json").read_text())["balanced"]
 
 

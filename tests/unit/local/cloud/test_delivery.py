@@ -38,7 +38,7 @@ class FakeClients(Clients):
         self.function = FakeAws(lambda: answered(b"")())
         self.bucket = FakeBucket()
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, *, answer_seconds: float = 0.0) -> Any:
         return {
             "cloudwatch": self.cloudwatch,
             "kinesis": self.kinesis,

@@ -29,6 +29,7 @@ def _start(tmp_path, kind: str, *, on_leash: bool) -> tuple[subprocess.Popen[str
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         pass_fds=(reading,),
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE if kind == "talkative" else None,
         text=True,
     )
     os.close(reading)
@@ -44,6 +45,19 @@ def test_the_child_gets_sigterm_when_the_pipe_closes(tmp_path):
     assert process.poll() is None
     os.close(writing)
     assert -signal.SIGTERM == process.wait(60)
+
+
+def test_a_child_says_where_it_stands(tmp_path):
+    """SIGUSR1 ends nothing: the stacks of all threads go to the log."""
+    process, writing = _start(tmp_path, "talkative", on_leash=True)
+    process.send_signal(signal.SIGUSR1)
+    assert process.stderr is not None
+    with process.stderr:
+        said = [process.stderr.readline() for _ in range(2)]
+        os.close(writing)
+        assert -signal.SIGTERM == process.wait(60)
+    assert said[0].startswith(("Thread 0x", "Current thread 0x"))
+    assert "File" in said[1]
 
 
 def test_a_child_that_ignores_sigterm_is_ended_all_the_same(tmp_path):

@@ -30,7 +30,7 @@ NOW = datetime(2026, 3, 9, 7, 5, 2, 345000, UTC)
 
 
 class AwsClients:
-    def client(self, service: str) -> Any:
+    def client(self, service: str, *, answer_seconds: float = 0.0) -> Any:
         return boto3.Session(region_name="us-east-1").client(service)
 
 
@@ -128,7 +128,7 @@ def test_without_a_destination_the_batch_is_dropped() -> None:
     """As on AWS: no destination, no record, and no client is asked for."""
 
     class NoClients:
-        def client(self, service: str) -> Any:
+        def client(self, service: str, *, answer_seconds: float = 0.0) -> Any:
             raise AssertionError(service)
 
     store(MAPPING, DISCARDED, NoClients(), function_arn=FUNCTION, identity_arn="arn:role")

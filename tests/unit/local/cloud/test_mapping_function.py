@@ -35,15 +35,17 @@ class FakeAws:
         self.answer = answer
         self.events: list[dict[str, Any]] = []
         self.looked_up = 0
+        self.waited_for = 0.0
         self.stored: list[dict[str, Any]] = []
         self.bucket_faults: list[Exception] = []
 
-    def client(self, service: str) -> "FakeAws":
+    def client(self, service: str, *, answer_seconds: float = 0.0) -> "FakeAws":
+        self.waited_for = answer_seconds
         return self
 
     def get_function_configuration(self, *, FunctionName: str) -> dict[str, Any]:  # noqa: N803 - AWS's own names
         self.looked_up += 1
-        return {"FunctionArn": f"arn:function:{FunctionName}", "Role": "arn:role"}
+        return {"FunctionArn": f"arn:function:{FunctionName}", "Role": "arn:role", "Timeout": 120}
 
     def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - AWS's own names
         self.events.append(json.loads(Payload))
@@ -80,6 +82,13 @@ def test_accepted_batch() -> None:
     assert 1 == aws.looked_up
     assert {"arn:role"} == {r["invokeIdentityArn"] for r in aws.events[0]["Records"]}
     assert "OK" == function.last_result
+
+
+def test_an_answer_is_waited_for_a_little_longer_than_the_function_may_take() -> None:
+    """A request whose answer got lost does not hold up the lane for ever."""
+    aws = FakeAws(answered(b""))
+    Function(MAPPING, aws).invoke(BATCH)
+    assert 120 < aws.waited_for < 150
 
 
 def test_reported_items() -> None:
