@@ -17,6 +17,7 @@ from local.cloud.identity_decisions import read_decisions, refusals
 from local.cloud.services import Options
 from local.cloud.state import REPOSITORY, StateFolder
 from tests.e2e.disclosure import disclosed, identifiers
+from tests.infra.security_page import justified, purpose
 from tools.connection import LOCAL, Connection, settings_of
 from tools.demo.accounts import read_archive
 from tools.demo.cloud import Cloud
@@ -147,6 +148,15 @@ def test_no_role_was_refused_anything(demo: Demo) -> None:
     } <= worked
     _, code, said = demo.again
     assert (0, True) == (code, "; 0 calls were refused." in said), said
+
+
+def test_every_right_that_was_not_used_has_its_reason(demo: Demo) -> None:
+    """What the report lists as unused is in the table of docs/security.md, with why the role has it."""
+    _, _, said = demo.again
+    lines = [line.split() for line in said.splitlines() if line.startswith("unused ")]
+    unused = {(purpose(role), action) for _, role, action, *_ in lines}
+    assert len(unused) > 20
+    assert set() == unused - justified()
 
 
 def test_no_log_tells_of_visitors(demo: Demo) -> None:
