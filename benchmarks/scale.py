@@ -34,11 +34,19 @@ _MEASURES = {
 
 
 def measure(
-    n_events: int, n_items: int, *, model: str, gibibytes: float, cpu_seconds: int, requests: int
+    n_events: int,
+    n_items: int,
+    *,
+    model: str,
+    gibibytes: float,
+    cpu_seconds: int,
+    requests: int,
+    returns: bool = True,
 ) -> dict[str, Any]:
     """The figures of one point, or under "refused" why there are none."""
     command = [sys.executable, "-m", "benchmarks.scale_child", str(n_events), str(n_items), "--model", model]
     command += ["--gibibytes", str(gibibytes), "--cpu-seconds", str(cpu_seconds), "--requests", str(requests)]
+    command += [] if returns else ["--without-returns"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     point: dict[str, Any] = {"events": n_events, "items": n_items}
     lines = done.stdout.splitlines()
@@ -83,6 +91,7 @@ def main() -> None:
     parser.add_argument("--gibibytes", type=float, default=8.0, help="memory cap of a point (default: %(default)s)")
     parser.add_argument("--cpu-seconds", type=int, default=900, help="CPU cap of a point (default: %(default)s)")
     parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--without-returns", action="store_true", help="nobody meets an item twice: the whole model")
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="SVG or PNG")
     arguments = parser.parse_args()
@@ -96,6 +105,7 @@ def main() -> None:
             gibibytes=arguments.gibibytes,
             cpu_seconds=arguments.cpu_seconds,
             requests=arguments.requests,
+            returns=not arguments.without_returns,
         )
         points.append(point)
         print(_said(point), flush=True)

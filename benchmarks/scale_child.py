@@ -25,9 +25,16 @@ _RINGS = 50
 _LOYAL = 0.7
 
 
-def world(n_events: int, n_items: int, *, seed: int = 0) -> Events:
-    """Visits whose items follow Zipf's law, popularity falling as 1 / rank, by visitors with a taste."""
+def world(n_events: int, n_items: int, *, seed: int = 0, returns: bool = True) -> Events:
+    """Visits whose items follow Zipf's law, popularity falling as 1 / rank, by visitors with a taste.
+
+    Without `returns` nobody meets an item twice, so that the whole model is tried: there are at most `n_events` then.
+    """
     rng = np.random.default_rng(seed)
+    if not returns:
+        drawn = world(2 * n_events, n_items, seed=seed)
+        _, first = np.unique(drawn.user.astype(np.int64) * n_items + drawn.item, return_index=True)
+        return drawn.of(np.sort(rng.permutation(first)[:n_events]))
     n_users = max(1, n_events // EVENTS_PER_USER)
     activity = rng.exponential(size=n_users)
     user = np.sort(rng.choice(n_users, size=n_events, p=activity / activity.sum()).astype(np.int32))
@@ -39,9 +46,10 @@ def world(n_events: int, n_items: int, *, seed: int = 0) -> Events:
     return Events(user, rank.astype(np.int32), time_of, np.ones(n_events, np.float32), n_users, n_items)
 
 
-def measure(n_events: int, n_items: int, *, model: str, requests: int) -> dict[str, Any]:
+def measure(n_events: int, n_items: int, *, model: str, requests: int, returns: bool = True) -> dict[str, Any]:
     """CPU seconds and wall seconds of training, peak memory in MiB, microseconds of a scoring of all items."""
-    events = world(n_events, n_items)
+    events = world(n_events, n_items, returns=returns)
+    n_events = len(events)
     before, cpu, wall = peak_mebibytes(), time.process_time(), time.perf_counter()
     trained = MODELS[model].fit(events, Catalogue(n_items))
     costs = {
@@ -60,6 +68,7 @@ def measure(n_events: int, n_items: int, *, model: str, requests: int) -> dict[s
         taken.append(1e6 * (time.perf_counter() - began))
     return {
         **costs,
+        "stacked": getattr(trained, "stack", None) is not None,
         "request_p50_us": round(float(np.median(taken)), 1),
         "request_p99_us": round(float(np.quantile(taken, 0.99)), 1),
         "peak_mebibytes_with_requests": round(peak_mebibytes(), 1),
@@ -73,6 +82,7 @@ def main() -> None:
     parser.add_argument("items", type=int)
     parser.add_argument("--model", default="sequence")
     parser.add_argument("--requests", type=int, default=200)
+    parser.add_argument("--without-returns", action="store_true")
     parser.add_argument("--gibibytes", type=float, default=8.0)
     parser.add_argument("--cpu-seconds", type=int, default=900)
     arguments = parser.parse_args()
@@ -82,7 +92,13 @@ def main() -> None:
     # One more second before the hard limit, after which there is no word any more.
     resource.setrlimit(resource.RLIMIT_CPU, (arguments.cpu_seconds, arguments.cpu_seconds + 1))
     try:
-        found = measure(arguments.events, arguments.items, model=arguments.model, requests=arguments.requests)
+        found = measure(
+            arguments.events,
+            arguments.items,
+            model=arguments.model,
+            requests=arguments.requests,
+            returns=not arguments.without_returns,
+        )
     except MemoryError as error:
         # numpy's own words name the array that did not fit; a model's refusal names what to do instead.
         found = {"refused": str(error) or "out of memory"}

@@ -11,11 +11,11 @@ from typing import Final
 from local.engine.pairs import affordable_reach
 
 _GIBIBYTE: Final = 1 << 30
-_FIXED: Final = 700_000_000
+_FIXED: Final = 500_000_000
 """Bytes for the libraries, the pairs that are held at once, and the dense matrices of the head."""
-_PER_PAIR: Final = 30
+_PER_PAIR: Final = 12
 """Bytes of each pair of items that the largest matrix holds, while it is summed and turned over."""
-_PER_EVENT: Final = 300
+_PER_EVENT: Final = 100
 _PER_ITEM: Final = 2500
 """Bytes of an item in the sparse weights of all parts, while they are solved."""
 

@@ -18,6 +18,8 @@ NEIGHBOURS: Final = 32
 """Inputs of one item."""
 _SOLVED_FROM: Final = 0.1
 """Items whose strongest inputs' squares are below this share of lambda keep their single regressions."""
+_MOST_SOLVED: Final = 100_000
+"""Items with the most evidence that are solved: a million systems would take a quarter of an hour."""
 _BATCH: Final = 1024
 
 
@@ -33,6 +35,9 @@ def sparse_weights(inner: sparse.csr_matrix, outer: sparse.csr_matrix, *, ridge:
     inner.sort_indices()
     largest = np.append(own, np.float32(0))[inputs].max(axis=1, initial=0)
     solved = np.flatnonzero((crossed[:, 1:] > 0).any(axis=1) & (largest > _SOLVED_FROM * ridge))
+    if len(solved) > _MOST_SOLVED:
+        evidence = crossed[solved].sum(axis=1)
+        solved = np.sort(solved[np.argsort(-evidence, kind="stable")[:_MOST_SOLVED]])
     for begin in range(0, len(solved), _BATCH):
         columns = solved[begin : begin + _BATCH]
         weights[columns] = _solved(inner, inputs[columns], crossed[columns], ridge)

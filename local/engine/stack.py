@@ -28,13 +28,13 @@ FIRST: Final = 100
 """Candidates that the re-ranker orders."""
 _NEWEST_EVENTS: Final = 20
 _NEWEST_SHARE: Final = 3
-"""A visitor's newest events that are learned from: ten, at most a third of them."""
-_MOST_QUERIES: Final = 10000
+"""A visitor's newest events that are learned from: twenty, at most a third of them."""
+_MOST_QUERIES: Final = 10_000
 _LEAST_QUERIES: Final = 500
 _QUERIES_PER_ITEM: Final = 2
 """Small catalogues have less to tell: a thousand items ask two thousand times."""
 _MOST_SCORES: Final = 200_000_000
-"""Items scored in all; beyond 40,000 items there are fewer queries."""
+"""Items scored in all; beyond 20,000 items there are fewer queries."""
 _MOST_WEIGHING: Final = 1000
 """Queries that weights are fitted on: there are five at most."""
 _MOST_VALUES: Final = 20_000_000

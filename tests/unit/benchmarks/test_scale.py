@@ -23,6 +23,15 @@ def test_popularity_follows_zipfs_law() -> None:
     assert (200_000, 10_000, 1_000) == (len(events), events.n_users, events.n_items)
 
 
+def test_without_returns_nobody_meets_an_item_twice() -> None:
+    """As many events as asked for, or all that there are."""
+    events = world(20_000, 1_000, returns=False)
+    met = events.user.astype(np.int64) * 1_000 + events.item
+    assert len(np.unique(met)) == len(events)
+    assert 15_000 < len(events) <= 20_000
+    assert np.all(np.diff(events.user) >= 0)
+
+
 def test_every_point_has_its_costs(tmp_path: Path) -> None:
     """The quick run prints, writes and draws both points."""
     figures, drawn = tmp_path / "scale.json", tmp_path / "scale.svg"

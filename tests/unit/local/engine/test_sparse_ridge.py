@@ -45,6 +45,19 @@ def test_a_column_has_few_inputs_the_strongest(monkeypatch: pytest.MonkeyPatch) 
         assert explained[:, column].argmax() in found.indices[found.indptr[column] : found.indptr[column + 1]]
 
 
+def test_of_very_many_items_those_with_the_most_evidence_are_solved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others keep their single regressions."""
+    inner, outer = _system()
+    whole = sparse_weights(inner, outer, ridge=5.0).toarray()
+    monkeypatch.setattr(sparse_ridge, "_MOST_SOLVED", 1)
+    found = sparse_weights(inner, outer, ridge=5.0).toarray()
+    single = outer.toarray() / (inner.diagonal() + 5.0)[:, None]
+    richest = int(outer.toarray().sum(axis=0).argmax())
+    others = np.delete(np.arange(N), richest)
+    np.testing.assert_allclose(found[:, richest], whole[:, richest], rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(found[:, others], single[:, others], rtol=1e-4, atol=1e-6)
+
+
 def test_nothing_met_gives_nothing() -> None:
     """Without any pair there are no weights, and no error."""
     nothing = sparse.csr_matrix((5, 5), dtype=np.float32)
