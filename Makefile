@@ -44,7 +44,7 @@ $(EMULATOR)/.done: local/cloud/requirements.txt
 
 node_modules/.done: package-lock.json $(VENV)/.done
 	@echo "== CDK CLI and state machine validator"
-	@npm ci --silent --ignore-scripts
+	@npm ci --loglevel=error --no-update-notifier --no-fund --no-audit --ignore-scripts >/dev/null
 	@touch $@
 
 build/layer/.done: lambdas/requirements.txt $(VENV)/.done
@@ -63,7 +63,7 @@ $(AWSCLI)/.done: $(SDK)/cli/requirements.txt
 
 $(SDK)/javascript/node_modules/.done: $(SDK)/javascript/package-lock.json
 	@echo "== AWS SDK for JavaScript"
-	@cd $(SDK)/javascript && npm ci --silent --ignore-scripts
+	@cd $(SDK)/javascript && npm ci --loglevel=error --no-update-notifier --no-fund --no-audit --ignore-scripts >/dev/null
 	@touch $@
 
 $(PEERS)/.done: benchmarks/peers/requirements.txt

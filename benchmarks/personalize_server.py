@@ -340,6 +340,9 @@ def main() -> None:
     if "small" in figures:
         figures["limits"] = judged(figures)
     print(json.dumps(figures, indent=1))
+    for file in (given.json, given.plot):
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
     if given.json is not None:
         given.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     if given.plot is not None and "limits" in figures:

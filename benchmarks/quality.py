@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,12 @@ def main() -> None:
     test = arguments.on == "test"
     names = arguments.model or [DEFAULT, *(PEERS if test else ())]
     try:
-        reports = [_report(path, names, arguments, test=test) for path in arguments.interactions]
+        for path in arguments.interactions:
+            path.open("rb").close()
     except OSError as error:
         sys.exit(f"{error.filename} cannot be read ({error.strerror}): --interactions takes files of interactions")
+    try:
+        reports = [_report(path, names, arguments, test=test) for path in arguments.interactions]
     except (ClaimError, ContestantError, LogError, UnknownContestantError) as error:
         sys.exit(str(error))
     if arguments.json:
@@ -105,7 +109,7 @@ def _report(path: Path, names: list[str], arguments: argparse.Namespace, *, test
     )
     if claim is not None:
         # Before anything is shown: whoever sees the figures finds them in the log.
-        quality_claims.note(claim, as_json(report), _command())
+        quality_claims.note(claim, as_json(report), command_line(sys.argv[1:]))
     show(report)
     return report
 
@@ -127,13 +131,15 @@ def machine() -> dict[str, Any]:
     }
 
 
-def _command() -> str:
+def command_line(words: Sequence[str]) -> str:
+    """The command line as the claims keep it."""
     files = {"--interactions"}
     said, skipping = [], False
-    for word in sys.argv[1:]:
+    for word in words:
         # Folders are the reader's own; the digest names the data.
         skipping = word in files or (skipping and not word.startswith("--"))
-        said.append(Path(word).name if skipping and word not in files else word)
+        elsewhere = Path(word).is_absolute() or (skipping and word not in files)
+        said.append(Path(word).name if elsewhere else word)
     return " ".join(["python -m benchmarks.quality", *said])
 
 

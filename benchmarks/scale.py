@@ -128,8 +128,11 @@ def _said(point: dict[str, Any]) -> str:
 
 
 def _points(text: str) -> list[tuple[int, int]]:
-    pairs = [point.split("x") for point in text.split(",")]
-    return [(int(float(events)), int(float(items))) for events, items in pairs]
+    try:
+        pairs = [point.split("x") for point in text.split(",")]
+        return [(int(float(events)), int(float(items))) for events, items in pairs]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"events x items, such as 1e4x1e3,1e6x1e5, not {text!r}") from error
 
 
 if __name__ == "__main__":

@@ -148,6 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"world {seed}, taste {taste}: {well:.3f}, newcomers {worlds[-1]['newcomers']['default']:.3f}", flush=True
         )
     print(*lines_of(worlds), sep="\n")
+    for file in (chosen.json, chosen.plot):
+        if file is not None:
+            file.parent.mkdir(parents=True, exist_ok=True)
     if chosen.json is not None:
         chosen.json.write_text(json.dumps(worlds, indent=1) + "\n", encoding="utf-8")
     if chosen.plot is not None:

@@ -73,6 +73,7 @@ class Function:
             outcome = NotInvoked(error.response["Error"]["Code"])
         except BotoCoreError as error:
             outcome = NotInvoked(type(error).__name__)
+            self._arn = None  # a deployment may have given the function more time: look again
         match outcome:
             case Delivered():
                 self.last_result = "OK"

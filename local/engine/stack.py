@@ -286,10 +286,10 @@ def _weights(stack: Stack, queries: list[Query], logits: Callable[[History], Flo
     alike = alike * loudness - np.eye(len(alike))[0]
     of_fitted = {id(query) for query in fitted}
     others = [query for query in queries if id(query) not in of_fitted] or fitted
-    return alike if _orders(stack, others, logits, alike, each) > 0 else each
+    return alike if _advantage(stack, others, logits, alike, each) > 0 else each
 
 
-def _orders(
+def _advantage(
     stack: Stack, queries: list[Query], logits: Callable[[History], Float32], weights: Float64, others: Float64
 ) -> float:
     """By how much the closed form gains more with these weights than with the others, on average."""

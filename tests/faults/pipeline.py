@@ -64,7 +64,7 @@ class Pipeline:
         for process in self.processes():
             if process.name in ALL_SERVICES:
                 os.kill(process.pid, signal.SIGUSR1)
-        time.sleep(1)
+        time.sleep(1)  # they write at once; the caller ends them next
 
     def order(self, fault: dict[str, Any]) -> None:
         """Order a fault of the embedded Personalize."""

@@ -68,8 +68,10 @@ def test_what_is_nowhere_is_unexplained(lost: Sent) -> None:
     """One record less, and the ledger does not balance; in the failure destination it is explained."""
     balance = struck(without=lost)
     assert (1, {"in none of the three places": 1}, False) == (balance.unexplained, balance.findings, balance.balances)
+    assert [lost.number] == balance.lost
     again = struck(lambda ledger: ledger.give_up(name(lost), lost.data), without=lost)
     assert (0, 1, True) == (again.unexplained, again.failure_destination, again.balances)
+    assert [] == again.lost
 
 
 def test_what_is_stored_and_given_up_counts_as_stored() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.quality import command_line
 from benchmarks.quality_contestants import UnknownContestantError, entry
 from benchmarks.quality_cut import Cut, SealError, cut
 from benchmarks.quality_data import Log
@@ -63,6 +64,12 @@ def test_a_failing_contestant_is_named(tmp_path: Path) -> None:
     """The error holds the contestant's setting and the end of what its process said."""
     with pytest.raises(ContestantError, match=r"(?s)EASE.*penalty.*unexpected"):
         run(EASE, {"penalty": 1.0, "unexpected": 2}, cut(ring_log(), Cut.LEAVE_ONE_OUT), Kept(tmp_path), seed=0)
+
+
+def test_the_claims_name_no_folder_of_a_computer() -> None:
+    """Files of interactions, and whatever else was given with its whole path, go by their names."""
+    words = ["--interactions", "../data/log.csv", "/data/u.data", "--kept", "/home/me/kept", "--json", "out/q.json"]
+    assert "log.csv u.data --kept kept --json out/q.json" == command_line(words).partition("--interactions ")[2]
 
 
 def test_an_unknown_contestant_is_named() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectionClosedError
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from local.cloud.mapping import EventSourceMapping
 from local.cloud.mapping_function import Function
@@ -122,6 +122,14 @@ def test_function_that_cannot_be_invoked(error: Exception, reason: str) -> None:
     function = Function(MAPPING, FakeAws(raising(error)))
     assert NotInvoked(reason) == function.invoke(BATCH)
     assert f"PROBLEM: function not invoked: {reason}" == function.last_result
+
+
+def test_after_a_lost_answer_the_function_is_looked_up_again() -> None:
+    """It may have been given more time since: a wait that is too short would end every invocation."""
+    aws = FakeAws(raising(ReadTimeoutError(endpoint_url="http://127.0.0.1:1")))
+    function = Function(MAPPING, aws)
+    assert [NotInvoked("ReadTimeoutError")] * 2 == [function.invoke(BATCH), function.invoke(BATCH)]
+    assert 2 == aws.looked_up
 
 
 def test_discarded_batch_waits_for_its_destination() -> None:
