@@ -33,13 +33,13 @@ setup: $(VENV)/.done $(EMULATOR)/.done node_modules/.done build/layer/.done  ## 
 $(VENV)/.done: requirements-dev.txt
 	@echo "== Python environment of the project (about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	@touch $@
 
 $(EMULATOR)/.done: local/cloud/requirements.txt
 	@echo "== Python environment of the emulator"
 	@test -x $(EMULATOR)/bin/python || $(PYTHON) -m venv $(EMULATOR)
-	@$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r local/cloud/requirements.txt
+	@$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r local/cloud/requirements.txt
 	@touch $@
 
 node_modules/.done: package-lock.json $(VENV)/.done
@@ -58,7 +58,7 @@ build/layer/.done: lambdas/requirements.txt $(VENV)/.done
 $(AWSCLI)/.done: $(SDK)/cli/requirements.txt
 	@echo "== Python environment of the AWS CLI"
 	@test -x $(AWSCLI)/bin/python || $(PYTHON) -m venv $(AWSCLI)
-	@$(AWSCLI)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(AWSCLI)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
 $(SDK)/javascript/node_modules/.done: $(SDK)/javascript/package-lock.json
@@ -69,13 +69,13 @@ $(SDK)/javascript/node_modules/.done: $(SDK)/javascript/package-lock.json
 $(PEERS)/.done: benchmarks/peers/requirements.txt
 	@echo "== Python environment of the peers (JAX and implicit, 640 MB)"
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
 $(SBOM)/.done: tools/sbom/requirements.txt
 	@echo "== Python environment of the bill of materials"
 	@test -x $(SBOM)/bin/python || $(PYTHON) -m venv $(SBOM)
-	@$(SBOM)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@$(SBOM)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
 sbom: setup $(SBOM)/.done  ## Write the software bills of materials (CycloneDX) to out/sbom, and list all licences
