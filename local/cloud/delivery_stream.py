@@ -125,8 +125,9 @@ class StreamConsumer:
             self._changed.wait(LIST_SECONDS)
 
     def _start_ready(self, shards: Sequence[Shard]) -> None:
-        positions = self._positions(shards)
+        # Before the positions: work that ends between the two looks finished, and never unread and idle.
         self._running = {name: thread for name, thread in self._running.items() if thread.is_alive()}
+        positions = self._positions(shards)
         finished = {shard for shard, lanes in positions.items() if set(lanes.values()) == {SHARD_END}}
         for shard in ready(shards, finished, self._running):
             start = self._lane_positions(shard.shard_id, positions.get(shard.shard_id))

@@ -110,6 +110,35 @@ def test_restart_resumes_where_each_lane_stood(checkpoints: Checkpoints) -> None
     assert [("a", {"0/2": after("5"), "1/2": after("9")})] == consumer.started
 
 
+def test_a_shard_that_ends_while_positions_are_read_is_not_read_again(tmp_path: Path) -> None:
+    """The positions that were read are older than the end of the work: they say nothing about who is to be started."""
+
+    class Late(Checkpoints):
+        looks = 0
+        """Since the shard has ended."""
+
+        def positions(self, consumer: str) -> dict[str, dict[str, Position]]:
+            found = super().positions(consumer)
+            worker = next((one for one in threading.enumerate() if one.name == "consumer/a"), None)
+            if worker is not None and "b" in running.may_end:
+                running.may_end.setdefault("a", threading.Event()).set()
+                worker.join()
+            self.looks += found.get("a", {}).get(LANES[0]) == SHARD_END
+            return found
+
+    checkpoints = Late(tmp_path / "late.sqlite")
+    running = Consumer(FakeKinesis("a", "b"), checkpoints)
+
+    def looked_again() -> bool:
+        if len(running.started) == 2:
+            running.may_end.setdefault("b", threading.Event()).set()
+        return checkpoints.looks >= 2
+
+    running.run(looked_again)
+    checkpoints.close()
+    assert ["a", "b"] == running.shards
+
+
 def test_another_number_of_lanes_begins_at_the_earliest(checkpoints: Checkpoints) -> None:
     """A change of ParallelizationFactor may repeat records and skips none."""
     checkpoints.save("consumer", "a", {"0/3": after("10"), "1/3": after("9"), "2/3": after("30")})
