@@ -9,10 +9,11 @@ Of a stream that was saved once, no record that a producer was told is taken is 
 import bisect
 import json
 import os
+import threading
 import time
 import uuid
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -21,6 +22,30 @@ Record = dict[str, Any]
 _ARRIVAL = "ApproximateArrivalTimestamp"
 _FILE = "record_log"
 _ITERATORS_LOOK_SECONDS = 1.0
+_NUMBERS_A_MILLISECOND = 10**10
+
+
+class SequenceNumbers:
+    """Makes the sequence number of each new record: higher than all before it, also when the clock is set back.
+
+    MiniStack's are the clock's milliseconds with a counter behind them. A record with a lower number than its
+    predecessor would lie before the place that a consumer has reached, and be passed over.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._last = 0
+        self._lock = threading.Lock()
+
+    def __call__(self) -> str:
+        with self._lock:
+            self._last = max(self._last + 1, int(self._clock() * 1000) * _NUMBERS_A_MILLISECOND)
+            return f"{self._last:030}"
+
+    def follow(self, number: str) -> None:
+        """Stay above a number that was given before this process began."""
+        with self._lock:
+            self._last = max(self._last, int(number))
 
 
 class RecordLog(Sequence[Record]):
@@ -33,6 +58,8 @@ class RecordLog(Sequence[Record]):
     def __init__(self, file: Path, first: int = 0) -> None:
         self.file = file
         self._first = first
+        self._oldest: float | None = None
+        """Arrival of the first record, once it was looked up."""
         self._starts = array("Q", [0])
         """Where each line starts, and at the end where the next one will."""
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -42,18 +69,30 @@ class RecordLog(Sequence[Record]):
                 if line.endswith(b"\n"):
                     self._starts.append(self._starts[-1] + len(line))
         os.ftruncate(self._descriptor, self._starts[-1])
+        self._newest = float(self[-1][_ARRIVAL]) if len(self) else 0.0
 
     def append(self, record: Record) -> None:
+        """Add a record. Where the clock was set back it arrives when its predecessor did: arrivals rise."""
+        self._newest = max(self._newest, record[_ARRIVAL])
+        if record[_ARRIVAL] < self._newest:
+            record = record | {_ARRIVAL: self._newest}
         line = json.dumps(record, separators=(",", ":")).encode() + b"\n"
         written = 0
         while written < len(line):
             written += os.pwrite(self._descriptor, line[written:], self._starts[-1] + written)
         self._starts.append(self._starts[-1] + len(line))
 
-    def expire(self, oldest: float) -> None:
-        """Forget the records that arrived before `oldest` (epoch seconds)."""
-        while len(self) and self[0][_ARRIVAL] < oldest:
+    def expire(self, oldest: float) -> int:
+        """Forget the records that arrived before `oldest` (epoch seconds); how many they were."""
+        first = self._first
+        while len(self):
+            if self._oldest is None:
+                self._oldest = float(self[0][_ARRIVAL])
+            if self._oldest >= oldest:
+                break
             self._first += 1
+            self._oldest = None
+        return self._first - first
 
     def close(self) -> None:
         """Release the file and remove it."""
@@ -94,18 +133,34 @@ def install(folder: Path) -> None:
     """Puts the logs, below `folder`, in the place of MiniStack's lists."""
     from ministack.services import kinesis
 
+    numbers = SequenceNumbers()
+
     def expire_records(stream: dict[str, Any]) -> None:
         """Called by MiniStack before it touches a stream's records."""
         oldest = time.time() - stream["RetentionPeriodHours"] * 3600
-        for shard in stream["shards"].values():
+        for name, shard in stream["shards"].items():
             if not isinstance(shard["records"], RecordLog):
-                shard["records"] = _log(folder, shard["records"])
-            shard["records"].expire(oldest)
+                shard["records"] = log = _log(folder, shard["records"])
+                if log:
+                    numbers.follow(log[-1]["SequenceNumber"])
+            if forgotten := shard["records"].expire(oldest):
+                _move_iterators(kinesis._shard_iterators, stream["StreamName"], name, forgotten)
 
+    kinesis._next_sequence_number = numbers
     kinesis._expire_records = expire_records
     kinesis._start_position = start_position
     kinesis._expire_iterators = now_and_then(kinesis._expire_iterators)
     kinesis._delete_stream = _removing_logs(kinesis, kinesis._delete_stream)
+
+
+def _move_iterators(iterators: Mapping[str, dict[str, Any]], stream: str, shard: str, forgotten: int) -> None:
+    """Let a shard's iterators point to the same records as before: MiniStack counts from the oldest that is left.
+
+    A reader at the end would otherwise pass over as many new records as old ones were forgotten.
+    """
+    for state in iterators.values():
+        if (state["stream"], state["shard_id"]) == (stream, shard):
+            state["position"] = max(0, state["position"] - forgotten)
 
 
 def _log(folder: Path, records: list[Record] | dict[str, Any]) -> RecordLog:

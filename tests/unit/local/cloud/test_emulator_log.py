@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from local.cloud import emulator_log
-from local.cloud.emulator_log import RecordLog, now_and_then, start_position
+from local.cloud.emulator_log import RecordLog, SequenceNumbers, now_and_then, start_position
 
 
 def record(number: int, arrival: float = 0.0) -> dict[str, Any]:
@@ -57,13 +57,34 @@ def test_what_was_taken_outlives_the_process_and_half_a_line_does_not(tmp_path: 
 def test_old_records_are_forgotten(tmp_path: Path) -> None:
     """From the oldest on, and what a save keeps says so."""
     log = filled(tmp_path / "a.jsonl", 10)
-    log.expire(1004.0)
+    assert (0, 4) == (log.expire(1000.0), log.expire(1004.0))
     assert [4, 5, 6, 7, 8, 9] == [int(one["SequenceNumber"]) for one in log]
     assert record(4) == log[0]
     kept: Any = copy.deepcopy(log)
     assert {"record_log": str(log.file), "first": 4} == kept
     log.expire(5000.0)
     assert (0, []) == (len(log), list(log))
+
+
+def test_numbers_rise_whatever_the_clock_does() -> None:
+    """Also when it is set back, and above what an earlier process gave: a lower one would be passed over as read."""
+    clock = iter((5.0, 5.0, 4.0, 4.5, 6.0, 1.0))
+    numbers = SequenceNumbers(clock=lambda: next(clock))
+    given = [numbers() for _ in range(5)]
+    assert sorted(set(given)) == given
+    assert {30} == {len(number) for number in given}
+    numbers.follow(f"{9 * 10**16:030}")
+    assert int(numbers()) > 9 * 10**16
+
+
+def test_arrivals_rise_whatever_the_clock_does(tmp_path: Path) -> None:
+    """A position by time is found by halving; the clock may be set back between two records, and over a restart."""
+    log = RecordLog(tmp_path / "a.jsonl")
+    for number, arrival in enumerate((10.0, 8.0, 11.0)):
+        log.append(record(number, arrival))
+    again = RecordLog(log.file)
+    again.append(record(3, 9.0))
+    assert [10.0, 10.0, 11.0, 11.0] == [one["ApproximateArrivalTimestamp"] for one in again]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +113,15 @@ class FakeKinesis(ModuleType):
     def __init__(self) -> None:
         super().__init__("ministack.services.kinesis")
         self.shard: dict[str, Any] = {"records": [record(1, time.time())]}
-        self.stream = {"RetentionPeriodHours": 24, "shards": {"a": self.shard}}
+        self.stream: dict[str, Any] = {
+            "StreamName": "events",
+            "RetentionPeriodHours": 24,
+            "shards": {"a": self.shard},
+        }
+        self._shard_iterators: dict[str, dict[str, Any]] = {}
+
+    def _next_sequence_number(self) -> str:
+        return "1"
 
     def _expire_records(self, stream: dict[str, Any]) -> None: ...
     def _start_position(self, *arguments: Any) -> None: ...
@@ -126,6 +155,26 @@ def test_lists_become_files_and_saved_names_become_logs(kinesis: FakeKinesis, tm
     assert [1, 2] == [int(one["SequenceNumber"]) for one in saved["shards"]["a"]["records"]]
     assert log.file == saved["shards"]["a"]["records"].file
     assert log.file.parent == tmp_path / "streams"
+
+
+def test_a_new_process_gives_higher_numbers_than_the_last(kinesis: FakeKinesis) -> None:
+    """Though the clock was set back since: what lies in the file is followed."""
+    ahead = 10 ** (20 + 5)
+    kinesis.shard["records"] = [record(ahead, time.time())]
+    kinesis._expire_records(kinesis.stream)
+    assert int(kinesis._next_sequence_number()) > ahead
+
+
+def test_forgetting_moves_no_reader_to_other_records(kinesis: FakeKinesis) -> None:
+    """Iterators of the shard point to the records that they pointed to; those of others stay."""
+    now = time.time()
+    kinesis.shard["records"] = [record(1, now - 90_000), record(2, now - 90_000), record(3, now), record(4, now)]
+    for name, shard, position in (("end", "a", 4), ("third", "a", 2), ("first", "a", 0), ("other", "b", 2)):
+        kinesis._shard_iterators[name] = {"stream": "events", "shard_id": shard, "position": position}
+    kinesis._expire_records(kinesis.stream)
+    assert {"end": 2, "third": 0, "first": 0, "other": 2} == {
+        name: state["position"] for name, state in kinesis._shard_iterators.items()
+    }
 
 
 def test_a_deleted_stream_leaves_no_file(kinesis: FakeKinesis, tmp_path: Path) -> None:
