@@ -64,8 +64,15 @@ def start(worker: Any, layers: list[bytes], credentials: dict[str, str]) -> None
         errors="replace",
         bufsize=1,
     )
-    worker._proc, worker._stderr_queue, worker._start_time = process, queue.Queue(), time.time()
-    worker._stderr_thread = threading.Thread(target=worker._read_stderr, name=f"output-{worker.func_name}", daemon=True)
+    output: queue.Queue[str] = queue.Queue()
+    worker._proc, worker._stderr_queue, worker._start_time = process, output, time.time()
+
+    def read_output() -> None:
+        worker._read_stderr()
+        # A process that died says no more where its output ends: nobody is to wait for that.
+        output.put(lambda_worker.END_OF_OUTPUT)
+
+    worker._stderr_thread = threading.Thread(target=read_output, name=f"output-{worker.func_name}", daemon=True)
     worker._stderr_thread.start()
     function = {
         "code_dir": str(code),

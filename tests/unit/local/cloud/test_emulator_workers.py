@@ -81,9 +81,27 @@ def test_a_process_that_dies_before_it_is_ready_is_said(scratch, monkeypatch):
     worker = SimpleNamespace(func_name="f", config=CONFIG, code_zip=package({"a.py": ""}), _read_stderr=lambda: None)
     with pytest.raises(RuntimeError, match="process of f ended with code 7 before it was ready"):
         start(worker, [], {})
+    close(worker)
+
+
+def close(worker) -> None:
     for stream in (worker._proc.stdin, worker._proc.stdout, worker._proc.stderr):
         with contextlib.suppress(BrokenPipeError):  # what was never taken is still in its buffer
             stream.close()
+
+
+def test_the_output_of_a_process_that_dies_ends(scratch, monkeypatch):
+    """What it printed, and then the end: whoever waits for the rest of the output goes on."""
+    dying = scratch / "dying.py"
+    dying.write_text("import os, sys\nsys.stdin.readline()\nprint('{}', flush=True)\nos.write(2, b'last words')\n")
+    monkeypatch.setattr(emulator_workers, "_FILE", dying)
+    worker = SimpleNamespace(func_name="f", config=CONFIG, code_zip=package({"a.py": ""}))
+    worker._read_stderr = lambda: worker._stderr_queue.put(worker._proc.stderr.read())
+    start(worker, [], {})
+    worker._stderr_thread.join()
+    assert ["last words", lambda_worker.END_OF_OUTPUT] == list(worker._stderr_queue.queue)
+    worker._proc.wait()
+    close(worker)
 
 
 def test_the_process_imports_nothing_of_ours():
