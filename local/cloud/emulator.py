@@ -70,6 +70,7 @@ def install(*, personalize: str, state: Path) -> "Judge":
         emulator_personalize,
         emulator_shards,
         emulator_stacks,
+        emulator_stream_metrics,
         strict_asl,
     )
 
@@ -80,6 +81,7 @@ def install(*, personalize: str, state: Path) -> "Judge":
     emulator_stacks.install(personalize=personalize, state=state)
     strict_asl.install()
     emulator_metrics.install()
+    emulator_stream_metrics.install()
     return emulator_identity.install(DecisionLog(StateFolder(state).decisions))
 
 

@@ -6,7 +6,8 @@
 - `AWS/Personalize`: GetRecommendations and GetPersonalizedRanking, by `CampaignArn`: requests that were answered since
   the last evaluation, from the embedded Personalize's own count.
 
-Lambda's metrics of invocations are MiniStack's; those of an event source mapping come from the delivery process.
+Lambda's metrics of invocations are MiniStack's; those of an event source mapping come from the delivery process, those
+of streams (`AWS/Kinesis`) from `emulator_stream_metrics`.
 Sources: Step Functions Developer Guide, "Monitoring Step Functions metrics using Amazon CloudWatch"; SQS Developer
 Guide, "Available CloudWatch metrics for Amazon SQS"; Personalize Developer Guide, "CloudWatch metrics for Amazon
 Personalize".
@@ -18,6 +19,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import urllib3
+
+from local.cloud import emulator_stream_metrics
 
 logger = logging.getLogger("emulator")
 
@@ -45,7 +48,7 @@ def install() -> None:
 
 
 class LookedAt:
-    """What is measured by looking: call it to bring the metrics in."""
+    """What is measured by looking, or gathered until somebody looks: call it to bring the metrics in."""
 
     def __init__(
         self, personalize: str, *, fetch: Callable[[str], Mapping[str, Mapping[str, int]]] | None = None
@@ -57,6 +60,7 @@ class LookedAt:
     def __call__(self) -> None:
         from ministack.services import cloudwatch, sqs
 
+        emulator_stream_metrics.publish()
         for metric, campaign, answered in self.answered():
             cloudwatch.record_metric("AWS/Personalize", metric, answered, "Count", {"CampaignArn": campaign})
         for url, queue in list(sqs._queues.items()):
