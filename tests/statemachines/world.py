@@ -22,6 +22,7 @@ import httpx
 
 from local.cloud.lifecycle import LocalCloud
 from local.cloud.states_definition import states
+from tests.deadline import eventually
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 
@@ -47,11 +48,7 @@ def new_name() -> str:
 
 def wait_until(look: Any, seconds: float = 60.0) -> Any:
     """What `look` gives as soon as it is true; fails when that does not happen in time."""
-    deadline = time.monotonic() + seconds
-    while not (seen := look()):
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.02)
-    return seen
+    return eventually(look, seconds=seconds)
 
 
 def ended(cloud: LocalCloud, execution: str, seconds: float = 60.0) -> dict[str, Any]:

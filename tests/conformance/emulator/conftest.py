@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from local.cloud.lifecycle import LocalCloud
+from tests.deadline import pauses
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 """May do everything."""
@@ -48,12 +49,13 @@ def name() -> str:
 def eventually(look: Callable[[], Any], wanted: Callable[[Any], bool] = bool, seconds: float = 30.0) -> Any:
     """What `look` returns as soon as it is `wanted`; fails when that does not happen in time."""
     deadline = time.monotonic() + seconds
-    while True:
+    for pause in pauses():
         seen = look()
         if wanted(seen):
             return seen
         assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
-        time.sleep(0.02)
+        time.sleep(pause)
+    raise AssertionError("there is always another pause")
 
 
 def package(files: dict[str, str]) -> bytes:

@@ -1,12 +1,40 @@
+import hashlib
+import pickle
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from local.personalize import training
 from local.personalize.testing import LocalPersonalize
 from tests.conformance.personalize.inhabited import inhabit
 from tests.conformance.personalize.world import World
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fitted_once() -> Iterator[None]:
+    """The same model of the same data is fitted once a session: most worlds here are alike, and fitting has no chance.
+
+    All around it is done each time: reading the data, its rules, writing the snapshot. Trainings in processes of their
+    own fit for themselves.
+    """
+    fitted = training._fitted
+    known: dict[bytes, Any] = {}
+    one_at_a_time = threading.Lock()
+
+    def remembered(*arguments: Any) -> Any:
+        digest = hashlib.sha256(pickle.dumps(arguments)).digest()
+        with one_at_a_time:
+            if digest not in known:
+                known[digest] = pickle.dumps(fitted(*arguments))
+            return pickle.loads(known[digest])  # noqa: S301 - of this process
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "_fitted", remembered)
+        yield
 
 
 @pytest.fixture

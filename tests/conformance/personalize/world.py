@@ -2,7 +2,6 @@
 
 import json
 import random
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from local.personalize.testing import LocalPersonalize
+from tests.deadline import pauses
 
 ROLE = "arn:aws:iam::000000000000:role/personalize"
 RECIPE = "arn:aws:personalize:::recipe/"
@@ -75,14 +75,14 @@ def items_csv() -> str:
 
 def until(describe: Callable[[], Any], fulfilled: Callable[[Any], bool], seconds: float = DEADLINE) -> Any:
     """What `describe` returns once it fulfils the condition."""
-    pause = threading.Event()
     deadline = time.monotonic() + seconds
-    while True:
+    for pause in pauses():
         shown = describe()
         if fulfilled(shown):
             return shown
         assert time.monotonic() < deadline, shown
-        pause.wait(0.01)
+        time.sleep(pause)
+    raise AssertionError("there is always another pause")
 
 
 def settled(describe: Callable[[], Any]) -> Any:
@@ -92,15 +92,14 @@ def settled(describe: Callable[[], Any]) -> Any:
 
 def gone(describe: Callable[[], Any], error: type[Exception], seconds: float = DEADLINE) -> None:
     """Returns once `describe` raises `error`."""
-    pause = threading.Event()
     deadline = time.monotonic() + seconds
-    while True:
+    for pause in pauses():
         try:
             shown = describe()
         except error:
             return
         assert time.monotonic() < deadline, shown
-        pause.wait(0.01)
+        time.sleep(pause)
 
 
 @dataclass
