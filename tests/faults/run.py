@@ -34,6 +34,10 @@ _BUCKETS_LOOK_SECONDS = 5.0
 _LAST_LOOKS_SECONDS = 1.0
 """Between looks at the buckets once everything is sent."""
 
+_BUCKETS_SHARE, _LAST_LOOKS_SHARE = 5.0, 1.0
+"""How many times as long as a look at the buckets took the next one is waited for: listing takes longer the more there
+is, and must not be most of what the emulator does; once everything is sent it has little else to do."""
+
 _MEMORY_LOOK_SECONDS = 2.0
 
 
@@ -95,7 +99,7 @@ class _Run:
         self._lead = min(LEAD, events // 4)
         self._peaks: dict[str, float] = {}
         self._patient = True
-        self._buckets_seconds = _BUCKETS_LOOK_SECONDS
+        self._buckets_seconds, self._buckets_share = _BUCKETS_LOOK_SECONDS, _BUCKETS_SHARE
         self._due = dict.fromkeys(("events", "buckets", "memory"), 0.0)
 
     def run(self) -> Report:
@@ -149,13 +153,13 @@ class _Run:
             self._tell(f"{doing}; {', '.join(self._actor.done[-1:]) or 'weather'}", self.ledger.stored, self._events)
         if now >= self._due["buckets"]:
             self._findings.look_at_buckets()
-            # Listing takes longer the more there is: it must not be most of what the emulator does.
             ended = time.monotonic()
-            self._due["buckets"] = ended + max(self._buckets_seconds, 5 * (ended - now))
+            self._due["buckets"] = ended + max(self._buckets_seconds, self._buckets_share * (ended - now))
 
     def _drain(self) -> None:
         """Look until every record is accounted for and archived, or nothing has changed for a long time."""
-        self._due["buckets"], self._buckets_seconds = 0.0, _LAST_LOOKS_SECONDS
+        self._due["buckets"] = 0.0
+        self._buckets_seconds, self._buckets_share = _LAST_LOOKS_SECONDS, _LAST_LOOKS_SHARE
         self._look_until(
             lambda: min(self.ledger.accounted, self.ledger.archived) >= self._events and self._actor.is_done
         )
