@@ -1,4 +1,4 @@
-"""The storm over the deployed pipeline, small; then what it left behind is brought back, and replayed."""
+"""The storm over the deployed pipeline; then what it left behind is brought back, and replayed."""
 
 import csv
 import signal
@@ -16,19 +16,16 @@ from typer.testing import CliRunner
 
 from tests.deadline import eventually
 from tests.faults.pipeline import Pipeline, deployed
-from tests.faults.run import drive
+from tests.faults.run import SHARDS, drive
 from tests.faults.site import records
 from tools import redrive, replay
 from tools.connection import STATE_VARIABLE
 from tools.deploy.cdk import REPOSITORY
 
-EVENTS, SEED = 2_000, 7
-"""`python -m tests.faults --events 50000` is the same at length; docs/reliability.md says what both cost."""
+EVENTS, SEED = 50_000, 7
+"""`python -m tests.faults` is the same storm by itself; docs/reliability.md says what it costs."""
 
 PATIENCE = 120.0
-SENT = list(records(EVENTS, SEED))
-VALID = [record for record in SENT if record.stored is not None]
-TIMED = [record for record in SENT if record.stored is not None and record.stored[4] is not None]
 
 
 def stored(pipeline: Pipeline) -> int:
@@ -54,7 +51,7 @@ def notes(pipeline: Pipeline) -> list[str]:
     return [entry["Key"] for entry in listing.get("Contents", ())]
 
 
-def sent(progress: Path) -> int:
+def replayed(progress: Path) -> int:
     """How many events a replay has sent so far; 0 as well while its file and tables are being made."""
     try:
         with closing(sqlite3.connect(f"{progress.as_uri()}?mode=ro", uri=True)) as database:
@@ -68,7 +65,7 @@ def sent(progress: Path) -> int:
 def test_nothing_is_lost_and_what_failed_comes_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The ledger balances; redriven, the rest is stored once, in quarantine what never can be; replayed, nothing twice."""
     monkeypatch.setenv("DELIVERY_TIME_SCALE", "0.01")  # the archive need not be waited for
-    with deployed(tmp_path, shards=2) as pipeline:
+    with deployed(tmp_path, shards=SHARDS) as pipeline:
         monkeypatch.setenv(STATE_VARIABLE, str(pipeline.cloud.state.root))
         report = drive(pipeline, EVENTS, SEED)
         assert report.balances, report.as_json()
@@ -76,32 +73,35 @@ def test_nothing_is_lost_and_what_failed_comes_back(tmp_path: Path, monkeypatch:
         assert 5 == len(set(report.acts)), report.acts
 
         pipeline.calm()
-        missing = len(VALID) - stored(pipeline)
+        sent = list(records(EVENTS, SEED))
+        valid = sum(record.stored is not None for record in sent)
+        timed = {record.number for record in sent if record.stored is not None and record.stored[4] is not None}
+        missing = valid - stored(pipeline)
         assert missing >= 1
         assert "dry run" in output(redrive.app)
         assert [] == notes(pipeline)
         output(redrive.app, "--send")
-        eventually(lambda: stored(pipeline) == len(VALID), seconds=PATIENCE, what="storing what was redriven")
+        eventually(lambda: stored(pipeline) == valid, seconds=PATIENCE, what="storing what was redriven")
         assert "nothing to send" in output(redrive.app, "--send")
-        assert len(VALID) == stored(pipeline)
+        assert valid == stored(pipeline)
 
         hours = replay_hours()
         table = tmp_path / "replay.csv"
         output(replay.app, *hours, "--csv", str(table), "--progress", str(tmp_path / "csv.sqlite"))
         with table.open(encoding="utf-8", newline="") as file:
             numbers = [int(row["EVENT_VALUE"]) for row in csv.DictReader(file)]
-        assert {record.number for record in TIMED} <= set(numbers)
+        assert timed <= set(numbers)
         assert len(numbers) == len(set(numbers))
 
         progress = tmp_path / "tracker.sqlite"
         options = (*hours, "--tracker", "--progress", str(progress))
         with start("replay", options) as killed:
-            eventually(lambda: sent(progress) or killed.poll() is not None, seconds=PATIENCE, what="a first call")
+            eventually(lambda: replayed(progress) or killed.poll() is not None, seconds=PATIENCE, what="a first call")
             killed.send_signal(signal.SIGKILL)
-        refused = {record.number for record in SENT if record.kind == "refused by Personalize"} & set(numbers)
+        refused = {record.number for record in sent if record.kind == "refused by Personalize"} & set(numbers)
         assert f"{len(refused)} refused" in output(replay.app, *options)
-        assert sent(progress) >= len(numbers) - len(refused)
-        assert len(VALID) == stored(pipeline)
+        assert replayed(progress) >= len(numbers) - len(refused)
+        assert valid == stored(pipeline)
 
 
 def replay_hours() -> tuple[str, ...]:
