@@ -75,6 +75,7 @@ class Pipeline:
         self._clients = Clients(cloud.endpoint)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._bodies: dict[tuple[str, str], bytes] = {}
 
     def function(self, source: str = FUNCTION) -> str:
         """The ARN of a new function with this source, behind an alias."""
@@ -143,8 +144,13 @@ class Pipeline:
         self._clients.close()
 
     def objects(self, prefix: str) -> dict[str, bytes]:
+        """The bucket's objects; each is fetched once, and again when its content has changed."""
         listing = self.s3.list_objects_v2(Bucket=self.name, Prefix=prefix).get("Contents", [])
-        return {o["Key"]: self.s3.get_object(Bucket=self.name, Key=o["Key"])["Body"].read() for o in listing}
+        for entry in listing:
+            if (entry["Key"], entry["ETag"]) not in self._bodies:
+                body = self.s3.get_object(Bucket=self.name, Key=entry["Key"])["Body"].read()
+                self._bodies[entry["Key"], entry["ETag"]] = body
+        return {entry["Key"]: self._bodies[entry["Key"], entry["ETag"]] for entry in listing}
 
     def accepted(self) -> list[dict[str, Any]]:
         """The Lambda records that the function accepted, repetitions included."""
