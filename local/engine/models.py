@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
-from local.engine.data import Catalogue, Events, Float32, History, Int32
+from local.engine.data import Catalogue, Events, Float32, History, Indices, Int32
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,28 @@ def refuse_unknown(model: str, unknown: Mapping[str, float]) -> None:
         raise TypeError(f"the {model} model has no hyperparameter {', '.join(sorted(unknown))}")
 
 
-class Model(Protocol):
-    """A recommender: events and a catalogue in, a score for every item out. Deterministic for a seed.
+class Visitor(Protocol):
+    """One visitor as a model follows them: an event at a time in, scores out, equal to those from the whole history."""
 
-    `state.VisitorState` holds a model and a visitor: it takes one event after the other and scores all items or a list.
-    """
+    @property
+    def history(self) -> History:
+        """The newest events, as many as any model reads."""
+        ...
+
+    def update(self, item: int, time: float, weight: float = 1.0) -> None:
+        """One more event of the visitor, not older than the last; time in seconds, weight as in `Events`.
+
+        What it costs depends neither on the number of users nor on the length of the history; nothing is trained.
+        """
+        ...
+
+    def score(self, *, now: float | None = None, context: Int32 | None = None, items: Indices | None = None) -> Float32:
+        """The scores of all items [n_items], or of the list `items` in its order, as `Model.score` gives them."""
+        ...
+
+
+class Model(Protocol):
+    """A recommender: events and a catalogue in, a score for every item out. Deterministic for a seed."""
 
     capabilities: ClassVar[Capabilities]
 
@@ -50,6 +67,10 @@ class Model(Protocol):
         request, shape [c], as in `Events.context`: the number of each field's value, -1 for one that is not known.
         Models that do not look at circumstances ignore it, and so does one that was trained without any.
         """
+        ...
+
+    def visitor(self, history: History) -> Visitor:
+        """A visitor who did this so far, for `Visitor.update` and for the scores of a list."""
         ...
 
     def save(self, folder: Path) -> None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from local.engine import storage
 from local.engine.data import Catalogue, Events, Float32, History, Int32
-from local.engine.models import Capabilities, refuse_unknown
+from local.engine.models import Capabilities, Visitor, refuse_unknown
+from local.engine.state import VisitorState
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class PopularityModel:
 
     def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
         return self.log_share
+
+    def visitor(self, history: History) -> Visitor:
+        return VisitorState(self, history)
 
     def save(self, folder: Path) -> None:
         storage.write(folder, model="popularity", facts={}, arrays={"log_share": self.log_share})

@@ -13,12 +13,13 @@ from local.engine.capacity import check_fits
 from local.engine.circumstances import Circumstances
 from local.engine.data import Catalogue, Events, Float32, Float64, History, Indices, Int32
 from local.engine.evidence import REACH, Evidence
-from local.engine.models import Capabilities, refuse_unknown
+from local.engine.models import Capabilities, Visitor, refuse_unknown
 from local.engine.pairs import affordable_reach
 from local.engine.percentiles import of_usual_users
 from local.engine.reading import Reader
 from local.engine.rivals import Rivals
 from local.engine.stack import Stack, fit_stack
+from local.engine.state import Heard, VisitorState
 
 _JUDGING_SHARE = 0.2
 """Share of the users whose events set the blend's weights, unseen by the evidence."""
@@ -131,6 +132,9 @@ class SequenceModel:
             scores = scores + self.circumstances.score(context)
         return scores
 
+    def visitor(self, history: History) -> Visitor:
+        return VisitorState(self, history) if self.stack is None else _Followed(self, self.stack, history)
+
     def save(self, folder: Path) -> None:
         storage.write(
             folder,
@@ -151,6 +155,22 @@ class SequenceModel:
         stack = Stack.of_arrays(arrays, evidence.attributes) if "stack_weights" in arrays else None
         context = Circumstances.of_arrays(arrays, evidence.attributes) if "context_weights" in arrays else None
         return cls(evidence, arrays["blend"], float(facts["unit"]), stack, context)
+
+
+class _Followed(VisitorState):
+    """A visitor of a model with a stack: its parts hear one row of their weights an event."""
+
+    def __init__(self, model: SequenceModel, stack: Stack, history: History) -> None:
+        self._sequence = model
+        self._heard = Heard(stack.parts)
+        super().__init__(model, history)
+
+    def update(self, item: int, time: float, weight: float = 1.0) -> None:
+        super().update(item, time, weight)
+        self._heard.add(item, weight / self._sequence.unit)
+
+    def _scores(self, now: float | None, context: Int32 | None) -> Float32:
+        return self._sequence.score(self.history, now=now, context=context, signals=self._heard.signals())
 
 
 @dataclass(frozen=True, slots=True)

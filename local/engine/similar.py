@@ -11,8 +11,9 @@ from local.engine import storage
 from local.engine.blend import fit_weights
 from local.engine.cooccurrence import Cooccurrence, item_of
 from local.engine.data import Catalogue, Events, Float32, Float64, History, Int32
-from local.engine.models import Capabilities, refuse_unknown
+from local.engine.models import Capabilities, Visitor, refuse_unknown
 from local.engine.shares import columns_of, expected_shares, exposure_of
+from local.engine.state import VisitorState
 
 MODEL = "similar-items"
 _PRIOR_PAIRS = 1.0
@@ -96,6 +97,9 @@ class SimilarItemsModel:
         scores -= np.float32(self.discount) * self.log_share
         scores[item] = scores.min() - 1
         return scores
+
+    def visitor(self, history: History) -> Visitor:
+        return VisitorState(self, history)
 
     def save(self, folder: Path) -> None:
         storage.write(

@@ -10,9 +10,10 @@ from scipy import sparse
 from local.engine import storage
 from local.engine.cooccurrence import Cooccurrence, item_of
 from local.engine.data import Catalogue, Events, Float32, History, Int32
-from local.engine.models import Capabilities, refuse_unknown
+from local.engine.models import Capabilities, Visitor, refuse_unknown
 from local.engine.percentiles import between, of_usual_users
 from local.engine.popularity import PopularityModel
+from local.engine.state import VisitorState
 
 MODEL = "sims"
 
@@ -83,6 +84,9 @@ class SimsModel:
             scores[neighbours] = similar
         scores[item] = scores.min() - 1
         return scores
+
+    def visitor(self, history: History) -> Visitor:
+        return VisitorState(self, history)
 
     def save(self, folder: Path) -> None:
         storage.write(

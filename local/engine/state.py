@@ -14,7 +14,6 @@ import numpy as np
 from local.engine.data import Float32, Float64, History, Indices, Int32
 from local.engine.models import Model
 from local.engine.parts import PLANS, Parts
-from local.engine.sequence import SequenceModel
 
 KEPT: Final = 1000
 """Newest events that a state keeps: more than any model reads."""
@@ -57,28 +56,24 @@ class Heard:
 
 
 class VisitorState:
-    """A model and one visitor's events so far."""
+    """A model and one visitor's events so far: the `Visitor` of models that read a history anew each time."""
 
     def __init__(self, model: Model, history: History) -> None:
         self._model = model
         self._item: deque[int] = deque(maxlen=KEPT)
         self._time: deque[float] = deque(maxlen=KEPT)
         self._weight: deque[float] = deque(maxlen=KEPT)
-        stack = model.stack if isinstance(model, SequenceModel) else None
-        self._heard = None if stack is None else Heard(stack.parts)
         events: Iterable[tuple[int, float, float]] = zip(
             history.item.tolist(), history.time.tolist(), history.weight.tolist(), strict=True
         )
         for item, time, weight in events:
-            self.add(item, time, weight)
+            self.update(item, time, weight)
 
-    def add(self, item: int, time: float, weight: float = 1.0) -> None:
-        """One more event of the visitor, not older than the last; time in seconds, weight as in `Events`."""
+    def update(self, item: int, time: float, weight: float = 1.0) -> None:
+        """As `Visitor.update`."""
         self._item.append(item)
         self._time.append(time)
         self._weight.append(weight)
-        if self._heard is not None and isinstance(self._model, SequenceModel):
-            self._heard.add(item, weight / self._model.unit)
 
     @property
     def history(self) -> History:
@@ -87,9 +82,9 @@ class VisitorState:
         return History(np.array(self._item, np.int32), time, np.array(self._weight, np.float32))
 
     def score(self, *, now: float | None = None, context: Int32 | None = None, items: Indices | None = None) -> Float32:
-        """The scores of all items [n_items], or of `items` in their order, as `Model.score` gives them."""
-        if self._heard is not None and isinstance(self._model, SequenceModel):
-            scores = self._model.score(self.history, now=now, context=context, signals=self._heard.signals())
-        else:
-            scores = self._model.score(self.history, now=now, context=context)
+        """As `Visitor.score`."""
+        scores = self._scores(now, context)
         return scores if items is None else scores[items]
+
+    def _scores(self, now: float | None, context: Int32 | None) -> Float32:
+        return self._model.score(self.history, now=now, context=context)

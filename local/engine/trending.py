@@ -8,8 +8,9 @@ import numpy as np
 
 from local.engine import storage
 from local.engine.data import Catalogue, Events, Float32, Float64, History, Int32
-from local.engine.models import Capabilities, refuse_unknown
+from local.engine.models import Capabilities, Visitor, refuse_unknown
 from local.engine.popularity import PopularityModel
+from local.engine.state import VisitorState
 
 MODEL = "trending-now"
 REFRESH_SECONDS = 7200.0
@@ -91,6 +92,9 @@ class TrendingModel:
         # A share of one event for popularity: enough for an order, and little beside any growth.
         scores: Float64 = np.log(np.maximum(self.growth(end), 0.0) + np.exp(self.log_share))
         return scores.astype(np.float32)
+
+    def visitor(self, history: History) -> Visitor:
+        return VisitorState(self, history)
 
     def save(self, folder: Path) -> None:
         storage.write(

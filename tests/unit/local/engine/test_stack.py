@@ -192,3 +192,18 @@ def test_a_large_catalogue_is_served_from_sparse_parts(
         scores = model.score(history_of(last - 20, last - 10, last))
         np.testing.assert_array_equal(scores, loaded.score(history_of(last - 20, last - 10, last)))
         assert {last + 1, last + 10} & set(ranking(scores, limit=3).tolist())
+
+
+def test_a_visitor_is_followed_by_parts_and_trees(model: SequenceModel) -> None:
+    """Event by event the parts hear the same, so the trees order the same items alike."""
+    assert model.stack is not None
+    assert model.stack.reranker is not None
+    whole = History(np.array([40, 50, 60, 61], np.int32), np.arange(4.0), np.array([0.5, 0.5, 1.5, 0.5], np.float32))
+    visitor = model.visitor(history_of(40, weight=0.5))
+    for item, time, weight in zip(
+        whole.item[1:].tolist(), whole.time[1:].tolist(), whole.weight[1:].tolist(), strict=True
+    ):
+        visitor.update(item, time, weight)
+    np.testing.assert_array_equal(whole.item, visitor.history.item)
+    np.testing.assert_allclose(visitor.score(), model.score(whole), rtol=1e-3, atol=2e-3)
+    assert 71 == ranking(visitor.score())[0]

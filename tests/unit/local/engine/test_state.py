@@ -1,4 +1,4 @@
-"""A state that takes one event after the other scores as if it were computed from scratch."""
+"""A visitor who is followed event by event gets the scores that their whole history gives."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from local.engine.data import Catalogue, History
 from local.engine.models import Model
 from local.engine.parts import Parts
 from local.engine.registry import MODELS
-from local.engine.state import Heard, VisitorState
+from local.engine.state import Heard
 from tests.unit.local.engine.worlds import lovers
 
 WORLD = lovers()
@@ -37,10 +37,10 @@ def test_event_by_event_is_from_scratch(
     name: str, fitted: dict[str, Model], events: list[tuple[int, float]], known: int
 ) -> None:
     """Any history, begun with any part of it and continued event by event, scores as the whole does."""
-    state = VisitorState(fitted[name], _history(events[:known]))
+    visitor = fitted[name].visitor(_history(events[:known]))
     for number, (item, weight) in list(enumerate(events))[known:]:
-        state.add(item, float(number), weight)
-    np.testing.assert_allclose(state.score(), fitted[name].score(_history(events)), rtol=1e-3, atol=2e-3)
+        visitor.update(item, float(number), weight)
+    np.testing.assert_allclose(visitor.score(), fitted[name].score(_history(events)), rtol=1e-3, atol=2e-3)
 
 
 @pytest.mark.parametrize("most", [100, 10], ids=["dense", "sparse"])
@@ -67,24 +67,24 @@ def _parts(most: int, reach: int) -> Parts:
     return _FITTED[most, reach]
 
 
-def test_a_state_scores_a_list_in_its_order(fitted: dict[str, Model]) -> None:
+def test_a_visitor_s_list_is_scored_in_its_order(fitted: dict[str, Model]) -> None:
     """The scores of a list are those of its items, in the list's order."""
-    state = VisitorState(fitted["sequence"], _history([(3, 1.0)]))
-    np.testing.assert_array_equal(state.score()[[7, 2, 7]], state.score(items=np.array([7, 2, 7])))
+    visitor = fitted["sequence"].visitor(_history([(3, 1.0)]))
+    np.testing.assert_array_equal(visitor.score()[[7, 2, 7]], visitor.score(items=np.array([7, 2, 7])))
 
 
 def test_an_event_changes_the_next_scores(fitted: dict[str, Model]) -> None:
     """No training in between: a dog makes dogs likelier for a cat person."""
-    state = VisitorState(fitted["sequence"], _history([(3, 1.0), (4, 1.0)]))
-    before = state.score()
-    state.add(12, 3.0)
-    after = state.score()
+    visitor = fitted["sequence"].visitor(_history([(3, 1.0), (4, 1.0)]))
+    before = visitor.score()
+    visitor.update(12, 3.0)
+    after = visitor.score()
     assert after[10:20].mean() - after[:10].mean() > before[10:20].mean() - before[:10].mean()
 
 
-def test_the_state_of_a_model_without_parts_is_its_history() -> None:
+def test_a_visitor_of_a_model_without_parts_is_their_history() -> None:
     """A catalogue too small to teach a stack: the state still answers, from the events."""
     model = MODELS["sequence"].fit(WORLD.events.of(np.arange(3)), Catalogue(22))
-    state = VisitorState(model, History.empty())
-    state.add(2, 1.0)
-    np.testing.assert_allclose(state.score(), model.score(_history([(2, 1.0)])), rtol=1e-5)
+    visitor = model.visitor(History.empty())
+    visitor.update(2, 1.0)
+    np.testing.assert_allclose(visitor.score(), model.score(_history([(2, 1.0)])), rtol=1e-5)
