@@ -16,7 +16,7 @@ _FIXED: Final = 500_000_000
 _PER_PAIR: Final = 12
 """Bytes of each pair of items that the largest matrix holds, while it is summed and turned over."""
 _PER_EVENT: Final = 100
-_PER_ITEM: Final = 2500
+_PER_ITEM: Final = 3000
 """Bytes of an item in the sparse weights of all parts, while they are solved."""
 
 

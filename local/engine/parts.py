@@ -4,7 +4,8 @@ part      history by              what follows it
 mood      memory of 2 events      next-item ridge whose targets are the following events, the next one most
 visit     memory of 5 events      next-item ridge
 taste     memory of 20 events     next-item ridge
-company   memory of 5 events      EASE: what the same visitors meet, whatever the order
+company   memory of 5, 20 or 50   EASE: what the same visitors meet, whatever the order; the memory is the one under
+          events                  which it orders best what came next (`stack`)
 
 A reading is brought to a scale of its own visitor: standardized over the items, squashed by sign(z) log(1 + |z|),
 because a few items stand far out, and multiplied by mass / (1 + mass) of the history, because little history says
@@ -24,7 +25,7 @@ from local.engine.data import Events, Float32, Float64, History, Indices
 from local.engine.ease import fit_ease
 from local.engine.prefixes import history_row
 from local.engine.ridge import NextItemRidge, head_of
-from local.engine.sparse_ridge import sparse_weights
+from local.engine.sparse_ridge import NEIGHBOURS, sparse_weights
 
 MAX_ITEMS = 6000
 """Items with events up to which the weights are dense: 144 MB a part at this size, and 10 CPU seconds."""
@@ -41,15 +42,20 @@ class Plan:
     ridge: float
     ahead: float = 0.0
     by_visitor: bool = False
+    neighbours: int = NEIGHBOURS
+    """Inputs of an item in the sparse form."""
 
 
 PLANS: Final = (
     Plan("mood", tau=2.0, ridge=100.0, ahead=1.0),
     Plan("visit", tau=5.0, ridge=100.0),
     Plan("taste", tau=20.0, ridge=30.0),
-    Plan("company", tau=5.0, ridge=100.0, by_visitor=True),
+    Plan("company", tau=5.0, ridge=100.0, by_visitor=True, neighbours=64),
 )
 NAMES: Final = tuple(plan.name for plan in PLANS)
+MEMORY: Final = tuple(plan.tau for plan in PLANS)
+LONGER: Final = (20.0, 50.0)
+"""Other memories of parts whose weights are of whole visitors: they may be asked with any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,25 +69,34 @@ class Parts:
     """Shape [n_items]: the column of each item, -1 for those without."""
     weights: tuple[Float32 | sparse.csr_matrix, ...]
     """For each part: shape [h, h], dense or csr float32."""
+    memory: tuple[float, ...] = MEMORY
+    """For each part: the memory with which it is asked, in events."""
 
     @classmethod
-    def fit(cls, events: Events, *, reach: int) -> Self:
-        """The parts of events in order. reach: newest events of a history that count."""
+    def fit(cls, events: Events, *, reach: int, memory: tuple[float, ...] = MEMORY) -> Self:
+        """The parts of events in order. reach: newest events of a history that count. memory: see there."""
         seen = np.flatnonzero(np.bincount(events.item, minlength=events.n_items))
         if len(seen) > MAX_ITEMS:
             every = np.arange(events.n_items)
-            return cls(events.n_items, reach, every, every, tuple(_sparse(plan, events, reach) for plan in PLANS))
+            sparse_forms = tuple(_sparse(plan, events, reach) for plan in PLANS)
+            return cls(events.n_items, reach, every, every, sparse_forms, memory)
         head = head_of(events)
         weights = tuple(_dense(plan, events, head, reach) for plan in PLANS)
-        return cls(events.n_items, reach, head, _places(head, events.n_items), weights)
+        return cls(events.n_items, reach, head, _places(head, events.n_items), weights, memory)
 
     def signals(self, history: History) -> Float32:
         """What each part says of each item, shape [parts, n_items]; zeros for an empty history."""
         signals = np.zeros((len(PLANS), self.n_items), np.float32)
-        for number, plan in enumerate(PLANS):
-            items, values = history_row(history, tau=plan.tau, reach=self.reach)
-            self.scale_into(signals[number], self.raw(number, items, values), float(values.sum()))
+        for number, tau in enumerate(self.memory):
+            signals[number] = self.signal(number, history, tau)
         return signals
+
+    def signal(self, number: int, history: History, tau: float) -> Float32:
+        """What one part says of each item when it is asked with this memory, shape [n_items]."""
+        signal = np.zeros(self.n_items, np.float32)
+        items, values = history_row(history, tau=tau, reach=self.reach)
+        self.scale_into(signal, self.raw(number, items, values), float(values.sum()))
+        return signal
 
     def raw(self, number: int, items: Indices, values: Float32) -> Float32:
         """What one part says of the items of `head` [h], unscaled, after a history of these items and values."""
@@ -144,6 +159,7 @@ class Parts:
         arrays: dict[str, npt.NDArray[Any]] = {
             "parts_shape": np.array([self.n_items, self.reach]),
             "parts_head": self.head,
+            "parts_memory": np.array(self.memory),
         }
         for name, weights in zip(NAMES, self.weights, strict=True):
             dense = isinstance(weights, np.ndarray)
@@ -160,7 +176,7 @@ class Parts:
             stored[name] if name in stored else storage.sparse_of(name, stored, shape)
             for name in (f"parts_{name}" for name in NAMES)
         )
-        return cls(n_items, reach, head, _places(head, n_items), weights)
+        return cls(n_items, reach, head, _places(head, n_items), weights, tuple(stored["parts_memory"].tolist()))
 
 
 def _dense(plan: Plan, events: Events, head: Indices, reach: int) -> Float32:
@@ -176,7 +192,7 @@ def _sparse(plan: Plan, events: Events, reach: int) -> sparse.csr_matrix:
         met = Cooccurrence.of(events)
         inner = (met.common + sparse.diags_array(met.users.astype(np.float32))).tocsr()
         # An item does not speak for itself: the targets are without the diagonal.
-        return sparse_weights(inner, met.common, ridge=plan.ridge)
+        return sparse_weights(inner, met.common, ridge=plan.ridge, neighbours=plan.neighbours)
     inner = pairs.gram(events, tau=plan.tau, reach=reach)
     return sparse_weights(inner, pairs.cross(events, tau=plan.tau, reach=reach, ahead=plan.ahead), ridge=plan.ridge)
 

@@ -1,6 +1,6 @@
 """The ridge of a large catalogue: each item's weights from the few items that say most of it.
 
-The dense solution has a weight for every pair of items. Here column j of B has at most NEIGHBOURS weights: those of
+The dense solution has a weight for every pair of items. Here column j of B has few weights: those of
 the inputs S whose single regressions explain most of j, solved together, b = (G_SS + lambda I)^-1 c_Sj. That is SLIM's
 neighbourhood variant (Ning and Karypis, "SLIM: Sparse Linear Methods for Top-N Recommender Systems", ICDM 2011) with
 the squared loss alone. Items with little evidence keep their single regressions, c_ij / (g_ii + lambda): beside lambda
@@ -23,14 +23,16 @@ _MOST_SOLVED: Final = 20_000
 _BATCH: Final = 1024
 
 
-def sparse_weights(inner: sparse.csr_matrix, outer: sparse.csr_matrix, *, ridge: float) -> sparse.csr_matrix:
-    """Weights float32 csr [n, n], inputs in rows, at most NEIGHBOURS in a column; the diagonal of `outer` counts too.
+def sparse_weights(
+    inner: sparse.csr_matrix, outer: sparse.csr_matrix, *, ridge: float, neighbours: int = NEIGHBOURS
+) -> sparse.csr_matrix:
+    """Weights float32 csr [n, n], inputs in rows, at most `neighbours` in a column; the diagonal of `outer` counts too.
 
     inner: X'DX, symmetric csr [n, n]. outer: X'DY, csr [n, n].
     """
     n_items = inner.shape[0]
     own = inner.diagonal().astype(np.float32)
-    inputs, crossed = _strongest(outer.tocsc(), own + np.float32(ridge))
+    inputs, crossed = _strongest(outer.tocsc(), own + np.float32(ridge), neighbours)
     weights = crossed / (np.append(own, np.float32(0))[inputs] + np.float32(ridge))
     inner.sort_indices()
     largest = np.append(own, np.float32(0))[inputs].max(axis=1, initial=0)
@@ -46,16 +48,16 @@ def sparse_weights(inner: sparse.csr_matrix, outer: sparse.csr_matrix, *, ridge:
     return sparse.csr_matrix((weights[kept], (inputs[kept], column[kept])), shape=(n_items, n_items))
 
 
-def _strongest(outer: sparse.csc_matrix, scale: Float32) -> tuple[Indices, Float32]:
-    """For each column the rows that explain most of it, and their values, both [n, NEIGHBOURS]; n for none."""
+def _strongest(outer: sparse.csc_matrix, scale: Float32, neighbours: int) -> tuple[Indices, Float32]:
+    """For each column the rows that explain most of it, and their values, both [n, neighbours]; n for none."""
     n_items = outer.shape[1]
     column = np.repeat(np.arange(n_items), np.diff(outer.indptr))
     explained = outer.data.astype(np.float32) ** 2 / scale[outer.indices]
     order = np.lexsort((outer.indices, -explained, column))
     place = np.arange(len(order)) - np.repeat(outer.indptr[:-1], np.diff(outer.indptr))
-    first = place < NEIGHBOURS
-    inputs = np.full((n_items, NEIGHBOURS), n_items, np.intp)
-    values = np.zeros((n_items, NEIGHBOURS), np.float32)
+    first = place < neighbours
+    inputs = np.full((n_items, neighbours), n_items, np.intp)
+    values = np.zeros((n_items, neighbours), np.float32)
     chosen = order[first]
     inputs[column[chosen], place[first]] = outer.indices[chosen]
     values[column[chosen], place[first]] = outer.data[chosen]
@@ -64,13 +66,13 @@ def _strongest(outer: sparse.csc_matrix, scale: Float32) -> tuple[Indices, Float
 
 def _solved(inner: sparse.csr_matrix, inputs: Indices, crossed: Float32, ridge: float) -> Float32:
     """The weights of these columns, each from its own small system; places without an input get 0."""
-    n_items = inner.shape[0]
+    n_items, neighbours = inner.shape[0], inputs.shape[1]
     there = inputs < n_items
     known = np.where(there, inputs, 0)
-    rows = np.repeat(known, NEIGHBOURS, axis=1).ravel()
-    columns = np.tile(known, (1, NEIGHBOURS)).ravel()
-    systems = np.asarray(inner[rows, columns], np.float32).reshape(len(inputs), NEIGHBOURS, NEIGHBOURS)
+    rows = np.repeat(known, neighbours, axis=1).ravel()
+    columns = np.tile(known, (1, neighbours)).ravel()
+    systems = np.asarray(inner[rows, columns], np.float32).reshape(len(inputs), neighbours, neighbours)
     systems *= there[:, :, None] & there[:, None, :]
-    systems[:, np.arange(NEIGHBOURS), np.arange(NEIGHBOURS)] += np.float32(ridge)
+    systems[:, np.arange(neighbours), np.arange(neighbours)] += np.float32(ridge)
     weights: Float32 = np.linalg.solve(systems, np.where(there, crossed, 0)[:, :, None])[:, :, 0]
     return weights

@@ -6,7 +6,7 @@ a step that does not put what came next higher is left out, whatever the data se
 margins chances again, so that the softmax stays calibrated.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self
 
@@ -17,7 +17,7 @@ from scipy import sparse
 from local.engine.blend import fit_weights
 from local.engine.candidates import Candidates, Reading
 from local.engine.data import Catalogue, Events, Float32, Float64, History, Indices
-from local.engine.parts import NAMES, Parts
+from local.engine.parts import LONGER, NAMES, PLANS, Parts
 from local.engine.prefixes import positions
 from local.engine.reranker import Reranker
 from local.engine.rivals import Rivals
@@ -31,8 +31,8 @@ _NEWEST_SHARE: Final = 3
 """A visitor's newest events that are learned from: twenty, at most a third of them."""
 _MOST_QUERIES: Final = 10_000
 _LEAST_QUERIES: Final = 500
-_QUERIES_PER_ITEM: Final = 2
-"""Small catalogues have less to tell: a thousand items ask two thousand times."""
+_QUERIES_PER_ITEM: Final = 8
+"""Small catalogues have less to tell: a thousand items ask eight thousand times."""
 _MOST_SCORES: Final = 200_000_000
 """Items scored in all; beyond 20,000 items there are fewer queries."""
 _MOST_WEIGHING: Final = 1000
@@ -186,8 +186,14 @@ def fit_stack(
     attributes, _ = columns_of(catalogue)
     rivals = Rivals.of(np.bincount(earlier.item, minlength=catalogue.n_items).astype(np.float32), rng)
     unweighed = Stack(Parts.fit(earlier, reach=reach), np.zeros(1 + len(NAMES)), _returns(events) > _RETURNING)
+    memory = tuple(_memory(unweighed, number, teaching) for number in range(len(PLANS)))
+    unweighed = replace(unweighed, parts=replace(unweighed.parts, memory=memory))
     weights = _weights(unweighed, teaching, logits, rivals)
     closed = replace(unweighed, weights=weights, candidates=Candidates.of(earlier, catalogue, attributes))
+
+    def whole() -> Parts:
+        return Parts.fit(events, reach=reach, memory=memory)
+
     lessons = [lesson for lesson in _lessons(closed, teaching, logits) if lesson.place is not None]
     checks = list(_lessons(closed, checking, logits))
     parts_help = _better([check.closed for check in checks], [check.plain for check in checks])
@@ -197,8 +203,8 @@ def fit_stack(
         if _better(reordered, [check.closed if parts_help else check.plain for check in checks]):
             mix = _mix(closed, reranker, _some(checking, 3 * rivals.columns), logits, rivals)
             known = Candidates.of(events, catalogue, attributes)
-            return replace(closed, parts=Parts.fit(events, reach=reach), candidates=known, reranker=reranker, mix=mix)
-    return replace(closed, parts=Parts.fit(events, reach=reach), candidates=None) if parts_help else None
+            return replace(closed, parts=whole(), candidates=known, reranker=reranker, mix=mix)
+    return replace(closed, parts=whole(), candidates=None) if parts_help else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +256,26 @@ def _queries(events: Events, newest: npt.NDArray[np.bool_], rng: np.random.Gener
         yield Query(history, int(events.item[event]), float(events.weight[event]), bool(checks[user]))
 
 
+def _memory(stack: Stack, number: int, queries: list[Query]) -> float:
+    """The memory under which a part alone orders best what came next: its own, unless a longer one surely does.
+
+    Where order says nothing, old events say as much as new ones.
+    """
+    plan = PLANS[number]
+    if not plan.by_visitor:
+        return plan.tau
+    asked = _some(queries, 1)
+    best, best_gains = (
+        plan.tau,
+        [_gain(stack, query, stack.parts.signal(number, query.history, plan.tau)) for query in asked],
+    )
+    for tau in LONGER:
+        gains = [_gain(stack, query, stack.parts.signal(number, query.history, tau)) for query in asked]
+        if _better(gains, best_gains):
+            best, best_gains = tau, gains
+    return best
+
+
 def _returns(events: Events) -> float:
     """The share of events on an item that the visitor met before."""
     met = np.unique(events.user.astype(np.int64) * max(events.n_items, 1) + events.item)
@@ -262,7 +288,7 @@ def _confidence(history: History) -> np.float32:
 
 
 def _weights(stack: Stack, queries: list[Query], logits: Callable[[History], Float32], rivals: Rivals) -> Float64:
-    """The closed form's weights: one for each part, or all parts alike where that orders better.
+    """The closed form's weights: all parts alike, or one for each where that surely orders better.
 
     The likelihood looks at all items, the order at the first ones: weights of their own make what came next likelier,
     and may still put it lower. Queries on which neither was fitted decide.
@@ -286,20 +312,20 @@ def _weights(stack: Stack, queries: list[Query], logits: Callable[[History], Flo
     alike = alike * loudness - np.eye(len(alike))[0]
     of_fitted = {id(query) for query in fitted}
     others = [query for query in queries if id(query) not in of_fitted] or fitted
-    return alike if _advantage(stack, others, logits, alike, each) > 0 else each
+    return each if _better(*_gains_by(stack, others, logits, (each, alike))) else alike
 
 
-def _advantage(
-    stack: Stack, queries: list[Query], logits: Callable[[History], Float32], weights: Float64, others: Float64
-) -> float:
-    """By how much the closed form gains more with these weights than with the others, on average."""
-    closed = [replace(stack, weights=one) for one in (weights, others)]
-    gained = 0.0
+def _gains_by(
+    stack: Stack, queries: list[Query], logits: Callable[[History], Float32], weights: Sequence[Float64]
+) -> list[list[float]]:
+    """What the closed form gains at each query with each of these weights."""
+    closed = [replace(stack, weights=one) for one in weights]
+    gained: list[list[float]] = [[] for _ in closed]
     for query in queries:
         reading = stack.read(query.history, logits(query.history))
-        mine, theirs = (one.read(query.history, reading.logits, reading.signals).total for one in closed)
-        gained += _gain(stack, query, mine) - _gain(stack, query, theirs)
-    return gained / len(queries)
+        for gains, one in zip(gained, closed, strict=True):
+            gains.append(_gain(stack, query, one.read(query.history, reading.logits, reading.signals).total))
+    return gained
 
 
 def _reranker(lessons: list[_Lesson], seed: int) -> Reranker | None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from local.engine.data import Float32, Float64, History, Indices, Int32
 from local.engine.models import Model
-from local.engine.parts import PLANS, Parts
+from local.engine.parts import Parts
 
 KEPT: Final = 1000
 """Newest events that a state keeps: more than any model reads."""
@@ -25,27 +25,27 @@ class Heard:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         # In double precision: what falls out of reach must leave nothing behind.
-        self._raw = [np.zeros(len(parts.head), np.float64) for _ in PLANS]
-        self._mass = np.zeros(len(PLANS))
+        self._raw = [np.zeros(len(parts.head), np.float64) for _ in parts.memory]
+        self._mass = np.zeros(len(parts.memory))
         self._reached: deque[tuple[int, float]] = deque()
 
     def add(self, item: int, weight: float) -> None:
         """One more event: each part forgets a little and hears the item's row."""
         self._reached.append((item, weight))
         gone = self._reached.popleft() if len(self._reached) > self._parts.reach else None
-        for number, plan in enumerate(PLANS):
-            kept = np.exp(-1 / plan.tau)
+        for number, tau in enumerate(self._parts.memory):
+            kept = np.exp(-1 / tau)
             self._raw[number] *= kept
             self._mass[number] = kept * self._mass[number] + weight
             self._hear(number, item, weight)
             if gone is not None:
-                forgotten = gone[1] * float(np.exp(-self._parts.reach / plan.tau))
+                forgotten = gone[1] * float(np.exp(-self._parts.reach / tau))
                 self._mass[number] -= forgotten
                 self._hear(number, gone[0], -forgotten)
 
     def signals(self) -> Float32:
         """The signals [parts, n_items] of `Parts.signals` for the events so far."""
-        signals = np.zeros((len(PLANS), self._parts.n_items), np.float32)
+        signals = np.zeros((len(self._raw), self._parts.n_items), np.float32)
         for number, (raw, mass) in enumerate(zip(self._raw, self._mass.tolist(), strict=True)):
             self._parts.scale_into(signals[number], raw, mass)
         return signals

@@ -21,24 +21,22 @@ def _system(seed: int = 0) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     return (rows.T @ rows).tocsr(), (rows.T @ targets).tocsr()
 
 
-def test_with_all_neighbours_it_is_the_dense_ridge(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_with_all_neighbours_it_is_the_dense_ridge() -> None:
     """As many inputs as items: each small system is the whole one."""
-    monkeypatch.setattr(sparse_ridge, "NEIGHBOURS", N)
     inner, outer = _system()
     expected = np.linalg.solve(inner.toarray() + 5.0 * np.eye(N), outer.toarray())
     # Inputs that a target never followed have no place in its system.
     expected_of_met = np.where(outer.toarray() > 0, expected, 0)
-    found = sparse_weights(inner, outer, ridge=5.0).toarray()
+    found = sparse_weights(inner, outer, ridge=5.0, neighbours=N).toarray()
     complete = np.flatnonzero((outer.toarray() > 0).all(axis=0))
     assert len(complete)
     np.testing.assert_allclose(found[:, complete], expected_of_met[:, complete], rtol=1e-3, atol=1e-5)
 
 
-def test_a_column_has_few_inputs_the_strongest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_column_has_few_inputs_the_strongest() -> None:
     """No item hears more neighbours than allowed, and the one that explains most of it is among them."""
-    monkeypatch.setattr(sparse_ridge, "NEIGHBOURS", 3)
     inner, outer = _system()
-    found = sparse_weights(inner, outer, ridge=5.0).tocsc()
+    found = sparse_weights(inner, outer, ridge=5.0, neighbours=3).tocsc()
     assert np.diff(found.indptr).max() <= 3
     explained = outer.toarray() ** 2 / (inner.diagonal() + 5.0)[:, None]
     for column in range(N):

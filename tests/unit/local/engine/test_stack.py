@@ -207,3 +207,28 @@ def test_a_visitor_is_followed_by_parts_and_trees(model: SequenceModel) -> None:
     np.testing.assert_array_equal(whole.item, visitor.history.item)
     np.testing.assert_allclose(visitor.score(), model.score(whole), rtol=1e-3, atol=2e-3)
     assert 71 == ranking(visitor.score())[0]
+
+
+@pytest.mark.parametrize(("loyal", "longer"), [(0.4, True), (None, False)], ids=["tastes", "order"])
+def test_old_events_count_where_the_order_says_nothing(loyal: float | None, longer: bool) -> None:
+    """Visitors who keep to one of twelve kinds in two events of five need a long memory, a funnel a short one."""
+    events = _funnel() if loyal is None else _tastes(loyal)
+    newest = stack._newest(events)
+    asked = list(stack._queries(events, newest, np.random.default_rng(0)))
+    made = stack.Stack(parts.Parts.fit(events.of(~newest), reach=100), np.zeros(1 + len(parts.NAMES)), returning=True)
+    company = parts.NAMES.index("company")
+    assert longer is (stack._memory(made, company, asked) in parts.LONGER)
+    others = [number for number in range(len(parts.NAMES)) if number != company]
+    assert [parts.MEMORY[number] for number in others] == [stack._memory(made, number, asked) for number in others]
+
+
+def _tastes(loyal: float) -> Events:
+    """Each visitor keeps to every twelfth item in this share of the events, in no order."""
+    rng = np.random.default_rng(3)
+    n_users, length = 400, 40
+    item = rng.integers(N_ITEMS, size=(n_users, length))
+    kind = rng.integers(12, size=n_users)[:, None]
+    item = np.where(rng.random(item.shape) < loyal, item // 12 * 12 + kind, item)
+    user = np.repeat(np.arange(n_users, dtype=np.int32), length)
+    time, weight = np.arange(len(user), dtype=np.float64), np.ones(len(user), np.float32)
+    return Events(user, item.ravel().astype(np.int32), time, weight, n_users, N_ITEMS)
