@@ -5,8 +5,9 @@ z, a standard Gaussian of few dimensions. v_i is the sum of what the item's attr
 item without events lies where its kind lies, and what two kinds have in common is learned once for all their items.
 
 McFadden and Train, "Mixed MNL models for discrete response" (2000). The population's part is fitted by stochastic
-gradient ascent, each visitor's z drawn from its Laplace approximation (Tierney and Kadane 1986). A new visitor's z is
-found from sums over their events, so an event changes it in one sparse update.
+gradient ascent, each visitor's z drawn from its Laplace approximation (Tierney and Kadane 1986), from events in so far
+as they were chosen and did not only stay with the kind of the one before (`staying`). A new visitor's z is found from
+sums over their events, so an event changes it in one sparse update.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ import numpy.typing as npt
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from local.engine.data import Events, Float32, Float64, Indices
+from local.engine.data import Events, Float32, Float64, Indices, Int32
+from local.engine.staying import by_taste
 
 DIMENSIONS = 10
 MAX_ITEMS = 20_000
@@ -29,10 +31,13 @@ _STEPS, _FEWER_STEPS = 200, 60
 """Steps of the fit, from nothing and from tastes that were fitted to nearly the same events."""
 _BATCH = 200
 _LEARNING_RATE = 0.05
-_PRECISION_OF_ATTRIBUTES, _PRECISION_OF_OWN, _PRECISION_OF_APPEAL = 1.0, 10.0, 5.0
+_PRECISION_OF_ATTRIBUTES, _PRECISION_OF_OWN, _PRECISION_OF_APPEAL = 2.0, 10.0, 5.0
 """Gaussian priors, in events' worth: of what attributes say, of what is an item's own, and of how appeals differ."""
 _PRECISION_BESIDE_ATTRIBUTES = 30.0
 """Of what is an item's own where attributes say most of it already."""
+_WORTH_OF_UNKNOWN, _WORTH_BESIDE_ATTRIBUTES = 1.0, 0.5
+"""How much counts what is not known of a taste, by itself and where attributes place the items: wants of kinds have an
+end (nobody wants more than cats alone), a Gaussian has none."""
 _FIRST_SIZE = 0.3
 _ATTRIBUTE_RIDGE = 3.0
 """How firmly the gaps of items without events stay at the mean, in items' worth."""
@@ -95,17 +100,19 @@ class Tastes:
         share: Float64,
         exposure: Float64,
         *,
+        fields: Int32,
         start: Self | None = None,
     ) -> Self:
         """The tastes behind events in order, with a mean weight of about one.
 
-        attributes: csr [n_items, m]. share: the share of events that each item may expect [n_items]. exposure: the
-        share of the events that came while it was listed. start: tastes fitted to nearly the same events, or None.
+        attributes: csr [n_items, m]. fields: the field of each attribute [m]. share: the share of events that each item
+        may expect [n_items]. exposure: the share of the events that came while it was listed. start: tastes fitted to
+        nearly the same events, or None.
         """
         n_items, m = attributes.shape
         log_exposure = np.log(np.maximum(exposure, _LEAST_EXPOSURE)).astype(np.float32)
         expected = np.log(share).astype(np.float32)
-        said = evidence(events)
+        said = evidence(events) * by_taste(events, attributes, fields)
         counts = sparse.csr_matrix((said, (events.user, events.item)), shape=(events.n_users, n_items))
         counts = counts[np.diff(counts.indptr) > 1]
         k = DIMENSIONS if n_items <= MAX_ITEMS and counts.shape[0] else 0
@@ -146,7 +153,8 @@ class Tastes:
             known = self.of(sums, amount)
             logits += known.mean @ self.loadings.T
             # What is not known of the taste speaks for items far from the middle: the mean of a log-normal.
-            logits += _twice_off_diagonal(known.covariance) @ (self.plane.products.T / 2)
+            worth = _WORTH_BESIDE_ATTRIBUTES if len(self.of_attributes) else _WORTH_OF_UNKNOWN
+            logits += _twice_off_diagonal(known.covariance) @ (self.plane.products.T * np.float32(worth / 2))
         logits -= logits.max(axis=1, keepdims=True)
         logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
         return logits
