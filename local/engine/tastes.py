@@ -20,6 +20,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from local.engine.data import Events, Float32, Float64, Indices, Int32
+from local.engine.shares import counts_of, unproven
 from local.engine.staying import by_taste
 
 DIMENSIONS = 10
@@ -82,6 +83,8 @@ class Tastes:
     """Shape [n_items]: of each item while it is listed."""
     met: Float32
     """Shape [n_items]: the same less for items that came late, as the events behind the histories met them."""
+    unknown: Float32
+    """Shape [n_items]: the variance, in each dimension, of where an item without events lies; 0 where it was met."""
     plane: "_Plane" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -118,7 +121,8 @@ class Tastes:
         k = DIMENSIONS if n_items <= MAX_ITEMS and counts.shape[0] else 0
         if not k:
             nothing = np.zeros((n_items, 0), np.float32)
-            return cls(np.zeros((m, 0), np.float32), nothing, nothing, expected, expected + log_exposure)
+            placed = np.zeros(n_items, np.float32)
+            return cls(np.zeros((m, 0), np.float32), nothing, nothing, expected, expected + log_exposure, placed)
         rng = np.random.default_rng(0)
         if start is None or not start.dimensions:
             steps, own, appeal = _STEPS, np.zeros((n_items, k), np.float32), expected.copy()
@@ -132,9 +136,11 @@ class Tastes:
         # The products are small: threads would wait for one another longer than they work.
         with threadpool_limits(1, user_api="blas"):
             climb.run(steps, rng)
-        met = np.bincount(events.item, minlength=n_items) > 0
+        weights = counts_of(events)
+        met = weights > 0
         appeal[~met] = expected[~met] + _foretold(attributes, appeal - expected, met)
-        return cls(of_attributes, own, climb.loadings(), appeal, appeal + log_exposure)
+        unknown = np.where(met, np.float32(0), _not_known(attributes, fields, of_attributes, weights))
+        return cls(of_attributes, own, climb.loadings(), appeal, appeal + log_exposure, unknown)
 
     def of(self, sums: Float32, amount: Float32) -> Posterior:
         """The tastes of q visitors, from the sum of the loadings of their events [q, k] and how much these say [q]."""
@@ -153,8 +159,12 @@ class Tastes:
             known = self.of(sums, amount)
             logits += known.mean @ self.loadings.T
             # What is not known of the taste speaks for items far from the middle: the mean of a log-normal.
-            worth = _WORTH_BESIDE_ATTRIBUTES if len(self.of_attributes) else _WORTH_OF_UNKNOWN
-            logits += _twice_off_diagonal(known.covariance) @ (self.plane.products.T * np.float32(worth / 2))
+            worth = np.float32((_WORTH_BESIDE_ATTRIBUTES if len(self.of_attributes) else _WORTH_OF_UNKNOWN) / 2)
+            logits += _twice_off_diagonal(known.covariance) @ (self.plane.products.T * worth)
+            if self.unknown.any():
+                # The same of where the item lies: some of a kind that nobody met yet lie where the taste points.
+                reach = (known.mean**2).sum(axis=1) / 2 + worth * np.trace(known.covariance, axis1=1, axis2=2)
+                logits += reach[:, None] * self.unknown
         logits -= logits.max(axis=1, keepdims=True)
         logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
         return logits
@@ -167,12 +177,13 @@ class Tastes:
             "taste_loadings": self.loadings,
             "taste_appeal": self.appeal,
             "taste_met": self.met,
+            "taste_unknown": self.unknown,
         }
 
     @classmethod
     def of_arrays(cls, stored: dict[str, npt.NDArray[Any]]) -> Self:
         """The tastes that `arrays` gave."""
-        names = ("of_attributes", "own", "loadings", "appeal", "met")
+        names = ("of_attributes", "own", "loadings", "appeal", "met", "unknown")
         return cls(*(stored[f"taste_{name}"] for name in names))
 
 
@@ -292,6 +303,20 @@ def _foretold(attributes: sparse.csr_matrix, gap: Float32, met: npt.NDArray[np.b
     inner[np.diag_indices_from(inner)] += _ATTRIBUTE_RIDGE
     slopes = np.linalg.solve(inner, of_met.T @ (gap[met] - middle))
     return np.asarray(attributes[~met] @ slopes + middle, dtype=np.float32)
+
+
+def _not_known(attributes: sparse.csr_matrix, fields: Int32, of_attributes: Float32, counts: Float64) -> Float32:
+    """The variance of where items would lie if only their attributes said so, in each dimension, shape [n_items].
+
+    A value that nobody met lies somewhere among the values of its field, and the more events its items had [n_items],
+    the less so.
+    """
+    not_known = unproven(attributes.T @ counts)
+    size = (of_attributes**2).mean(axis=1)
+    n_fields = int(fields.max(initial=-1)) + 1
+    proven = np.bincount(fields, weights=1 - not_known, minlength=n_fields)
+    variance = np.bincount(fields, weights=(1 - not_known) * size, minlength=n_fields) / np.maximum(proven, 1e-9)
+    return np.asarray(attributes.power(2) @ (not_known * variance[fields]), dtype=np.float32)
 
 
 @cache

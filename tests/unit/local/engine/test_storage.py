@@ -15,7 +15,7 @@ EVERY: dict[str, Any] = {**MODELS, **SEGMENTS}
 LAYOUT = {
     "sequence": "attributes_data attributes_indices attributes_indptr blend features fields journey_borders"
     " journey_memory journey_share journey_ways log_recent log_share log_usual long_head long_weights reach short_head"
-    " short_weights taste_appeal taste_loadings taste_met taste_of_attributes taste_own unit unproven",
+    " short_weights taste_appeal taste_loadings taste_met taste_of_attributes taste_own taste_unknown unit unproven",
     "popularity": "log_share",
     "trending-now": "interval item log_share time weight",
     "sims": "log_share similar_data similar_indices similar_indptr",
@@ -24,7 +24,7 @@ LAYOUT = {
     "item-affinity": "activity items users",
     "item-attribute-affinity": "activity items users",
 }
-"""What the models of FORMAT 2 store; whoever changes it raises the number in `storage`, and here."""
+"""What the models of FORMAT 3 store; whoever changes it raises the number in `storage`, and here."""
 
 
 @pytest.mark.parametrize("name", sorted(EVERY))
@@ -33,7 +33,7 @@ def test_what_is_stored_has_a_number(name: str, tmp_path: Path) -> None:
     world = lovers()
     EVERY[name].fit(world.events, world.catalogue).save(tmp_path)
     facts, arrays = storage.read(tmp_path, model=name)
-    assert (2, LAYOUT[name]) == (storage.FORMAT, " ".join(sorted([*facts, *arrays])))
+    assert (3, LAYOUT[name]) == (storage.FORMAT, " ".join(sorted([*facts, *arrays])))
 
 
 def _stored(folder: Path, **changed: int) -> Path:

@@ -94,6 +94,35 @@ def test_an_item_of_an_unseen_breed_lies_with_its_relatives(world: tuple[Events,
         assert 20 + kind == 20 + int(np.argmax(found[20:]))
 
 
+def test_only_items_of_unseen_breeds_may_lie_anywhere(
+    world: tuple[Events, sparse.csr_matrix, Float32], fitted: Tastes
+) -> None:
+    """What was met lies where it lies; a new item of a known kind nearly so; one of an unseen breed among the breeds."""
+    events, kinds, _ = world
+    breeds = one_hot([*(item % 4 + 4 * (item >= 12) for item in range(20)), *range(8, 12)])
+    fields = np.repeat([0, 1], [4, 12]).astype(np.int32)
+    model = _fit(events, sparse.csr_matrix(sparse.hstack([kinds, breeds])), fields=fields)
+    among = (model.of_attributes[4:12] ** 2).mean()
+    assert 0 == np.abs(model.unknown[:20]).max()
+    np.testing.assert_allclose(model.unknown[20:], among, rtol=0.2)
+    assert 0 == np.abs(fitted.unknown[:20]).max()
+    assert fitted.unknown[20:].max() < 0.01 * (fitted.of_attributes**2).mean()
+
+
+def test_where_an_item_may_lie_counts_as_the_mean_over_all_places(fitted: Tastes) -> None:
+    """For a known taste an item that may lie anywhere gains as on average over draws of its place."""
+    unknown = np.zeros(N_ITEMS, np.float32)
+    unknown[20] = 0.02
+    sums, amount = 200 * fitted.loadings[[0]], np.array([200], np.float32)
+    known = fitted.of(sums, amount)
+    draws = np.random.default_rng(1).normal(0.0, np.sqrt(0.02), (100_000, fitted.dimensions)) @ known.mean[0]
+    placed, open_ = (
+        replace(fitted, unknown=one).log_chances(sums, amount)[0] for one in (np.zeros_like(unknown), unknown)
+    )
+    gained = (open_[20] - open_[21]) - (placed[20] - placed[21])
+    assert gained == pytest.approx(np.log(np.exp(draws).mean()), abs=0.1)
+
+
 def test_what_is_not_known_counts_less_where_attributes_place_the_items(
     fitted: Tastes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +133,7 @@ def test_what_is_not_known_counts_less_where_attributes_place_the_items(
         spread = model.log_chances(nothing, np.zeros(1, np.float32))[0] - model.appeal
         return np.asarray(spread - spread[0], np.float32)
 
+    fitted = replace(fitted, unknown=np.zeros(N_ITEMS, np.float32))
     alone = replace(fitted, of_attributes=np.zeros((0, fitted.dimensions), np.float32))
     np.testing.assert_allclose(gain(fitted), gain(alone) / 2, atol=1e-4)
     monkeypatch.setattr(tastes, "_WORTH_BESIDE_ATTRIBUTES", 1.0)
