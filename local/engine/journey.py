@@ -117,7 +117,7 @@ class Journey:
         """
         rng = np.random.default_rng(0)
         unseen = (rng.random(events.n_users) < _UNSEEN_SHARE)[events.user]
-        tastes = Tastes.fit(events.of(~unseen), attributes, share, exposure)
+        tastes = Tastes.fit(events.of(~unseen), attributes, share, exposure, fields=fields)
         borders = _borders(events.weight)
         expected = _expected(int(fields.max(initial=-1)) + 1)
         ways = np.tile(expected, (len(borders) + 2, 1))
@@ -131,7 +131,7 @@ class Journey:
         importance = judged.weight[chosen].astype(np.float64)
         return replace(
             early,
-            tastes=Tastes.fit(events, attributes, share, exposure, start=tastes),
+            tastes=Tastes.fit(events, attributes, share, exposure, fields=fields, start=tastes),
             ways=_maximised(likely, early._classes(prefixes), importance, expected, len(ways)),
         )
 

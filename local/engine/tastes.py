@@ -5,8 +5,9 @@ z, a standard Gaussian of few dimensions. v_i is the sum of what the item's attr
 item without events lies where its kind lies, and what two kinds have in common is learned once for all their items.
 
 McFadden and Train, "Mixed MNL models for discrete response" (2000). The population's part is fitted by stochastic
-gradient ascent, each visitor's z drawn from its Laplace approximation (Tierney and Kadane 1986). A new visitor's z is
-found from sums over their events, so an event changes it in one sparse update.
+gradient ascent, each visitor's z drawn from its Laplace approximation (Tierney and Kadane 1986), from events in so far
+as they were chosen and did not only stay with the kind of the one before (`staying`). A new visitor's z is found from
+sums over their events, so an event changes it in one sparse update.
 """
 
 from dataclasses import dataclass, field
@@ -18,7 +19,9 @@ import numpy.typing as npt
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from local.engine.data import Events, Float32, Float64, Indices
+from local.engine.data import Events, Float32, Float64, Indices, Int32
+from local.engine.shares import counts_of, unproven
+from local.engine.staying import by_taste
 
 DIMENSIONS = 10
 MAX_ITEMS = 20_000
@@ -29,10 +32,13 @@ _STEPS, _FEWER_STEPS = 200, 60
 """Steps of the fit, from nothing and from tastes that were fitted to nearly the same events."""
 _BATCH = 200
 _LEARNING_RATE = 0.05
-_PRECISION_OF_ATTRIBUTES, _PRECISION_OF_OWN, _PRECISION_OF_APPEAL = 1.0, 10.0, 5.0
+_PRECISION_OF_ATTRIBUTES, _PRECISION_OF_OWN, _PRECISION_OF_APPEAL = 2.0, 10.0, 5.0
 """Gaussian priors, in events' worth: of what attributes say, of what is an item's own, and of how appeals differ."""
 _PRECISION_BESIDE_ATTRIBUTES = 30.0
 """Of what is an item's own where attributes say most of it already."""
+_WORTH_OF_UNKNOWN, _WORTH_BESIDE_ATTRIBUTES = 1.0, 0.5
+"""How much counts what is not known of a taste, by itself and where attributes place the items: wants of kinds have an
+end (nobody wants more than cats alone), a Gaussian has none."""
 _FIRST_SIZE = 0.3
 _ATTRIBUTE_RIDGE = 3.0
 """How firmly the gaps of items without events stay at the mean, in items' worth."""
@@ -77,6 +83,8 @@ class Tastes:
     """Shape [n_items]: of each item while it is listed."""
     met: Float32
     """Shape [n_items]: the same less for items that came late, as the events behind the histories met them."""
+    unknown: Float32
+    """Shape [n_items]: the variance, in each dimension, of where an item without events lies; 0 where it was met."""
     plane: "_Plane" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -95,23 +103,26 @@ class Tastes:
         share: Float64,
         exposure: Float64,
         *,
+        fields: Int32,
         start: Self | None = None,
     ) -> Self:
         """The tastes behind events in order, with a mean weight of about one.
 
-        attributes: csr [n_items, m]. share: the share of events that each item may expect [n_items]. exposure: the
-        share of the events that came while it was listed. start: tastes fitted to nearly the same events, or None.
+        attributes: csr [n_items, m]. fields: the field of each attribute [m]. share: the share of events that each item
+        may expect [n_items]. exposure: the share of the events that came while it was listed. start: tastes fitted to
+        nearly the same events, or None.
         """
         n_items, m = attributes.shape
         log_exposure = np.log(np.maximum(exposure, _LEAST_EXPOSURE)).astype(np.float32)
         expected = np.log(share).astype(np.float32)
-        said = evidence(events)
+        said = evidence(events) * by_taste(events, attributes, fields)
         counts = sparse.csr_matrix((said, (events.user, events.item)), shape=(events.n_users, n_items))
         counts = counts[np.diff(counts.indptr) > 1]
         k = DIMENSIONS if n_items <= MAX_ITEMS and counts.shape[0] else 0
         if not k:
             nothing = np.zeros((n_items, 0), np.float32)
-            return cls(np.zeros((m, 0), np.float32), nothing, nothing, expected, expected + log_exposure)
+            placed = np.zeros(n_items, np.float32)
+            return cls(np.zeros((m, 0), np.float32), nothing, nothing, expected, expected + log_exposure, placed)
         rng = np.random.default_rng(0)
         if start is None or not start.dimensions:
             steps, own, appeal = _STEPS, np.zeros((n_items, k), np.float32), expected.copy()
@@ -125,9 +136,11 @@ class Tastes:
         # The products are small: threads would wait for one another longer than they work.
         with threadpool_limits(1, user_api="blas"):
             climb.run(steps, rng)
-        met = np.bincount(events.item, minlength=n_items) > 0
+        weights = counts_of(events)
+        met = weights > 0
         appeal[~met] = expected[~met] + _foretold(attributes, appeal - expected, met)
-        return cls(of_attributes, own, climb.loadings(), appeal, appeal + log_exposure)
+        unknown = np.where(met, np.float32(0), _not_known(attributes, fields, of_attributes, weights))
+        return cls(of_attributes, own, climb.loadings(), appeal, appeal + log_exposure, unknown)
 
     def of(self, sums: Float32, amount: Float32) -> Posterior:
         """The tastes of q visitors, from the sum of the loadings of their events [q, k] and how much these say [q]."""
@@ -146,7 +159,12 @@ class Tastes:
             known = self.of(sums, amount)
             logits += known.mean @ self.loadings.T
             # What is not known of the taste speaks for items far from the middle: the mean of a log-normal.
-            logits += _twice_off_diagonal(known.covariance) @ (self.plane.products.T / 2)
+            worth = np.float32((_WORTH_BESIDE_ATTRIBUTES if len(self.of_attributes) else _WORTH_OF_UNKNOWN) / 2)
+            logits += _twice_off_diagonal(known.covariance) @ (self.plane.products.T * worth)
+            if self.unknown.any():
+                # The same of where the item lies: some of a kind that nobody met yet lie where the taste points.
+                reach = (known.mean**2).sum(axis=1) / 2 + worth * np.trace(known.covariance, axis1=1, axis2=2)
+                logits += reach[:, None] * self.unknown
         logits -= logits.max(axis=1, keepdims=True)
         logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
         return logits
@@ -159,12 +177,13 @@ class Tastes:
             "taste_loadings": self.loadings,
             "taste_appeal": self.appeal,
             "taste_met": self.met,
+            "taste_unknown": self.unknown,
         }
 
     @classmethod
     def of_arrays(cls, stored: dict[str, npt.NDArray[Any]]) -> Self:
         """The tastes that `arrays` gave."""
-        names = ("of_attributes", "own", "loadings", "appeal", "met")
+        names = ("of_attributes", "own", "loadings", "appeal", "met", "unknown")
         return cls(*(stored[f"taste_{name}"] for name in names))
 
 
@@ -284,6 +303,20 @@ def _foretold(attributes: sparse.csr_matrix, gap: Float32, met: npt.NDArray[np.b
     inner[np.diag_indices_from(inner)] += _ATTRIBUTE_RIDGE
     slopes = np.linalg.solve(inner, of_met.T @ (gap[met] - middle))
     return np.asarray(attributes[~met] @ slopes + middle, dtype=np.float32)
+
+
+def _not_known(attributes: sparse.csr_matrix, fields: Int32, of_attributes: Float32, counts: Float64) -> Float32:
+    """The variance of where items would lie if only their attributes said so, in each dimension, shape [n_items].
+
+    A value that nobody met lies somewhere among the values of its field, and the more events its items had [n_items],
+    the less so.
+    """
+    not_known = unproven(attributes.T @ counts)
+    size = (of_attributes**2).mean(axis=1)
+    n_fields = int(fields.max(initial=-1)) + 1
+    proven = np.bincount(fields, weights=1 - not_known, minlength=n_fields)
+    variance = np.bincount(fields, weights=(1 - not_known) * size, minlength=n_fields) / np.maximum(proven, 1e-9)
+    return np.asarray(attributes.power(2) @ (not_known * variance[fields]), dtype=np.float32)
 
 
 @cache

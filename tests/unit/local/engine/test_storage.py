@@ -15,7 +15,7 @@ EVERY: dict[str, Any] = {**MODELS, **SEGMENTS}
 LAYOUT = {
     "sequence": "attributes_data attributes_indices attributes_indptr blend features fields journey_borders"
     " journey_memory journey_share journey_ways log_recent log_share log_usual long_head long_weights reach short_head"
-    " short_weights taste_appeal taste_loadings taste_met taste_of_attributes taste_own unit unproven",
+    " short_weights taste_appeal taste_loadings taste_met taste_of_attributes taste_own taste_unknown unit unproven",
     "popularity": "log_share",
     "trending-now": "interval item log_share time weight",
     "sims": "log_share similar_data similar_indices similar_indptr",

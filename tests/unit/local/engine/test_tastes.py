@@ -7,7 +7,7 @@ import pytest
 from scipy import sparse
 
 from local.engine import tastes
-from local.engine.data import Events, Float32
+from local.engine.data import Events, Float32, Int32
 from local.engine.scores import softmax
 from local.engine.tastes import REPEATED, Tastes, evidence
 from tests.unit.local.engine.worlds import one_hot
@@ -48,9 +48,12 @@ def fitted(world: tuple[Events, sparse.csr_matrix, Float32]) -> Tastes:
     return _fit(*world[:2])
 
 
-def _fit(events: Events, attributes: sparse.csr_matrix, start: Tastes | None = None) -> Tastes:
+def _fit(
+    events: Events, attributes: sparse.csr_matrix, start: Tastes | None = None, fields: Int32 | None = None
+) -> Tastes:
     exposure = np.r_[np.ones(20), np.zeros(4)]
-    return Tastes.fit(events, attributes, np.full(N_ITEMS, 1 / N_ITEMS), exposure, start=start)
+    fields = np.zeros(attributes.shape[1], np.int32) if fields is None else fields
+    return Tastes.fit(events, attributes, np.full(N_ITEMS, 1 / N_ITEMS), exposure, fields=fields, start=start)
 
 
 def _chances(model: Tastes, items: list[int]) -> Float32:
@@ -76,6 +79,65 @@ def test_an_item_without_events_lies_with_its_kind(fitted: Tastes) -> None:
     for kind in range(4):
         found = _chances(fitted, [kind, kind + 4, kind + 8, kind + 12])
         assert 20 + kind == 20 + int(np.argmax(found[20:]))
+
+
+def test_an_item_of_an_unseen_breed_lies_with_its_relatives(world: tuple[Events, sparse.csr_matrix, Float32]) -> None:
+    """A breed that nobody met says nothing: its item goes to those who look at other breeds of its kind."""
+    events, kinds, _ = world
+    breeds = one_hot([*(item % 4 + 4 * (item >= 12) for item in range(20)), *range(8, 12)])
+    fields = np.repeat([0, 1], [4, 12]).astype(np.int32)
+    model = _fit(events, sparse.csr_matrix(sparse.hstack([kinds, breeds])), fields=fields)
+    met, unseen = model.of_attributes[4:12], model.of_attributes[12:]
+    assert np.abs(unseen).max() < 0.1 * np.abs(met).max()
+    for kind in range(4):
+        found = _chances(model, [kind, kind + 4, kind + 12, kind + 16])
+        assert 20 + kind == 20 + int(np.argmax(found[20:]))
+
+
+def test_only_items_of_unseen_breeds_may_lie_anywhere(
+    world: tuple[Events, sparse.csr_matrix, Float32], fitted: Tastes
+) -> None:
+    """What was met lies where it lies; a new item of a known kind nearly so; one of an unseen breed among the breeds."""
+    events, kinds, _ = world
+    breeds = one_hot([*(item % 4 + 4 * (item >= 12) for item in range(20)), *range(8, 12)])
+    fields = np.repeat([0, 1], [4, 12]).astype(np.int32)
+    model = _fit(events, sparse.csr_matrix(sparse.hstack([kinds, breeds])), fields=fields)
+    among = (model.of_attributes[4:12] ** 2).mean()
+    assert 0 == np.abs(model.unknown[:20]).max()
+    np.testing.assert_allclose(model.unknown[20:], among, rtol=0.2)
+    assert 0 == np.abs(fitted.unknown[:20]).max()
+    assert fitted.unknown[20:].max() < 0.01 * (fitted.of_attributes**2).mean()
+
+
+def test_where_an_item_may_lie_counts_as_the_mean_over_all_places(fitted: Tastes) -> None:
+    """For a known taste an item that may lie anywhere gains as on average over draws of its place."""
+    unknown = np.zeros(N_ITEMS, np.float32)
+    unknown[20] = 0.02
+    sums, amount = 200 * fitted.loadings[[0]], np.array([200], np.float32)
+    known = fitted.of(sums, amount)
+    draws = np.random.default_rng(1).normal(0.0, np.sqrt(0.02), (100_000, fitted.dimensions)) @ known.mean[0]
+    placed, open_ = (
+        replace(fitted, unknown=one).log_chances(sums, amount)[0] for one in (np.zeros_like(unknown), unknown)
+    )
+    gained = (open_[20] - open_[21]) - (placed[20] - placed[21])
+    assert gained == pytest.approx(np.log(np.exp(draws).mean()), abs=0.1)
+
+
+def test_what_is_not_known_counts_less_where_attributes_place_the_items(
+    fitted: Tastes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With attributes the far items gain half as much from a wide posterior, without them all of it, as ever."""
+
+    def gain(model: Tastes) -> Float32:
+        nothing = np.zeros((1, model.dimensions), np.float32)
+        spread = model.log_chances(nothing, np.zeros(1, np.float32))[0] - model.appeal
+        return np.asarray(spread - spread[0], np.float32)
+
+    fitted = replace(fitted, unknown=np.zeros(N_ITEMS, np.float32))
+    alone = replace(fitted, of_attributes=np.zeros((0, fitted.dimensions), np.float32))
+    np.testing.assert_allclose(gain(fitted), gain(alone) / 2, atol=1e-4)
+    monkeypatch.setattr(tastes, "_WORTH_BESIDE_ATTRIBUTES", 1.0)
+    np.testing.assert_array_equal(gain(fitted), gain(alone))
 
 
 def test_each_event_makes_a_kind_likelier(fitted: Tastes) -> None:
