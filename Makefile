@@ -135,10 +135,12 @@ clean:  ## Stop the local cloud and forget all that it knew; remove what was mad
 
 # Whole files go to one worker, so that what their tests share is made once. (loadgroup would split them: pytest-xdist 3.8
 # writes its groups where pytest 9.2 no longer reads them.) Files keep their order, so that the long ones come first and the
-# many short ones of tests/unit fill both workers to the end.
+# many short ones of tests/unit fill both workers to the end. Two workers and what they start share two cores: threads of
+# linear algebra would wait for one another (training the seed four times at once took 8.7 CPU seconds each, with one
+# thread 5.2).
 test: setup sdk-cli-client sdk-javascript-client lint types  ## Lint, types and every test, with branch coverage
 	@mkdir -p .cache
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-branch --cov-report term:skip-covered \
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-branch --cov-report term:skip-covered \
 		--cov-fail-under 90
 
 lint: setup

@@ -94,7 +94,7 @@ class Checkout:
     def deploy(self, *options: str, answer: str = "") -> tuple[int, str]:
         """Exit code and output of `./deploy.sh local`, given `answer` where it asks."""
         with self.start(*options) as process:
-            output, _ = process.communicate(f"{answer}\n", timeout=300)
+            output, _ = process.communicate(f"{answer}\n", timeout=500)
         return process.returncode, output
 
     def interrupt(

@@ -166,7 +166,7 @@ class TestTheLifeOfAnEnvironment:
         with checkout.start() as deploy:
             assert world.ended(first) == "SUCCEEDED"
             second = world.start({"task": "canary"})
-            output, _ = deploy.communicate("", timeout=300)
+            output, _ = deploy.communicate("", timeout=500)
         assert deploy.returncode == 0, output
         assert world.ended(second) == "SUCCEEDED"
         assert lock_holder(connection) == ""
