@@ -17,6 +17,8 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PYTHONDONTWRITEBYTECODE :=
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
+# The environments are made side by side, and so are lint and types.
+MAKEFLAGS += --jobs=2
 
 # Runs a command of the project where its environment exists; without one there is nothing to stop.
 with_python = if [ -x $(BIN)/python ]; then $(BIN)/python $(1); else echo "Nothing was set up yet."; fi
@@ -33,13 +35,13 @@ setup: $(VENV)/.done $(EMULATOR)/.done node_modules/.done build/layer/.done  ## 
 $(VENV)/.done: requirements-dev.txt
 	@echo "== Python environment of the project (about a minute)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements-dev.txt
 	@touch $@
 
 $(EMULATOR)/.done: local/cloud/requirements.txt
 	@echo "== Python environment of the emulator"
 	@test -x $(EMULATOR)/bin/python || $(PYTHON) -m venv $(EMULATOR)
-	@$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r local/cloud/requirements.txt
+	@$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r local/cloud/requirements.txt
 	@touch $@
 
 node_modules/.done: package-lock.json $(VENV)/.done
@@ -58,7 +60,7 @@ build/layer/.done: lambdas/requirements.txt $(VENV)/.done
 $(AWSCLI)/.done: $(SDK)/cli/requirements.txt
 	@echo "== Python environment of the AWS CLI"
 	@test -x $(AWSCLI)/bin/python || $(PYTHON) -m venv $(AWSCLI)
-	@$(AWSCLI)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@$(AWSCLI)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r $<
 	@touch $@
 
 $(SDK)/javascript/node_modules/.done: $(SDK)/javascript/package-lock.json
@@ -69,13 +71,13 @@ $(SDK)/javascript/node_modules/.done: $(SDK)/javascript/package-lock.json
 $(PEERS)/.done: benchmarks/peers/requirements.txt
 	@echo "== Python environment of the peers (JAX and implicit, 640 MB)"
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
-	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r $<
 	@touch $@
 
 $(SBOM)/.done: tools/sbom/requirements.txt
 	@echo "== Python environment of the bill of materials"
 	@test -x $(SBOM)/bin/python || $(PYTHON) -m venv $(SBOM)
-	@$(SBOM)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@$(SBOM)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r $<
 	@touch $@
 
 sbom: setup $(SBOM)/.done  ## Write the software bills of materials (CycloneDX) to out/sbom, and list all licences
