@@ -74,7 +74,7 @@ class Parts:
 
     @classmethod
     def fit(cls, events: Events, *, reach: int, memory: tuple[float, ...] = MEMORY) -> Self:
-        """The parts of events in order. reach: newest events of a history that count. memory: see there."""
+        """The parts of events in order. reach: newest events of a history that count; memory: as in the field."""
         seen = np.flatnonzero(np.bincount(events.item, minlength=events.n_items))
         if len(seen) > MAX_ITEMS:
             every = np.arange(events.n_items)

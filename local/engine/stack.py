@@ -265,14 +265,14 @@ def _memory(stack: Stack, number: int, queries: list[Query]) -> float:
     if not plan.by_visitor:
         return plan.tau
     asked = _some(queries, 1)
-    best, best_gains = (
-        plan.tau,
-        [_gain(stack, query, stack.parts.signal(number, query.history, plan.tau)) for query in asked],
-    )
+
+    def gains(tau: float) -> list[float]:
+        return [_gain(stack, query, stack.parts.signal(number, query.history, tau)) for query in asked]
+
+    best, most = plan.tau, gains(plan.tau)
     for tau in LONGER:
-        gains = [_gain(stack, query, stack.parts.signal(number, query.history, tau)) for query in asked]
-        if _better(gains, best_gains):
-            best, best_gains = tau, gains
+        if _better(gained := gains(tau), most):
+            best, most = tau, gained
     return best
 
 

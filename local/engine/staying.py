@@ -14,6 +14,8 @@ from local.engine.prefixes import positions
 
 _APART = 10
 """Events that lie so many apart have nothing to do with each other but the visitor."""
+_MOST_BITS = 62
+"""Fields of a pattern that are told apart; beyond, two fields share a bit."""
 _PRIOR_PAIRS = 10.0
 """Pairs' worth of no staying that each pattern starts from."""
 
@@ -55,7 +57,7 @@ def _patterns(one: Int32, other: Int32, attributes: sparse.csr_matrix, fields: I
     for field in np.unique(fields):
         mine = attributes[:, np.flatnonzero(fields == field)]
         shared: npt.NDArray[np.bool_] = np.asarray(mine[one].multiply(mine[other]).sum(axis=1)).ravel() > 0
-        patterns |= shared.astype(np.intp) << int(field)
+        patterns |= shared.astype(np.intp) << int(field) % _MOST_BITS
     return patterns
 
 

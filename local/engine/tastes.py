@@ -115,14 +115,16 @@ class Tastes:
         n_items, m = attributes.shape
         log_exposure = np.log(np.maximum(exposure, _LEAST_EXPOSURE)).astype(np.float32)
         expected = np.log(share).astype(np.float32)
-        said = evidence(events) * by_taste(events, attributes, fields)
+        said = evidence(events)
+        if n_items <= MAX_ITEMS:
+            said = said * by_taste(events, attributes, fields)
         counts = sparse.csr_matrix((said, (events.user, events.item)), shape=(events.n_users, n_items))
         counts = counts[np.diff(counts.indptr) > 1]
         k = DIMENSIONS if n_items <= MAX_ITEMS and counts.shape[0] else 0
         if not k:
             nothing = np.zeros((n_items, 0), np.float32)
-            placed = np.zeros(n_items, np.float32)
-            return cls(np.zeros((m, 0), np.float32), nothing, nothing, expected, expected + log_exposure, placed)
+            unknown = np.zeros(n_items, np.float32)
+            return cls(np.zeros((m, 0), np.float32), nothing, nothing, expected, expected + log_exposure, unknown)
         rng = np.random.default_rng(0)
         if start is None or not start.dimensions:
             steps, own, appeal = _STEPS, np.zeros((n_items, k), np.float32), expected.copy()
