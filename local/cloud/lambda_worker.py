@@ -42,10 +42,14 @@ class Context:
         return max(0, int(1000 * (self._deadline - time.monotonic())))
 
 
-def find_handler(function: dict[str, Any]) -> Callable[[Any, Any], Any]:
-    """Imports the function's handler: its code first, then its layers, then what the runtime brings (boto3)."""
+def set_path(function: dict[str, Any]) -> None:
+    """Modules are sought in the function's code first, then in its layers, then in what the runtime brings (boto3)."""
     layers = os.environ.get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep)
     sys.path[:0] = [function["code_dir"], *(os.path.join(layer, "python") for layer in layers if layer)]  # noqa: PTH118
+
+
+def find_handler(function: dict[str, Any]) -> Callable[[Any, Any], Any]:
+    """Imports the function's handler."""
     found: Callable[[Any, Any], Any] = getattr(importlib.import_module(function["module"]), function["handler"])
     return found
 
@@ -83,12 +87,8 @@ def _line(result: Any) -> str:
 def serve(requests: IO[str], answers: IO[str]) -> None:
     """Answers until stdin ends."""
     function = json.loads(requests.readline())
-    handler, broken = None, None
-    try:
-        handler = find_handler(function)
-    except Exception as error:  # noqa: BLE001 (a module that cannot be imported is each invocation's answer)
-        traceback.print_exc()
-        broken = ImportError(f"Unable to import module '{function['module']}': {error}")
+    set_path(function)
+    handler = _handler_or_reason(function)
     answers.write('{"status": "ready"}\n')
     answers.flush()
     for line in requests:
@@ -96,16 +96,24 @@ def serve(requests: IO[str], answers: IO[str]) -> None:
         invocation = message.get("ctx") or {}
         _set_trace(invocation.get("trace_id"))
         context = Context(function, invocation)
-        if handler is None:
-            assert broken is not None  # noqa: S101 (one of the two is set)
-            answer = _line(error_answer(broken, context.aws_request_id, "Runtime.ImportModuleError"))
+        if isinstance(handler, ImportError):
+            answer = _line(error_answer(handler, context.aws_request_id, "Runtime.ImportModuleError"))
+            # As on AWS, the next invocation finds the module imported once more.
+            handler = _handler_or_reason(function)
         else:
             answer = invoke(handler, message["event"], context)
         print(END_OF_OUTPUT, file=sys.stderr, flush=True)
         answers.write(answer)
         answers.flush()
-        if handler is None:
-            return
+
+
+def _handler_or_reason(function: dict[str, Any]) -> Callable[[Any, Any], Any] | ImportError:
+    """The handler; where its module cannot be imported, the reason, which is the answer to an invocation."""
+    try:
+        return find_handler(function)
+    except Exception as error:  # noqa: BLE001 (whatever the module raises)
+        traceback.print_exc()
+        return ImportError(f"Unable to import module '{function['module']}': {error}")
 
 
 def _set_trace(trace: str | None) -> None:

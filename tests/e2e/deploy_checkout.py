@@ -30,6 +30,9 @@ _COPIED = (
 )
 _SHARED = (".venv", ".venv-emulator", "build", "node_modules")
 _SECONDS = 120.0
+WAIT_SCALE = 0.003
+"""What a second of the state machine's waits takes. Without any wait it would ask without end how the training is doing,
+and take the processor from it."""
 
 
 def until(happened: Callable[[], object], *, what: str) -> None:

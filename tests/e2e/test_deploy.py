@@ -10,7 +10,7 @@ from infra.naming import EMPTY_LEDGER, STACKS
 from local.cloud.lifecycle import LocalCloud
 from tests.e2e import operations_page
 from tests.e2e.alarms import CASES, CONFIG, World, rings_and_recovers
-from tests.e2e.deploy_checkout import Checkout, personalize_names, until
+from tests.e2e.deploy_checkout import WAIT_SCALE, Checkout, personalize_names, until
 from tools.connection import Connection
 from tools.deploy.observe import observe
 from tools.deploy.training import running_training
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("deploy")
-    with LocalCloud(state=folder / "state") as cloud:
+    with LocalCloud(state=folder / "state", wait_scale=WAIT_SCALE) as cloud:
         checkout = Checkout(folder / "checkout", cloud.state.root)
         checkout.configure(**CONFIG)
         yield checkout

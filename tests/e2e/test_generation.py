@@ -12,7 +12,7 @@ import pytest
 
 from infra.naming import EMPTY_LEDGER, Names
 from local.cloud.lifecycle import LocalCloud
-from tests.e2e.deploy_checkout import Checkout, personalize_names, until
+from tests.e2e.deploy_checkout import WAIT_SCALE, Checkout, personalize_names, until
 from tools.connection import Connection
 from tools.deploy.observe import observe
 
@@ -23,7 +23,7 @@ GROUP = {"animal_species_id": "1", "animal_primary_breed_id": "Russian Blue", "a
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("generation")
-    with LocalCloud(state=folder / "state") as cloud:
+    with LocalCloud(state=folder / "state", wait_scale=WAIT_SCALE) as cloud:
         checkout = Checkout(folder / "checkout", cloud.state.root)
         code, output = checkout.deploy()
         assert code == 0, output

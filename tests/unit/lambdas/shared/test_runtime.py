@@ -72,7 +72,7 @@ def test_the_deadline_holds_when_the_call_does_not_end(campaign, personalize, th
             release.wait(60)
             return {}
 
-    hanging = Campaign(CAMPAIGN_ARN, Hanging(), campaign.popular, threads, campaign.attempts, deadline_seconds=0.05)
+    hanging = Campaign(CAMPAIGN_ARN, Hanging(), campaign.popular, threads, campaign.attempts, deadline_seconds=0.5)
     try:
         with pytest.raises(UnavailableError, match="DeadlineExceeded"):
             hanging.ask("get_recommendations", {}, answer_by=hanging.answer_by())

@@ -58,11 +58,23 @@ def test_a_result_that_is_not_json_is_a_marshal_error(run):
     assert "Runtime.MarshalError" == answer[FUNCTION_ERROR]["errorType"]
 
 
-def test_a_module_that_cannot_be_imported_ends_the_process_after_saying_so(run):
-    """The first invocation is told why; a fresh process may fare better."""
+def test_a_module_that_cannot_be_imported_is_told_to_each_invocation(run):
+    """The reason, each time; the process lives on, so that no invocation meets one that is just ending."""
     results, _ = run("import no_such_module_anywhere\n", 1, 2)
-    assert ["Runtime.ImportModuleError"] == [answer[FUNCTION_ERROR]["errorType"] for answer in results]
-    assert "no_such_module_anywhere" in results[0][FUNCTION_ERROR]["errorMessage"]
+    assert ["Runtime.ImportModuleError"] * 2 == [answer[FUNCTION_ERROR]["errorType"] for answer in results]
+    assert all("no_such_module_anywhere" in answer[FUNCTION_ERROR]["errorMessage"] for answer in results)
+
+
+def test_a_module_that_can_be_imported_later_serves_then(run, tmp_path):
+    """What failed when the process started is tried again, as AWS does for the next invocation."""
+    flag = tmp_path / "flag"
+    code = (
+        f"import pathlib\nflag = pathlib.Path({str(flag)!r})\nthere = flag.exists()\nflag.touch()\n"
+        "if not there: raise RuntimeError('not yet')\ndef go(event, context):\n    return event\n"
+    )
+    (first, second), _ = run(code, 1, 2)
+    assert "not yet" in first[FUNCTION_ERROR]["errorMessage"]
+    assert 2 == second
 
 
 def test_output_ends_with_a_mark(run):
@@ -94,5 +106,7 @@ def test_code_goes_before_layers_and_both_before_the_rest(tmp_path, monkeypatch)
     monkeypatch.setattr(sys, "path", ["rest"])
     monkeypatch.setenv("_LAMBDA_LAYERS_DIRS", f"{tmp_path / 'a'}:{tmp_path / 'b'}")
     (tmp_path / "order_module.py").write_text("def go(event, context): ...\n")
-    lambda_worker.find_handler({"code_dir": str(tmp_path), "module": "order_module", "handler": "go"})
+    function = {"code_dir": str(tmp_path), "module": "order_module", "handler": "go"}
+    lambda_worker.set_path(function)
+    lambda_worker.find_handler(function)
     assert [str(tmp_path), str(tmp_path / "a" / "python"), str(tmp_path / "b" / "python"), "rest"] == sys.path
