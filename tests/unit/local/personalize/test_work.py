@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -81,6 +82,20 @@ def test_a_process_ends_with_its_server() -> None:
     assert process.stdout is not None
     assert "" == process.stdout.read()
     process.stdout.close()
+
+
+@pytest.mark.parametrize(("given", "threads"), [(None, "4"), ("3", "3")])
+def test_each_process_has_its_share_of_the_processors(
+    given: str | None, threads: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Two at a time on eight processors have four threads each, unless whoever runs the server says otherwise."""
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    if given is not None:
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", given)
+    worker = Subprocess(most=2)
+    assert threads == worker._environment["OPENBLAS_NUM_THREADS"]
+    assert {"rows": 1} == worker.run("import", _task(tmp_path, "ITEM_ID,K\na,1\n"), threading.Event())
 
 
 def test_so_many_at_a_time_and_a_waiting_task_can_be_stopped(tmp_path: Path) -> None:
