@@ -145,10 +145,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 
 def filled(request: dict[str, Any], chosen: dict[str, str]) -> dict[str, Any]:
-    """The request with what the server has chosen in place of `@NAME`."""
+    """The request with what the server has chosen in place of `@NAME`; a text that only looks like one stays."""
+    places = {f"@{name}": value for name, value in chosen.items()}
     return {
-        member: chosen[value[1:]] if isinstance(value, str) and value.startswith("@") else value
-        for member, value in request.items()
+        member: places.get(value, value) if isinstance(value, str) else value for member, value in request.items()
     }
 
 
