@@ -17,13 +17,13 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PYTHONDONTWRITEBYTECODE :=
 unexport VIRTUAL_ENV PYTHONPATH PYTHONHOME
-# The environments are made side by side, and so are lint and types.
+# The environments are made side by side, and so are types and tests.
 MAKEFLAGS += --jobs=2
 
 # Runs a command of the project where its environment exists; without one there is nothing to stop.
 with_python = if [ -x $(BIN)/python ]; then $(BIN)/python $(1); else echo "Nothing was set up yet."; fi
 
-.PHONY: help setup run up down status logs clean test lint types lock sbom
+.PHONY: help setup run up down status logs clean test pytest lint types lock sbom
 .PHONY: bench-data bench-quality bench-scale
 .PHONY: sdk-boto3 sdk-cli sdk-javascript sdk-cli-client sdk-javascript-client
 
@@ -140,7 +140,9 @@ clean:  ## Stop the local cloud and forget all that it knew; remove what was mad
 # many short ones of tests/unit fill both workers to the end. Two workers and what they start share two cores: threads of
 # linear algebra would wait for one another (training the seed four times at once took 8.7 CPU seconds each, with one
 # thread 5.2).
-test: setup sdk-cli-client sdk-javascript-client lint types  ## Lint, types and every test, with branch coverage
+test: lint types pytest  ## Lint, types and every test, with branch coverage
+
+pytest: setup sdk-cli-client sdk-javascript-client
 	@mkdir -p .cache
 	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --cov --cov-branch --cov-report term:skip-covered \
 		--cov-fail-under 90
