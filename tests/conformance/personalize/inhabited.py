@@ -147,9 +147,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 def filled(request: dict[str, Any], chosen: dict[str, str]) -> dict[str, Any]:
     """The request with what the server has chosen in place of `@NAME`; a text that only looks like one stays."""
     places = {f"@{name}": value for name, value in chosen.items()}
-    return {
-        member: places.get(value, value) if isinstance(value, str) else value for member, value in request.items()
-    }
+    return {member: places.get(value, value) if isinstance(value, str) else value for member, value in request.items()}
 
 
 def inhabit(folder: Path) -> dict[str, str]:
