@@ -88,7 +88,7 @@ def serve(requests: IO[str], answers: IO[str]) -> None:
     """Answers until stdin ends."""
     function = json.loads(requests.readline())
     set_path(function)
-    handler = _handler_or_reason(function)
+    handler: Callable[[Any, Any], Any] | ImportError | None = _handler_or_reason(function)
     answers.write('{"status": "ready"}\n')
     answers.flush()
     for line in requests:
@@ -96,10 +96,10 @@ def serve(requests: IO[str], answers: IO[str]) -> None:
         invocation = message.get("ctx") or {}
         _set_trace(invocation.get("trace_id"))
         context = Context(function, invocation)
+        handler = handler or _handler_or_reason(function)
         if isinstance(handler, ImportError):
             answer = _line(error_answer(handler, context.aws_request_id, "Runtime.ImportModuleError"))
-            # As on AWS, the next invocation finds the module imported once more.
-            handler = _handler_or_reason(function)
+            handler = None  # as on AWS, the next invocation tries the import once more
         else:
             answer = invoke(handler, message["event"], context)
         print(END_OF_OUTPUT, file=sys.stderr, flush=True)

@@ -60,8 +60,9 @@ def test_a_result_that_is_not_json_is_a_marshal_error(run):
 
 def test_a_module_that_cannot_be_imported_is_told_to_each_invocation(run):
     """The reason, each time; the process lives on, so that no invocation meets one that is just ending."""
-    results, _ = run("import no_such_module_anywhere\n", 1, 2)
+    results, errors = run("import no_such_module_anywhere\n", 1, 2)
     assert ["Runtime.ImportModuleError"] * 2 == [answer[FUNCTION_ERROR]["errorType"] for answer in results]
+    assert 2 == errors.count("Traceback"), "each invocation tries once, in its own output"
     assert all("no_such_module_anywhere" in answer[FUNCTION_ERROR]["errorMessage"] for answer in results)
 
 
