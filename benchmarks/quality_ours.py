@@ -37,9 +37,9 @@ def _parts(model: SequenceModel) -> dict[str, _Reading]:
     stack = model.stack
     if stack is not None:
         parts |= {f"stack: {name}": _signal(stack.parts.signals, number) for number, name in enumerate(NAMES)}
-        parts["closed form, all but the re-ranker"] = lambda history: (
-            stack.read(history, model.reader.score(history)).total
-        )
+        parts["closed form"] = lambda history: stack.read(history, model.reader.score(history)).closed
+        if stack.pool is not None:
+            parts["all but the re-ranker"] = lambda history: stack.read(history, model.reader.score(history)).total
     return parts
 
 

@@ -1,8 +1,8 @@
 """What tells the candidates of one visitor apart: the features of the re-ranker.
 
-Of each candidate: what the closed form and each of its parts say, as values and as ranks; what each part says after the
-newest events alone; how popular it was, and of late, at the moment of the newest event; how old it is; how much of the
-history it is. Popularity is counted strictly before that moment, in events that do not hold the one to foresee.
+Of each candidate: what all readings together and each of them say, as values and as ranks; what each part says after
+the newest events alone; how popular it was, and of late, at the moment of the newest event; how old it is; how much of
+the history it is. Popularity is counted strictly before that moment, in events that do not hold the one to foresee.
 """
 
 from dataclasses import dataclass
@@ -29,13 +29,16 @@ _PRIOR_EVENTS: Final = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the closed form says of all items. logits and total [n_items], signals [parts, n_items]."""
+    """What all but the re-ranker say of all items. logits, closed and total [n_items], signals [readings, n_items]."""
 
     logits: Float32
     """The calibrated blend's."""
     signals: Float32
-    total: Float32
+    """Those of the parts, and the networks' mean logits where there are some."""
+    closed: Float32
     """The closed form's: blend and parts together."""
+    total: Float32
+    """Closed form and networks together; the closed form's without networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,21 @@ class Candidates:
     log_counts: Float32
     """Shape [n_items]."""
     attributes: sparse.csr_matrix
+    readings: tuple[str, ...] = NAMES
+    """The names of the readings that a `Reading` has signals of."""
 
     @classmethod
-    def of(cls, events: Events, catalogue: Catalogue, attributes: sparse.csr_matrix) -> Self:
+    def of(
+        cls,
+        events: Events,
+        catalogue: Catalogue,
+        attributes: sparse.csr_matrix,
+        readings: tuple[str, ...] = NAMES,
+    ) -> Self:
         """Features as `events` (any order) and the catalogue tell them, of attributes those that count [n_items, m]."""
         timeline = Timeline.of(events)
         created = timeline.first() if catalogue.created is None else catalogue.created
-        return cls(timeline, created, np.log1p(timeline.counts()), attributes)
+        return cls(timeline, created, np.log1p(timeline.counts()), attributes, readings)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -62,8 +73,8 @@ class Candidates:
         after = tuple(f"{name} after {back}" for back in range(_NEWEST) for name in NAMES)
         return (
             *("total", "rank", "gap", "logit"),
-            *(f"{name} signal" for name in NAMES),
-            *(f"{name} rank" for name in NAMES),
+            *(f"{name} signal" for name in self.readings),
+            *(f"{name} rank" for name in self.readings),
             *after,
             *("popularity", "share", *(f"events of {days:.0f} days" for days in _DAYS), "trend", "events of all time"),
             *("age", "popularity of the history", "popularity beside the history"),
@@ -139,7 +150,12 @@ class Candidates:
         return {**self.timeline.arrays(), "candidates_created": self.created}
 
     @classmethod
-    def of_arrays(cls, stored: dict[str, npt.NDArray[Any]], attributes: sparse.csr_matrix) -> Self:
+    def of_arrays(
+        cls,
+        stored: dict[str, npt.NDArray[Any]],
+        attributes: sparse.csr_matrix,
+        readings: tuple[str, ...],
+    ) -> Self:
         """The maker of features that `arrays` gave, with the catalogue's attributes."""
         timeline = Timeline.of_arrays(stored)
-        return cls(timeline, stored["candidates_created"], np.log1p(timeline.counts()), attributes)
+        return cls(timeline, stored["candidates_created"], np.log1p(timeline.counts()), attributes, readings)

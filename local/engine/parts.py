@@ -84,6 +84,11 @@ class Parts:
         weights = tuple(_dense(plan, events, head, reach) for plan in PLANS)
         return cls(events.n_items, reach, head, _places(head, events.n_items), weights, memory)
 
+    @property
+    def dense(self) -> bool:
+        """The catalogue is small enough for weights between any two items."""
+        return all(isinstance(weights, np.ndarray) for weights in self.weights)
+
     def signals(self, history: History) -> Float32:
         """What each part says of each item, shape [parts, n_items]; zeros for an empty history."""
         signals = np.zeros((len(PLANS), self.n_items), np.float32)

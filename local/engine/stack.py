@@ -1,9 +1,9 @@
-"""What stands on the calibrated blend: the closed-form parts, and a re-ranker over the first candidates.
+"""What stands on the calibrated blend: the closed-form parts, networks, and a re-ranker over the first candidates.
 
-Both learn from each visitor's newest events, which the models below them have not seen: the parts' weights in a
-conditional logit, then the forest on the candidates that this closed form gives. Visitors who taught neither decide:
-a step that does not put what came next higher is left out, whatever the data set. The last logit makes the forest's
-margins chances again, so that the softmax stays calibrated.
+All learn from each visitor's newest events, which the models below them have not seen: the parts' weights in a
+conditional logit, how much the networks count beside them, then the forest on the candidates that these give. Visitors
+who taught none of them decide: a step that does not put what came next higher is left out, whatever the data set. The
+last logit makes the forest's margins chances again, so that the softmax stays calibrated.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +17,9 @@ from scipy import sparse
 from local.engine.blend import fit_weights
 from local.engine.candidates import Candidates, Reading
 from local.engine.data import Catalogue, Events, Float32, Float64, History, Indices
+from local.engine.lessons import Query, better, discounted, newest_of, queries_of, returns_of, some_of, targets_of
 from local.engine.parts import LONGER, NAMES, PLANS, Parts
-from local.engine.prefixes import positions
+from local.engine.pool import Pool
 from local.engine.reranker import Reranker
 from local.engine.rivals import Rivals
 from local.engine.scores import ranking
@@ -26,23 +27,6 @@ from local.engine.shares import columns_of
 
 FIRST: Final = 100
 """Candidates that the re-ranker orders."""
-_NEWEST_EVENTS: Final = 20
-_NEWEST_SHARE: Final = 3
-"""A visitor's newest events that are learned from: twenty, at most a third of them."""
-_MOST_QUERIES: Final = 10_000
-_LEAST_QUERIES: Final = 500
-_QUERIES_PER_ITEM: Final = 8
-"""Small catalogues have less to tell: a thousand items ask eight thousand times."""
-_MOST_SCORES: Final = 200_000_000
-"""Items scored in all; beyond 20,000 items there are fewer queries."""
-_MOST_WEIGHING: Final = 1000
-"""Queries that weights are fitted on: there are five at most."""
-_MOST_VALUES: Final = 20_000_000
-"""Features held at once while weights are fitted (80 MB)."""
-_CHECKING_SHARE: Final = 0.25
-_SHORT_SHARE: Final = 0.2
-_SHORT: Final = 5
-"""A fifth of the histories are cut to their newest one to five events: newcomers are served too."""
 _RETURNING: Final = 0.01
 """Share of events on an item that the visitor met before, from which on visitors are taken to return."""
 _LEAST_EVENTS: Final = 10_000
@@ -56,39 +40,37 @@ _BLEND: Final = 0.7
 were much the same."""
 _LOUDNESS: Final = 0.7
 """What such parts count without evidence."""
-_CUTOFF: Final = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A history and the item that came next; `checks` says that its visitor teaches nothing but decides."""
-
-    history: History
-    item: int
-    weight: float
-    checks: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Fitted parts and, where it helps, a fitted re-ranker."""
+    """Fitted parts and, where they help, networks and a fitted re-ranker."""
 
     parts: Parts
     weights: Float64
     """Shape [1 + parts]: of the blend's logits, beyond their own 1, and of each part's signal."""
     returning: bool
     """Visitors come back to items that they have met, so these are candidates too."""
+    pool: Pool | None = None
     candidates: Candidates | None = None
     reranker: Reranker | None = None
     mix: Float64 | None = None
-    """Shape [3]: of the closed form (of candidates their mean), of the re-ranker's margin, of being a candidate."""
+    """Shape [3]: of the scores below it (of candidates their mean), of the re-ranker's margin, of being a candidate."""
+
+    @property
+    def readings(self) -> tuple[str, ...]:
+        """The names of `Reading.signals`."""
+        return NAMES if self.pool is None else (*NAMES, "network")
 
     def read(self, history: History, logits: Float32, signals: Float32 | None = None) -> Reading:
-        """What the closed form says, given the blend's logits [n_items] and, where they are known, `Parts.signals`."""
+        """What all but the re-ranker say, given the blend's logits [n_items] and, where known, `Parts.signals`."""
         signals = self.parts.signals(history) if signals is None else signals
         weights = self.weights.astype(np.float32)
-        total = (1 + _confidence(history) * weights[0]) * logits + weights[1:] @ signals
-        return Reading(logits, signals, total)
+        closed = (1 + _confidence(history) * weights[0]) * logits + weights[1:] @ signals
+        if self.pool is None:
+            return Reading(logits, signals, closed, closed)
+        total, said = self.pool.read(history, closed)
+        return Reading(logits, np.vstack([signals, said]), closed, total)
 
     def score(self, history: History, logits: Float32, signals: Float32 | None = None) -> Float32:
         """The score of each item, shape [n_items], given what `read` needs."""
@@ -143,6 +125,7 @@ class Stack:
             "stack_weights": self.weights,
             "stack_returning": np.array(self.returning),
             **self.parts.arrays(),
+            **({} if self.pool is None else self.pool.arrays()),
         }
         if self.reranker is None or self.candidates is None or self.mix is None:
             return arrays
@@ -151,11 +134,12 @@ class Stack:
     @classmethod
     def of_arrays(cls, stored: dict[str, npt.NDArray[Any]], attributes: sparse.csr_matrix) -> Self:
         """The stack that `arrays` gave; without its re-ranker where LightGBM cannot be loaded."""
-        stack = cls(Parts.of_arrays(stored), stored["stack_weights"], bool(stored["stack_returning"]))
+        pool = Pool.of_arrays(stored) if "pool_weights" in stored else None
+        stack = cls(Parts.of_arrays(stored), stored["stack_weights"], bool(stored["stack_returning"]), pool)
         reranker = Reranker.of_arrays(stored) if "reranker" in stored else None
         if reranker is None:
             return stack
-        candidates = Candidates.of_arrays(stored, attributes)
+        candidates = Candidates.of_arrays(stored, attributes, stack.readings)
         return replace(stack, candidates=candidates, reranker=reranker, mix=stored["stack_mix"])
 
 
@@ -171,40 +155,59 @@ def fit_stack(
 
     blended: gives the blend's logits for histories, fitted on the events that it is given.
     """
-    if len(events) < _LEAST_EVENTS or _returns(events) > _MOST_RETURNS:
+    if len(events) < _LEAST_EVENTS or returns_of(events) > _MOST_RETURNS:
         # Where visitors mostly go back to what they know, the mixture below foretells it: on the simulated site a
         # forest was worth 0.003 of NDCG@10 and most of the training time.
         return None
     rng = np.random.default_rng(seed)
-    newest = _newest(events)
+    newest = newest_of(events)
     earlier = events.of(~newest)
-    queries = list(_queries(events, newest, rng))
+    queries = list(queries_of(events, newest, rng))
     teaching, checking = ([query for query in queries if query.checks is checks] for checks in (False, True))
     if not teaching or not checking:
         return None
     logits = blended(earlier)
     attributes, _ = columns_of(catalogue)
     rivals = Rivals.of(np.bincount(earlier.item, minlength=catalogue.n_items).astype(np.float32), rng)
-    unweighed = Stack(Parts.fit(earlier, reach=reach), np.zeros(1 + len(NAMES)), _returns(events) > _RETURNING)
+    unweighed = Stack(Parts.fit(earlier, reach=reach), np.zeros(1 + len(NAMES)), returns_of(events) > _RETURNING)
     memory = tuple(_memory(unweighed, number, teaching) for number in range(len(PLANS)))
     unweighed = replace(unweighed, parts=replace(unweighed.parts, memory=memory))
-    weights = _weights(unweighed, teaching, logits, rivals)
-    closed = replace(unweighed, weights=weights, candidates=Candidates.of(earlier, catalogue, attributes))
+    closed = replace(unweighed, weights=_weights(unweighed, teaching, logits, rivals))
+    stack = _pooled(closed, earlier, teaching, logits, seed)
 
-    def whole() -> Parts:
-        return Parts.fit(events, reach=reach, memory=memory)
+    def knowing(stack: Stack, known: Events) -> Stack:
+        return replace(stack, candidates=Candidates.of(known, catalogue, attributes, stack.readings))
 
-    lessons = [lesson for lesson in _lessons(closed, teaching, logits) if lesson.place is not None]
-    checks = list(_lessons(closed, checking, logits))
-    parts_help = _better([check.closed for check in checks], [check.plain for check in checks])
+    def whole(stack: Stack) -> Stack:
+        pool = None if stack.pool is None else stack.pool.again(events, seed=seed)
+        return replace(stack, parts=Parts.fit(events, reach=reach, memory=memory), pool=pool)
+
+    checks = list(_lessons(knowing(stack, earlier), checking, logits))
+    if stack.pool is not None and not better([check.total for check in checks], [check.closed for check in checks]):
+        stack = closed
+        checks = list(_lessons(knowing(stack, earlier), checking, logits))
+    plain, below = [check.plain for check in checks], [check.total for check in checks]
+    helps = better(below, plain)
+    learning = knowing(stack, earlier)
+    lessons = [lesson for lesson in _lessons(learning, teaching, logits) if lesson.place is not None]
     reranker = _reranker(lessons, seed)
-    if reranker is not None:
-        reordered = _gains(reranker, checks)
-        if _better(reordered, [check.closed if parts_help else check.plain for check in checks]):
-            mix = _mix(closed, reranker, _some(checking, 3 * rivals.columns), logits, rivals)
-            known = Candidates.of(events, catalogue, attributes)
-            return replace(closed, parts=whole(), candidates=known, reranker=reranker, mix=mix)
-    return replace(closed, parts=whole(), candidates=None) if parts_help else None
+    if reranker is not None and better(_gains(reranker, checks), below if helps else plain):
+        mix = _mix(learning, reranker, some_of(checking, 3 * rivals.columns), logits, rivals)
+        return replace(knowing(whole(stack), events), reranker=reranker, mix=mix)
+    return whole(stack) if helps else None
+
+
+def _pooled(
+    closed: Stack, events: Events, queries: list[Query], logits: Callable[[History], Float32], seed: int
+) -> Stack:
+    """The closed form and networks of these events; without them where the catalogue is large."""
+    if not closed.parts.dense:
+        return closed
+
+    def said(history: History) -> Float32:
+        return closed.read(history, logits(history)).closed
+
+    return replace(closed, pool=Pool.fit(events, queries, said, seed=seed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +222,8 @@ class _Lesson:
     """The gain by the blend alone."""
     closed: float
     """The gain by the closed form."""
+    total: float
+    """The gain by all but the re-ranker."""
 
 
 def _lessons(stack: Stack, queries: list[Query], logits: Callable[[History], Float32]) -> Iterator[_Lesson]:
@@ -230,30 +235,8 @@ def _lessons(stack: Stack, queries: list[Query], logits: Callable[[History], Flo
         places = np.flatnonzero(first == query.item)
         place = int(places[0]) if len(places) and len(first) == FIRST else None
         features = None if place is None else stack.candidates.features(first, query.history, reading, stack.parts)
-        plain, closed = (_gain(stack, query, scores) for scores in (reading.logits, reading.total))
-        yield _Lesson(features, place, plain, closed)
-
-
-def _newest(events: Events) -> npt.NDArray[np.bool_]:
-    counts = np.bincount(events.user, minlength=events.n_users)[events.user]
-    left = counts - positions(events)
-    chosen: npt.NDArray[np.bool_] = left <= np.minimum(_NEWEST_EVENTS, counts // _NEWEST_SHARE)
-    return chosen
-
-
-def _queries(events: Events, newest: npt.NDArray[np.bool_], rng: np.random.Generator) -> Iterator[Query]:
-    position = positions(events)
-    chosen = np.flatnonzero(newest & (position > 0))
-    affordable = min(_MOST_QUERIES, _QUERIES_PER_ITEM * events.n_items, _MOST_SCORES // max(events.n_items, 1))
-    most = max(_LEAST_QUERIES, affordable)
-    chosen = np.sort(rng.permutation(chosen)[:most])
-    checks = rng.random(events.n_users) < _CHECKING_SHARE
-    short = np.where(rng.random(len(chosen)) < _SHORT_SHARE, rng.integers(1, _SHORT + 1, len(chosen)), len(events))
-    for event, length in zip(chosen.tolist(), np.minimum(short, position[chosen]).tolist(), strict=True):
-        before = slice(event - length, event)
-        history = History(events.item[before], events.time[before], events.weight[before])
-        user = int(events.user[event])
-        yield Query(history, int(events.item[event]), float(events.weight[event]), bool(checks[user]))
+        gains = (_gain(stack, query, scores) for scores in (reading.logits, reading.closed, reading.total))
+        yield _Lesson(features, place, *gains)
 
 
 def _memory(stack: Stack, number: int, queries: list[Query]) -> float:
@@ -264,22 +247,16 @@ def _memory(stack: Stack, number: int, queries: list[Query]) -> float:
     plan = PLANS[number]
     if not plan.by_visitor:
         return plan.tau
-    asked = _some(queries, 1)
+    asked = some_of(queries, 1)
 
     def gains(tau: float) -> list[float]:
         return [_gain(stack, query, stack.parts.signal(number, query.history, tau)) for query in asked]
 
     best, most = plan.tau, gains(plan.tau)
     for tau in LONGER:
-        if _better(gained := gains(tau), most):
+        if better(gained := gains(tau), most):
             best, most = tau, gained
     return best
-
-
-def _returns(events: Events) -> float:
-    """The share of events on an item that the visitor met before."""
-    met = np.unique(events.user.astype(np.int64) * max(events.n_items, 1) + events.item)
-    return 1 - len(met) / max(len(events), 1)
 
 
 def _confidence(history: History) -> np.float32:
@@ -293,9 +270,9 @@ def _weights(stack: Stack, queries: list[Query], logits: Callable[[History], Flo
     The likelihood looks at all items, the order at the first ones: weights of their own make what came next likelier,
     and may still put it lower. Queries on which neither was fitted decide.
     """
-    fitted = _some(queries, rivals.columns * len(stack.weights))
+    fitted = some_of(queries, rivals.columns * len(stack.weights))
     features = np.empty((len(fitted), rivals.columns, len(stack.weights)), np.float32)
-    chosen, importance = _targets(fitted)
+    chosen, importance = targets_of(fitted)
     offset = rivals.offset(chosen)
     for number, query in enumerate(fitted):
         reading = stack.read(query.history, logits(query.history))
@@ -312,7 +289,7 @@ def _weights(stack: Stack, queries: list[Query], logits: Callable[[History], Flo
     alike = alike * loudness - np.eye(len(alike))[0]
     of_fitted = {id(query) for query in fitted}
     others = [query for query in queries if id(query) not in of_fitted] or fitted
-    return each if _better(*_gains_by(stack, others, logits, (each, alike))) else alike
+    return each if better(*_gains_by(stack, others, logits, (each, alike))) else alike
 
 
 def _gains_by(
@@ -343,7 +320,7 @@ def _mix(
     """The weights that make the re-ranker's margins chances among all items."""
     mixed = np.empty((len(queries), rivals.columns, 3), np.float32)
     ranked = replace(stack, reranker=reranker)
-    chosen, importance = _targets(queries)
+    chosen, importance = targets_of(queries)
     for number, query in enumerate(queries):
         of_items = ranked.mixed(query.history, stack.read(query.history, logits(query.history)))
         mixed[number] = rivals.of_choices(of_items[None], chosen[number : number + 1])[0]
@@ -352,22 +329,12 @@ def _mix(
     return fit_weights(mixed, places, importance, prior=prior, precision=_PRECISION, offset=offset)
 
 
-def _some(queries: list[Query], values: int) -> list[Query]:
-    """Evenly from all as many as can be held at so many values each, and at least one."""
-    step = max(1, -(-len(queries) // max(1, min(_MOST_WEIGHING, _MOST_VALUES // values))))
-    return queries[::step]
-
-
-def _targets(queries: list[Query]) -> tuple[Indices, Float64]:
-    return np.array([query.item for query in queries], np.intp), np.array([query.weight for query in queries])
-
-
 def _gain(stack: Stack, query: Query, scores: Float32) -> float:
     """The gain of the item that came, among all items or, where nobody returns, among those not met."""
     rivals = scores > scores[query.item]
     if not stack.returning:
         rivals[query.history.item] = False
-    return _discounted(int(rivals.sum()))
+    return discounted(int(rivals.sum()))
 
 
 def _gains(reranker: Reranker, checks: list[_Lesson]) -> list[float]:
@@ -379,16 +346,5 @@ def _gains(reranker: Reranker, checks: list[_Lesson]) -> list[float]:
     if placed:
         margins = reranker.margins(np.stack(features))
         above = (margins > margins[np.arange(len(places)), places][:, None]).sum(axis=1)
-        gains[placed] = [_discounted(int(rank)) for rank in above]
+        gains[placed] = [discounted(int(rank)) for rank in above]
     return gains.tolist()
-
-
-def _discounted(rank: int) -> float:
-    """NDCG at 10 of the only item that is relevant."""
-    return float(1 / np.log2(rank + 2)) if rank < _CUTOFF else 0.0
-
-
-def _better(gains: list[float], than: list[float]) -> bool:
-    """By more than the standard error of the difference."""
-    difference = np.array(gains) - np.array(than)
-    return bool(difference.mean() > difference.std() / np.sqrt(len(difference)))

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 _ARRAYS, _FACTS = "arrays.npz", "model.json"
-FORMAT = 3
+FORMAT = 4
 """What stored models are made of. Raised when the facts or arrays of a model change, or what they mean."""
 
 

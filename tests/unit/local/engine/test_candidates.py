@@ -30,7 +30,7 @@ def made() -> tuple[Candidates, Parts]:
 def _features(made: tuple[Candidates, Parts], history: History, items: list[int]) -> dict[str, Float32]:
     candidates, parts = made
     logits = -np.arange(N_ITEMS, dtype=np.float32)
-    reading = Reading(logits, parts.signals(history), logits)
+    reading = Reading(logits, parts.signals(history), logits, logits)
     features = candidates.features(np.array(items), history, reading, parts)
     assert (len(items), len(candidates.names)) == features.shape
     assert np.isfinite(features).all()

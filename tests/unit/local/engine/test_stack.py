@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from local.engine import parts, ridge, rivals, stack
+from local.engine import lessons, network, parts, ridge, rivals, stack
 from local.engine.data import Catalogue, Events, History
 from local.engine.reranker import Trees
 from local.engine.scores import ranking, softmax
 from local.engine.sequence import SequenceModel
-from tests.unit.local.engine.worlds import history_of
+from tests.unit.local.engine.worlds import LENGTH as STEPS
+from tests.unit.local.engine.worlds import MET, history_of, two_together
 
 N_USERS, N_ITEMS, LENGTH = 200, 120, 14
 
@@ -44,10 +45,11 @@ def _funnel(seed: int = 0) -> Events:
 
 @pytest.fixture(autouse=True, scope="module")
 def _smaller() -> Iterator[None]:
-    """Fewer trees, and fewer events will do: these worlds are small."""
+    """Fewer trees and steps, and fewer events will do: these worlds are small."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stack, "_TREES", 30)
         patch.setattr(stack, "_LEAST_EVENTS", 1000)
+        patch.setattr(network, "_LEAST_STEPS", 100)
         yield
 
 
@@ -59,6 +61,30 @@ def events() -> Events:
 @pytest.fixture(scope="module")
 def model(events: Events) -> SequenceModel:
     return SequenceModel.fit(events, Catalogue(N_ITEMS))
+
+
+def test_networks_are_heard_where_they_foresee_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where two events together say what comes no sum foresees it; networks do, stored ones too, event by event."""
+    monkeypatch.setattr(stack, "_MOST_RETURNS", 1.0)
+    monkeypatch.setattr(network, "_LEAST_STEPS", 500)
+    model = SequenceModel.fit(two_together(0), Catalogue(MET + 2))
+    assert model.stack is not None
+    assert model.stack.pool is not None
+    model.save(tmp_path)
+    others, loaded = two_together(7, 50), SequenceModel.load(tmp_path)
+    closed: list[float] = []
+    whole: list[float] = []
+    for begin in range(0, len(others), STEPS):
+        seen = slice(begin, begin + STEPS - 1)
+        history = History(others.item[seen], others.time[seen], others.weight[seen])
+        came, scores = int(others.item[begin + STEPS - 1]), model.score(history)
+        np.testing.assert_array_equal(scores, loaded.score(history))
+        np.testing.assert_allclose(model.visitor(history).score(), scores, rtol=1e-3, atol=2e-3)
+        plain = model.stack.read(history, model.reader.score(history)).closed
+        for found, hits in ((plain, closed), (scores, whole)):
+            hits.append(float(ranking(found)[0] == came))
+    assert np.mean(whole) > 0.9
+    assert np.mean(whole) > np.mean(closed) + 0.2
 
 
 def test_noise_teaches_no_stack() -> None:
@@ -74,7 +100,7 @@ def test_noise_teaches_no_stack() -> None:
         120,
     )
     model = SequenceModel.fit(noise, Catalogue(120))
-    assert model.stack is None or model.stack.reranker is None
+    assert model.stack is None or (model.stack.reranker, model.stack.pool) == (None, None)
 
 
 def test_the_whole_is_better_than_the_blend(events: Events, model: SequenceModel) -> None:
@@ -152,8 +178,8 @@ def test_items_that_nobody_meets_twice_are_no_candidates(model: SequenceModel) -
     once = Events(
         np.array([0, 0, 1, 1], np.int32), np.array([0, 1, 0, 2], np.int32), np.arange(4.0), np.ones(4, np.float32), 2, 3
     )
-    assert 0 == stack._returns(once)
-    assert 0.25 == stack._returns(once.of(np.array([0, 0, 1, 2])))
+    assert 0 == lessons.returns_of(once)
+    assert 0.25 == lessons.returns_of(once.of(np.array([0, 0, 1, 2])))
     assert model.stack is not None
     history = history_of(4, 5, 6)
     reading = model.stack.read(history, model.reader.score(history))
@@ -185,7 +211,8 @@ def test_a_large_catalogue_is_served_from_sparse_parts(
         monkeypatch.setattr(module, name, value)
     model = SequenceModel.fit(events, Catalogue(N_ITEMS))
     assert model.stack is not None
-    assert not any(isinstance(weights, np.ndarray) for weights in model.stack.parts.weights)
+    assert not model.stack.parts.dense
+    assert model.stack.pool is None
     model.save(tmp_path)
     loaded = SequenceModel.load(tmp_path)
     for last in range(20, 60, 10):
@@ -213,8 +240,8 @@ def test_a_visitor_is_followed_by_parts_and_trees(model: SequenceModel) -> None:
 def test_old_events_count_where_the_order_says_nothing(loyal: float | None, longer: bool) -> None:
     """Visitors who keep to one of twelve kinds in two events of five need a long memory, a funnel a short one."""
     events = _funnel() if loyal is None else _tastes(loyal)
-    newest = stack._newest(events)
-    asked = list(stack._queries(events, newest, np.random.default_rng(0)))
+    newest = lessons.newest_of(events)
+    asked = list(lessons.queries_of(events, newest, np.random.default_rng(0)))
     made = stack.Stack(parts.Parts.fit(events.of(~newest), reach=100), np.zeros(1 + len(parts.NAMES)), returning=True)
     company = parts.NAMES.index("company")
     assert longer is (stack._memory(made, company, asked) in parts.LONGER)

@@ -24,7 +24,7 @@ LAYOUT = {
     "item-affinity": "activity items users",
     "item-attribute-affinity": "activity items users",
 }
-"""What the models of FORMAT 3 store; whoever changes it raises the number in `storage`, and here."""
+"""What the models of FORMAT 4 store; whoever changes it raises the number in `storage`, and here."""
 
 
 @pytest.mark.parametrize("name", sorted(EVERY))
@@ -33,7 +33,7 @@ def test_what_is_stored_has_a_number(name: str, tmp_path: Path) -> None:
     world = lovers()
     EVERY[name].fit(world.events, world.catalogue).save(tmp_path)
     facts, arrays = storage.read(tmp_path, model=name)
-    assert (3, LAYOUT[name]) == (storage.FORMAT, " ".join(sorted([*facts, *arrays])))
+    assert (4, LAYOUT[name]) == (storage.FORMAT, " ".join(sorted([*facts, *arrays])))
 
 
 def _stored(folder: Path, **changed: int) -> Path:

@@ -14,6 +14,7 @@ CATS = tuple(range(10))
 DOGS = tuple(range(10, 20))
 NEW_CAT, NEW_DOG = 20, 21
 N_ITEMS = 22
+SIDES, MET, LENGTH = 12, 14, 12
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,21 @@ def lovers(*, n_users: int = 120, length: int = 12, seed: int = 3) -> Lovers:
     created = np.array([-1.0] * 20 + [float(len(users))] * 2)
     catalogue = Catalogue(N_ITEMS, one_hot(kinds), created, np.zeros(2, np.int32))
     return Lovers(events_of(users, items, n_users=n_users, n_items=N_ITEMS), catalogue)
+
+
+def two_together(seed: int, n_users: int = 300) -> Events:
+    """A world that no sum over the history can express: what comes third depends on the two before it together.
+
+    Visitors meet two of SIDES items by chance, then one of two: which one says whether both were on the same side. Two
+    more items have no events.
+    """
+    rng = np.random.default_rng(seed)
+    items = rng.integers(SIDES, size=(n_users, LENGTH // 3, 3))
+    items[:, :, 2] = third(items[:, :, 0], items[:, :, 1])
+    users = np.repeat(np.arange(n_users), LENGTH)
+    return events_of(users, items.ravel(), n_users=n_users, n_items=MET + 2)
+
+
+def third(first: npt.NDArray[np.integer[Any]], second: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.integer[Any]]:
+    """What comes in that world after these two items, shape of both."""
+    return SIDES + (first + second) % 2
