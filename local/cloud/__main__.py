@@ -17,7 +17,7 @@ from local.cloud.identity import ACCOUNT_KEY
 from local.cloud.identity_decisions import read_decisions
 from local.cloud.identity_rights import granted, used
 from local.cloud.processes import processes
-from local.cloud.services import ALL_SERVICES, Options
+from local.cloud.services import ACCOUNT_ENVIRONMENT, ALL_SERVICES, Options
 from local.cloud.state import DEFAULT_STATE, LocalCloudError, StateFolder
 
 ACCOUNT_KEYS = {
@@ -162,12 +162,9 @@ def _folder(state: Path) -> StateFolder:
 
 
 def _shell_variables(endpoint: str) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": "us-east-1",
-    }
+    """What an SDK needs; boto3 reads the region from AWS_DEFAULT_REGION alone, most others from AWS_REGION."""
+    names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION")
+    return {"AWS_ENDPOINT_URL": endpoint, **{name: ACCOUNT_ENVIRONMENT[name] for name in names}}
 
 
 def _print_line(log: Path, line: str, *, several: bool) -> None:

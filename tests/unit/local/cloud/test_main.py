@@ -1,5 +1,8 @@
 """The command line: clear messages and exit codes."""
 
+import os
+
+import boto3
 import pytest
 from typer.testing import CliRunner
 
@@ -43,6 +46,23 @@ def test_up_says_where_everything_is(run, monkeypatch):
     assert all(url in output for url in (RECORD.endpoint, RECORD.personalize))
     assert f"export AWS_ENDPOINT_URL={RECORD.endpoint} AWS_ACCESS_KEY_ID=test" in output
     assert run("up")[1].startswith("The local cloud is up already.")
+
+
+def test_what_up_says_to_export_is_all_that_boto3_needs(run, monkeypatch):
+    """In a shell without any other variable or file: endpoint, key and region."""
+    monkeypatch.setattr(lifecycle, "running", lambda _: RECORD)
+    monkeypatch.setattr(lifecycle, "start", lambda *_: RECORD)
+    exported = run("up")[1].split("export ")[1].split()
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    for variable in exported:
+        monkeypatch.setenv(*variable.split("=", 1))
+    session = boto3.Session()
+    client = session.client("kinesis")
+    assert (RECORD.endpoint, "us-east-1") == (client.meta.endpoint_url, client.meta.region_name)
+    assert "test" == session.get_credentials().access_key
 
 
 def test_down_and_clean_say_what_happened(run, tmp_path):
