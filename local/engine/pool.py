@@ -81,8 +81,8 @@ class Pool:
     @classmethod
     def of_arrays(cls, stored: dict[str, npt.NDArray[Any]]) -> Self:
         """The pool that `arrays` gave."""
-        places = (name.removesuffix("_place") for name in stored if name.startswith("network_"))
-        names = sorted({name for name in places if f"{name}_place" in stored})
+        places = (name for name in stored if name.startswith("network_") and name.endswith("_place"))
+        names = sorted(name.removesuffix("_place") for name in places)
         return cls(tuple(Network.of_arrays(name, stored) for name in names), stored["pool_weights"])
 
 
