@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import Final
 
 from local.engine.pairs import affordable_reach
+from local.engine.ridge import MAX_ITEMS
 
 _GIBIBYTE: Final = 1 << 30
-_FIXED: Final = 500_000_000
-"""Bytes for the libraries, the pairs that are held at once, and the dense matrices of the head."""
+_FIXED: Final = 650_000_000
+"""Bytes for the libraries, the pairs that are held at once, and the features of the re-ranker's lessons."""
+_PER_DENSE_PAIR: Final = 32
+"""Bytes of each pair of items in the dense matrices."""
 _PER_PAIR: Final = 12
 """Bytes of each pair of items that the largest matrix holds, while it is summed and turned over."""
 _PER_EVENT: Final = 180
 _PER_ITEM: Final = 3000
-"""Bytes of an item in the sparse weights of all parts, while they are solved. With these figures no point that
-`benchmarks.scale` measured takes more than is foretold, and up to 10,000,000 events of 1,000,000 items none takes less
-than a quarter of it."""
+"""Bytes of an item in the sparse weights of all parts, while they are solved."""
 
 
 class TooLargeError(MemoryError):
@@ -28,8 +29,10 @@ class TooLargeError(MemoryError):
 
 def needed_bytes(n_events: int, n_items: int, reach: int) -> int:
     """About how many bytes the default model takes at its peak in training."""
+    dense = n_items if n_items <= MAX_ITEMS else MAX_ITEMS // 3
     pairs = min(n_events * affordable_reach(n_events, reach), n_items * n_items)
-    return _FIXED + _PER_PAIR * pairs + _PER_EVENT * n_events + _PER_ITEM * n_items
+    by_pair = _PER_PAIR * pairs + _PER_DENSE_PAIR * dense * dense
+    return _FIXED + by_pair + _PER_EVENT * n_events + _PER_ITEM * n_items
 
 
 def available_bytes(meminfo: Path = Path("/proc/meminfo")) -> int | None:
