@@ -147,5 +147,15 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def run() -> int:
+    """The command's exit code: 130 when interrupted."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        _say("interrupted; answers so far are kept, the same command goes on from there")
+        return 130
+    return 0
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(run())

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import quality
 from benchmarks.quality import command_line
 from benchmarks.quality_contestants import UnknownContestantError, entry
 from benchmarks.quality_cut import Cut, SealError, cut
@@ -135,3 +136,16 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], said: s
     assert 1 == done.returncode
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_interrupt_is_one_sentence(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """No traceback: what is kept, and the usual exit code; otherwise zero."""
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(quality, "main", interrupted)
+    assert 130 == quality.run()
+    assert capsys.readouterr().err.startswith("interrupted; answers so far are kept")
+    monkeypatch.setattr(quality, "main", dict)
+    assert 0 == quality.run()
