@@ -108,7 +108,7 @@ bench-data:
 		"https://grouplens.org/datasets/movielens/ and say DATA=folder (they may not be shipped with the project)"; exit 1; }; done
 
 bench-quality: bench-data $(VENV)/.done $(PEERS)/.done  ## The engine against peers on MovieLens: DATA=folder, PROTOCOL=earlier-cut for a claim
-	@$(BIN)/python -m benchmarks.quality --interactions $(LOGS) --protocol $(PROTOCOL) --json out/quality.json \
+	@$(BIN)/python -m benchmarks.quality --interactions $(LOGS) --protocol $(PROTOCOL) --peers --parts --seeds 3 --json out/quality.json \
 		--plot out/quality.svg $(OPTIONS)
 	@echo "Wrote out/quality.json and out/quality.svg"
 

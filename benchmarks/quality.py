@@ -1,7 +1,7 @@
 """How well models foresee what real people did next, beside peers and published values.
 
     python -m benchmarks.quality --interactions FILE [FILE ...] [--protocol leave-one-out|earlier-cut]
-        [--on validation|test] [--model NAME ...] [--seeds N] [--json FILE] [--plot FILE]
+        [--on validation|test] [--model NAME ...] [--peers] [--parts] [--seeds N] [--json FILE] [--plot FILE]
 
 FILE is a CSV with the columns USER_ID,ITEM_ID,TIMESTAMP, or MovieLens' ratings.csv, u.data or ratings.dat. Each
 visitor's last event is the test item, the one before it the validation item, the rest trains; all items are ranked but
@@ -20,7 +20,7 @@ from typing import Any
 
 from benchmarks import quality_claims
 from benchmarks.quality_claims import ClaimError
-from benchmarks.quality_contestants import DEFAULT, PEERS, UnknownContestantError, able, entry
+from benchmarks.quality_contestants import DEFAULT, PEERS, USUAL_PEERS, UnknownContestantError, able, entry
 from benchmarks.quality_cut import Cut, cut
 from benchmarks.quality_data import LogError, read_log
 from benchmarks.quality_judge import judge
@@ -40,9 +40,11 @@ def main() -> None:
         "--model",
         nargs="+",
         metavar="NAME",
-        help="contestants (default: the engine's default model; with --on test all peers too)",
+        help=f"contestants (default: the engine's default model; with --on test {' and '.join(USUAL_PEERS)} too)",
     )
-    parser.add_argument("--seeds", type=int, help="runs of each contestant (default: 3 on test, 1 on validation)")
+    parser.add_argument("--seeds", type=int, default=1, help="runs of each contestant (default: %(default)s)")
+    parser.add_argument("--peers", action="store_true", help="all peers, also those that need .venv-peers or an hour")
+    parser.add_argument("--parts", action="store_true", help="judge what the default model is made of too (slow)")
     parser.add_argument("--core", type=int, default=5, help="events that items and users need (default: %(default)s)")
     parser.add_argument("--again", action="store_true", help="look at the earlier cut once more; the claims say so")
     parser.add_argument(
@@ -54,7 +56,8 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="SVG or PNG")
     arguments = parser.parse_args()
     test = arguments.on == "test"
-    names = arguments.model or [DEFAULT, *(PEERS if test else ())]
+    peers = PEERS if arguments.peers else USUAL_PEERS if test else ()
+    names = arguments.model or [DEFAULT, *peers]
     try:
         for path in arguments.interactions:
             path.open("rb").close()
@@ -86,9 +89,9 @@ def _report(path: Path, names: list[str], arguments: argparse.Namespace, *, test
     _say(f"== {name}: {log.n_users:,} users, {log.n_items:,} items, {len(log):,} events; {arguments.protocol}")
     judgement = judge(
         task,
-        _present([entry(name) for name in names]),
+        _present([entry(name, parts=arguments.parts) for name in names]),
         Kept(arguments.kept, fresh=arguments.fresh),
-        seeds=arguments.seeds or (3 if test else 1),
+        seeds=arguments.seeds,
         test=test,
         progress=_say,
     )

@@ -14,6 +14,15 @@ CUTOFF = 10
 """Length of the lists: the largest K of the table."""
 RULES = {"whole": None, "last 200": 200}
 """How many of the newest items of a history are not ranked: all of them, or as in LlamaRec's original the last 200."""
+WHOLE = next(iter(RULES))
+SHORTER = (1, 2, 5, 10, 20, 50)
+"""Newest events to which histories are cut, to see what a longer one brings."""
+EVERY = 0
+"""Stands for a history that is not cut."""
+SHORTER_ASKED = 4000
+"""Visitors whose histories are cut, at most."""
+TIMED = 500
+"""Visitors who are scored one after the other, to say what one scoring takes."""
 
 
 @dataclass(frozen=True, slots=True)

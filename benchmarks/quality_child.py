@@ -10,14 +10,15 @@ import importlib
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from benchmarks.quality_answers import CUTOFF, RULES
+from benchmarks.quality_answers import CUTOFF, EVERY, RULES, SHORTER, SHORTER_ASKED, TIMED, WHOLE
+from benchmarks.quality_progress import Answering, Training, to_parent
 from local.engine.data import Events, Float32, History, Int32
 from local.engine.scores import ranking
 
@@ -26,10 +27,21 @@ Score = Callable[[int, History], Float32]
 
 
 @dataclass(frozen=True, slots=True)
+class ScoreMany:
+    """Scores for all items of many visitors at once, shape [q, n_items], and how many are best asked at once."""
+
+    score: Callable[[Sequence[History]], Float32]
+    at_once: int
+
+
+@dataclass(frozen=True, slots=True)
 class Trained:
     """A trained contestant, its parts if it has some that can be judged alone, and what else is worth telling."""
 
     score: Score
+    score_many: ScoreMany | None = None
+    compare_histories: bool = False
+    """Whether it is also asked what it would answer visitors of whom it knew fewer events."""
     parts: Mapping[str, Score] = field(default_factory=dict)
     told: Mapping[str, float] = field(default_factory=dict)
 
@@ -52,7 +64,8 @@ def train(folder: Path) -> tuple[Trained, dict[str, float]]:
         )
         asked, validation = stored["asked"], stored["validation"]
     before, cpu, wall = peak_mebibytes(), time.process_time(), time.perf_counter()
-    trained = contestant(training, asked, validation, seed=task["seed"], **task["setting"])
+    with Training(to_parent):
+        trained = contestant(training, asked, validation, seed=task["seed"], **task["setting"])
     return trained, {
         "training_cpu_seconds": time.process_time() - cpu,
         "training_seconds": time.perf_counter() - wall,
@@ -63,41 +76,105 @@ def train(folder: Path) -> tuple[Trained, dict[str, float]]:
 
 
 def answer(folder: Path, trained: Trained) -> dict[str, float]:
-    """Write the lists of every question into `answers.npz`; the median and 99th percentile of a scoring, in us."""
+    """Write the lists of every question into `answers.npz`; the median and 99th percentile of a scoring, in us.
+
+    What one scoring takes is measured on the first few hundred visitors, one after the other; the answers themselves
+    are made in batches where the contestant can.
+    """
     lists: dict[str, Int32] = {}
-    taken: list[float] = []
     with np.load(folder / "questions.npz", allow_pickle=False) as stored:
-        for stage in ("validation", "test"):
-            users, items, times = (stored[f"{stage}_{name}"] for name in ("user", "item", "time"))
-            ends = np.cumsum(stored[f"{stage}_length"])
-            histories = [
-                History(items[begin:end], times[begin:end], np.ones(end - begin, np.float32))
-                for begin, end in zip(np.r_[0, ends[:-1]], ends, strict=True)
-            ]
-            for name, score in {"": trained.score, **trained.parts}.items():
-                clock = taken if not name else []
-                for rule, ranked in _lists(score, users, histories, clock).items():
-                    lists[f"{stage}/{rule}/{name}"] = ranked
+        asked = {stage: _questions(stored, stage) for stage in ("validation", "test")}
+    shorter = _shorter(*asked["test"]) if trained.compare_histories else {}
+    total = sum(len(users) for users, _ in asked.values()) * (1 + len(trained.parts))
+    progress = Answering(to_parent, total + sum(len(users) for users, _ in shorter.values()))
+    for stage, (users, histories) in asked.items():
+        for name, score in {"": trained.score, **trained.parts}.items():
+            many = trained.score_many if not name else None
+            for rule, ranked in _lists(score, many, users, histories, progress).items():
+                lists[f"{stage}/{rule}/{name}"] = ranked
+    for newest, (users, histories) in shorter.items():
+        met = [asked["test"][1][user] for user in users]
+        lists[f"shorter/{newest}"] = _lists(trained.score, trained.score_many, users, histories, progress, met)[WHOLE]
+        lists[f"shorter/{newest}/asked"] = users
     np.savez(folder / "answers.npz", allow_pickle=False, **lists)
+    taken = _scoring_times(trained.score, *asked["test"])
     return {
         "serving_p50_us": 1e6 * float(np.median(taken)) if taken else 0.0,
         "serving_p99_us": 1e6 * float(np.quantile(taken, 0.99)) if taken else 0.0,
     }
 
 
-def _lists(score: Score, users: Int32, histories: list[History], taken: list[float]) -> dict[str, Int32]:
+def _questions(stored: Mapping[str, Any], stage: str) -> tuple[Int32, list[History]]:
+    users, items, times = (stored[f"{stage}_{name}"] for name in ("user", "item", "time"))
+    ends = np.cumsum(stored[f"{stage}_length"])
+    histories = [
+        History(items[begin:end], times[begin:end], np.ones(end - begin, np.float32))
+        for begin, end in zip(np.r_[0, ends[:-1]], ends, strict=True)
+    ]
+    return users, histories
+
+
+def _shorter(users: Int32, histories: list[History]) -> dict[int, tuple[Int32, list[History]]]:
+    """By number of newest events: visitors who have more, and what their history would be if they had only so many.
+
+    The same visitors for every number: those with more events than the largest that half of all visitors exceed; at
+    most SHORTER_ASKED of them, drawn with a fixed seed. The first array holds their places among the questions.
+    """
+    lengths = np.array([len(history) for history in histories])
+    numbers = [newest for newest in SHORTER if len(lengths) and newest < np.median(lengths)]
+    if not numbers:
+        return {}
+    able = np.flatnonzero(lengths > numbers[-1])
+    chosen = np.sort(np.random.default_rng(0).permutation(able)[:SHORTER_ASKED]).astype(np.int32)
+    whole = [histories[place] for place in chosen]
+    cut: dict[int, tuple[Int32, list[History]]] = {
+        newest: (chosen, [History(one.item[-newest:], one.time[-newest:], one.weight[-newest:]) for one in whole])
+        for newest in numbers
+    }
+    return {**cut, EVERY: (chosen, whole)}
+
+
+def _lists(
+    score: Score,
+    many: ScoreMany | None,
+    users: Int32,
+    histories: list[History],
+    progress: Answering,
+    met: list[History] | None = None,
+) -> dict[str, Int32]:
+    """The first items of each visitor by rule. met: whose items are not ranked, where not the history's own."""
     lists = {rule: np.full((len(users), CUTOFF), -1, np.int32) for rule in RULES}
-    for number, (user, history) in enumerate(zip(users.tolist(), histories, strict=True)):
-        began = time.perf_counter()
-        scores = score(user, history)
-        taken.append(time.perf_counter() - began)
-        for rule, newest in RULES.items():
-            left = np.array(scores, np.float32)
-            left[history.item if newest is None else history.item[-newest:]] = -np.inf
-            best = ranking(left, limit=CUTOFF)
-            best = best[np.isfinite(left[best])]
-            lists[rule][number, : len(best)] = best
+    size = 1 if many is None else many.at_once
+    for begin in range(0, len(users), size):
+        part = range(begin, min(begin + size, len(users)))
+        if many is None:
+            found = [score(int(users[begin]), histories[begin])]
+        else:
+            found = list(many.score([histories[number] for number in part]))
+        for number, scores in zip(part, found, strict=True):
+            seen = (histories if met is None else met)[number].item
+            ranked = _first(scores, seen)
+            for rule, newest in RULES.items():
+                best = ranked if newest is None or len(seen) <= newest else _first(scores, seen[-newest:])
+                lists[rule][number, : len(best)] = best
+        progress.add(len(part))
     return lists
+
+
+def _first(scores: Float32, seen: Int32) -> Int32:
+    left = np.array(scores, np.float32)
+    left[seen] = -np.inf
+    best = ranking(left, limit=CUTOFF)
+    return best[np.isfinite(left[best])].astype(np.int32)
+
+
+def _scoring_times(score: Score, users: Int32, histories: list[History]) -> list[float]:
+    taken = []
+    for user, history in zip(users[:TIMED].tolist(), histories[:TIMED], strict=True):
+        began = time.perf_counter()
+        score(user, history)
+        taken.append(time.perf_counter() - began)
+    return taken
 
 
 def peak_mebibytes() -> float:

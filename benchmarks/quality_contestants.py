@@ -16,6 +16,8 @@ from local.engine.registry import MODELS
 
 DEFAULT = "sequence"
 """The engine's default model."""
+USUAL_PEERS = ("popularity", "EASE")
+"""Peers that need nothing but the project's own environment and are done in minutes on a large log."""
 PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
 """The environment of the peers' libraries, made by `make bench-quality`."""
 _LINEAR, _NEIGHBOURS, _FACTORS, _SASREC = (
@@ -87,12 +89,15 @@ class UnknownContestantError(ValueError):
     """No model of the engine and no peer has that name."""
 
 
-def entry(name: str) -> Entry:
-    """The contestant of this name. UnknownContestantError when there is none."""
+def entry(name: str, *, parts: bool = False) -> Entry:
+    """The contestant of this name; parts: with what the engine's default model is made of.
+
+    UnknownContestantError when there is none.
+    """
     if name in PEERS:
         return PEERS[name]
     if name in MODELS:
-        setting = {"model": name}
+        setting: dict[str, Any] = {"model": name, **({"parts": True} if parts else {})}
         return Entry(name, "benchmarks.quality_ours", "engine_model", _HERE, (setting,), peer=False, code=_OUR_CODE)
     raise UnknownContestantError(f"no contestant {name!r}; there are {', '.join([*MODELS, *PEERS])}")
 

@@ -11,8 +11,8 @@ from local.engine.data import Float64, Int32
 
 CUTOFFS = (5, 10)
 METRICS = tuple(f"{metric}@{k}" for k in CUTOFFS for metric in ("MRR", "NDCG", "Recall"))
-SAMPLES = 10_000
-"""Bootstrap samples of every interval."""
+SAMPLES, FEWER_SAMPLES = 10_000, 1000
+"""Bootstrap samples of every interval; of many visitors fewer say the same."""
 _VALUES_AT_ONCE = 2_000_000
 _FEW = 4000
 """Visitors up to whom the samples of all contestants are kept (80 MB)."""
@@ -66,7 +66,7 @@ def difference(ours: Float64, theirs: Float64, *, seed: int = 0) -> Figure:
 
 
 def _resampled_means(table: Float64, seed: int) -> npt.NDArray[np.float64]:
-    """Means of SAMPLES samples of the rows, drawn with replacement: shape [SAMPLES, columns]."""
+    """Means of samples of the rows, drawn with replacement: shape [samples, columns]."""
     n = len(table)
     drawn = _kept_draws(n, seed) if n <= _FEW else _draws(n, seed)
     return np.concatenate([part @ table / n for part in drawn])
@@ -76,8 +76,9 @@ def _draws(n: int, seed: int) -> Iterator[npt.NDArray[np.uint16]]:
     """How often each of `n` rows is in each sample, in parts of shape [samples, n]."""
     rng = np.random.default_rng(seed)
     at_once = max(1, _VALUES_AT_ONCE // n)
-    for begin in range(0, SAMPLES, at_once):
-        yield rng.multinomial(n, np.full(n, 1 / n), size=min(at_once, SAMPLES - begin)).astype(np.uint16)
+    samples = SAMPLES if n <= _FEW else FEWER_SAMPLES
+    for begin in range(0, samples, at_once):
+        yield rng.multinomial(n, np.full(n, 1 / n), size=min(at_once, samples - begin)).astype(np.uint16)
 
 
 @lru_cache(maxsize=1)

@@ -1,18 +1,19 @@
 """One log, all contestants: choose on validation items, freeze, open the seal, and count."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
-from benchmarks.quality_answers import RULES, FrozenAnswers
+import numpy as np
+
+from benchmarks.quality_answers import EVERY, RULES, WHOLE, Answer, FrozenAnswers
 from benchmarks.quality_contestants import STRENGTHENED
 from benchmarks.quality_cut import Task
 from benchmarks.quality_figures import Figure, difference, figures, gains, over_seeds
 from benchmarks.quality_kept import Kept
 from benchmarks.quality_run import JUDGED_BY, Entry, Progress, Run, choose, mean_costs, run
-from local.engine.data import Float64, Int32
-
-WHOLE, OTHER_RULE = RULES
+from local.engine.data import Float64, Indices, Int32
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,22 @@ class Judgement:
     rows: tuple[Row, ...]
     comparisons: tuple[Comparison, ...]
     frozen: str | None
+    by_length: tuple["OfLength", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OfLength:
+    """How good the answers are to visitors of whom so many events are known.
+
+    cut: the same visitors as in the other rows that are cut, with their history cut to its newest events; otherwise
+    those whose history has just so many.
+    """
+
+    name: str
+    events: str
+    cut: bool
+    visitors: int
+    figure: Figure
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +91,12 @@ def judge(task: Task, entries: Sequence[Entry], kept: Kept, *, seeds: int, test:
     chosen = [_chosen(entry, task, kept, seeds=seeds, progress=progress) for entry in entries]
     if not test:
         return _counted(chosen, "validation", task.validation, None)
+    shorter = {
+        f"{one.entry.name}/{newest} events/{seed}": Answer({WHOLE: ranked}, {})
+        for one in chosen
+        for seed, found in enumerate(one.runs)
+        for newest, (_, ranked) in found.shorter.items()
+    }
     frozen = FrozenAnswers(
         {one.entry.name: dict(one.setting) for one in chosen},
         {
@@ -81,9 +104,38 @@ def judge(task: Task, entries: Sequence[Entry], kept: Kept, *, seeds: int, test:
             for one in chosen
             for part in one.parts
             for seed, found in enumerate(one.runs)
-        },
+        }
+        | shorter,
     )
-    return _counted(chosen, "test", task.sealed.open(frozen), frozen.digest())
+    wanted = task.sealed.open(frozen)
+    judgement = _counted(chosen, "test", wanted, frozen.digest())
+    lengths = np.array([len(history) for history in task.on_test.histories])
+    return replace(judgement, by_length=(*_by_length(judgement.rows, lengths), *_by_cut(chosen, wanted)))
+
+
+def _by_length(rows: Sequence[Row], lengths: Indices) -> Iterator[OfLength]:
+    """Every contestant on quarters of the visitors, from those with the shortest history to those with the longest."""
+    borders = np.unique(np.quantile(lengths, (0, 0.25, 0.5, 0.75, 1.0), method="nearest"))
+    parts = list(pairwise(borders.tolist())) or [(int(borders[0]) - 1, int(borders[0]))]
+    for row in (row for row in rows if not row.part and row.rule == WHOLE):
+        for number, (low, high) in enumerate(parts):
+            first = low if number == 0 else low + 1
+            there = np.flatnonzero((lengths >= first) & (lengths <= high))
+            if len(there):
+                found = figures({name: gained[there] for name, gained in row.gains.items()})[JUDGED_BY]
+                events = f"{first} to {high}" if first < high else str(high)
+                yield OfLength(row.name, events, cut=False, visitors=len(there), figure=found)
+
+
+def _by_cut(chosen: Sequence[_Chosen], wanted: Int32) -> Iterator[OfLength]:
+    for one in chosen:
+        for newest in one.runs[0].shorter:
+            values = over_seeds(
+                [gains(found.shorter[newest][1], wanted[found.shorter[newest][0]]) for found in one.runs]
+            )
+            events = "all" if newest == EVERY else f"the newest {newest}"
+            found = figures(values)[JUDGED_BY]
+            yield OfLength(one.entry.name, events, cut=True, visitors=len(values[JUDGED_BY]), figure=found)
 
 
 def _chosen(entry: Entry, task: Task, kept: Kept, *, seeds: int, progress: Progress) -> _Chosen:
@@ -91,7 +143,7 @@ def _chosen(entry: Entry, task: Task, kept: Kept, *, seeds: int, progress: Progr
     runs = [first]
     for seed in range(1, min(seeds, entry.seeds)):
         progress(f"{entry.name:<17} seed {seed}")
-        runs.append(run(entry, setting, task, kept, seed=seed))
+        runs.append(run(entry, setting, task, kept, seed=seed, progress=progress))
     return _Chosen(entry, setting, tuple(runs))
 
 

@@ -1,12 +1,14 @@
-"""The engine's models as contestants; the default model with all its parts."""
+"""The engine's models as contestants; the default model, where asked to, with all its parts."""
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from benchmarks.quality_child import Score, Trained
+from benchmarks.quality_child import Score, ScoreMany, Trained
+from local.engine.batch_scoring import batch_size
 from local.engine.data import Catalogue, Events, Float32, History, Int32
+from local.engine.models import scores_of_many
 from local.engine.parts import NAMES
 from local.engine.registry import MODELS
 from local.engine.sequence import SequenceModel
@@ -15,14 +17,26 @@ _Reading = Callable[[History], Float32]
 
 
 def engine_model(
-    training: Events, asked: Int32, validation: Int32, *, seed: int, model: str, **hyperparameters: Any
+    training: Events,
+    asked: Int32,
+    validation: Int32,
+    *,
+    seed: int,
+    model: str,
+    parts: bool = False,
+    **hyperparameters: Any,
 ) -> Trained:
-    """A model of the registry, as a server would train it: it sees the training events and nothing else."""
+    """A model of the registry, as a server would train it: it sees the training events and nothing else.
+
+    parts: whether what the default model is made of answers too, each part every question one by one.
+    """
     trained = MODELS[model].fit(training, Catalogue(training.n_items), seed=seed, **hyperparameters)
-    parts = _parts(trained) if isinstance(trained, SequenceModel) else {}
+    of_parts = _parts(trained) if parts and isinstance(trained, SequenceModel) else {}
     return Trained(
         score=lambda user, history: trained.score(history),
-        parts={name: _score(reading) for name, reading in parts.items()},
+        score_many=ScoreMany(lambda histories: scores_of_many(trained, histories), batch_size(training.n_items)),
+        compare_histories=isinstance(trained, SequenceModel),
+        parts={name: _score(reading) for name, reading in of_parts.items()},
     )
 
 

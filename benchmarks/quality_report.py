@@ -42,6 +42,8 @@ def show(report: Report) -> None:
     console.print(table)
     for sentence in _comparisons(report):
         console.print(sentence)
+    if report.judgement.by_length:
+        console.print(_lengths(report))
     for row in _whole(report.judgement.rows):
         if row.peer and row.setting:
             console.print(f"{row.name}: " + ", ".join(f"{key} {value}" for key, value in row.setting.items()))
@@ -69,6 +71,10 @@ def as_json(report: Report) -> dict[str, Any]:
         "comparisons": [
             {**asdict(one), "difference": _rounded(one.difference), "ratio": round(one.ratio, 4)}
             for one in report.judgement.comparisons
+        ],
+        "by_length": [
+            {"model": one.name, "events": one.events, "cut": one.cut, "visitors": one.visitors, **_rounded(one.figure)}
+            for one in report.judgement.by_length
         ],
         "published": {name: dict(values) for name, values in report.published.items()},
     }
@@ -130,6 +136,18 @@ def _comparisons(report: Report) -> Iterator[str]:
             f"{one.ours} against {one.peer}, the best of {among}: NDCG@10 {found.mean:+.4f}"
             f" ({found.low:+.4f} to {found.high:+.4f}), {one.ratio - 1:+.0%}"
         )
+
+
+def _lengths(report: Report) -> Table:
+    """NDCG@10 by how much is known of a visitor, and what the same visitors get when less were known of them."""
+    table = Table(title="NDCG@10 by length of the history", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
+    for column in ("model", "events known of a visitor", "visitors", "NDCG@10", "95 %"):
+        table.add_column(column, justify="left" if column in ("model", "events known of a visitor") else "right")
+    for one in report.judgement.by_length:
+        known = f"{one.events} (the same visitors)" if one.cut else one.events
+        interval = f"{one.figure.low:.4f} to {one.figure.high:.4f}"
+        table.add_row(one.name, known, f"{one.visitors:,}", f"{one.figure.mean:.4f}", interval)
+    return table
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,12 @@ from benchmarks.quality_answers import RULES, Answer
 from benchmarks.quality_cut import Questions, Task
 from benchmarks.quality_figures import METRICS, gains
 from benchmarks.quality_kept import Kept, key
-from local.engine.data import Float64
+from benchmarks.quality_progress import clock, sentence
+from local.engine.data import Float64, Int32
 
 ROOT = Path(__file__).resolve().parents[1]
 JUDGED_BY = "NDCG@10"
 """What chooses among settings, on validation items."""
-TIME_LIMIT = 3600.0
 STAGES = ("validation", "test")
 _CHILD = ("benchmarks/quality_child.py", "benchmarks/quality_answers.py")
 
@@ -54,6 +55,9 @@ class Run:
 
     answers: Mapping[tuple[str, str], Answer]
     costs: Mapping[str, float]
+    shorter: Mapping[int, tuple[Int32, Int32]]
+    """By number of newest events: places of visitors among the questions [s], and the lists [s, CUTOFF] that the
+    contestant gives them when it knows so many events of them; 0 for all."""
     kept: bool = False
     """The answers and costs are those of an earlier run of the same code on the same bytes."""
 
@@ -62,7 +66,7 @@ class ContestantError(RuntimeError):
     """A contestant's process failed; the message is the end of what it said."""
 
 
-def run(entry: Entry, setting: Mapping[str, Any], task: Task, kept: Kept, *, seed: int) -> Run:
+def run(entry: Entry, setting: Mapping[str, Any], task: Task, kept: Kept, *, seed: int, progress: Progress) -> Run:
     """Train and ask one contestant in a process of its own, or take the answers that it gave before.
 
     The process gets training events, validation items and histories; the test items are not among them.
@@ -73,7 +77,7 @@ def run(entry: Entry, setting: Mapping[str, Any], task: Task, kept: Kept, *, see
         known_as = key(folder, (*_CHILD, *entry.code))
         known = kept.restore(known_as, folder)
         if not known:
-            _train(entry, setting, folder)
+            _train(entry, setting, folder, progress)
             kept.keep(known_as, folder)
         costs: dict[str, Any] = json.loads((folder / "costs.json").read_text(encoding="utf-8"))
         parts = ["", *costs.pop("parts")]
@@ -83,21 +87,34 @@ def run(entry: Entry, setting: Mapping[str, Any], task: Task, kept: Kept, *, see
                 for stage in STAGES
                 for part in parts
             }
-    return Run(answers, costs, known)
+            names = [name for name in stored.files if name.startswith("shorter/") and not name.endswith("/asked")]
+            shorter = {int(name.split("/")[1]): (stored[f"{name}/asked"], stored[name]) for name in names}
+    return Run(answers, costs, shorter, known)
 
 
-def _train(entry: Entry, setting: Mapping[str, Any], folder: Path) -> None:
-    done = subprocess.run(
-        [entry.python, "-m", "benchmarks.quality_child", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=TIME_LIMIT,
-        check=False,
-    )
-    if done.returncode:
-        raise ContestantError(f"{entry.name} {dict(setting)} failed:\n{done.stderr[-2000:]}")
+def _train(entry: Entry, setting: Mapping[str, Any], folder: Path, progress: Progress) -> None:
+    """Run the contestant's process and tell how far it is. ContestantError when it fails."""
+    began = time.monotonic()
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
+        with subprocess.Popen(
+            [entry.python, "-m", "benchmarks.quality_child", str(folder)],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as child:
+            try:
+                for line in child.stdout or ():
+                    if said := sentence(line):
+                        progress(f"{entry.name:<17} {said}")
+            except BaseException:
+                child.terminate()
+                raise
+        if child.returncode:
+            errors.seek(0)
+            raise ContestantError(f"{entry.name} {dict(setting)} failed:\n{errors.read()[-2000:]}")
+    progress(f"{entry.name:<17} done in {clock(time.monotonic() - began)}")
 
 
 def tell(entry: Entry, setting: Mapping[str, Any], task: Task, folder: Path, *, seed: int) -> None:
@@ -126,7 +143,7 @@ def choose(entry: Entry, task: Task, kept: Kept, *, progress: Progress) -> tuple
     """The entry's best setting by NDCG@10 on validation items with the first seed, and its run; the first of equals."""
     best: tuple[float, Mapping[str, Any], Run] | None = None
     for setting in entry.settings:
-        found = run(entry, setting, task, kept, seed=0)
+        found = run(entry, setting, task, kept, seed=0, progress=progress)
         value = float(validation_gains(found, task)[JUDGED_BY].mean())
         progress(
             f"{entry.name:<17} {_said(setting):<62} validation {JUDGED_BY} {value:.4f}"

@@ -4,8 +4,9 @@
 
 A world of constructed visits: items with four categorical fields, popularity falling as 1 / rank, visitors with a
 taste. Each catalogue size is trained once. "general" multiplies the evidence of one history with the blend, as
-training does for many; "reader" is what `SequenceModel.score` does. Both take the same histories in turn; figures are
-microseconds.
+training does for many; "reader" is what `SequenceModel.score` does; both take the same histories in turn. "batch" is
+`SequenceModel.score_many` on the same histories, as many at once as `batch_size` says. Figures are microseconds a
+history.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from local.engine.batch_scoring import batch_size
 from local.engine.data import Catalogue, Events, Float32, History
 from local.engine.sequence import SequenceModel
 
@@ -72,12 +74,19 @@ def measure(n_items: int, n_events: int, length: int, repeat: int) -> dict[str, 
         scores: Float32 = model.evidence.of_history(history) @ blend
         return scores
 
-    taken: dict[str, list[float]] = {"general": [], "reader": []}
+    taken: dict[str, list[float]] = {"general": [], "reader": [], "batch": []}
     furthest = 0.0
     for history in histories:
         first = _timed(general, history, taken["general"])
         second = _timed(model.score, history, taken["reader"])
         furthest = max(furthest, float(np.abs(first - second).max()))
+    size = batch_size(n_items)
+    batches = [histories[begin : begin + size] for begin in range(0, len(histories), size)]
+    for batch in batches:
+        began = time.perf_counter()
+        many = model.score_many(batch)
+        taken["batch"].append(1e6 * (time.perf_counter() - began) / len(batch))
+        furthest = max(furthest, float(np.abs(many[-1] - model.score(batch[-1])).max()))
     median = {name: float(np.median(values)) for name, values in taken.items()}
     return {
         "items": n_items,
@@ -86,6 +95,8 @@ def measure(n_items: int, n_events: int, length: int, repeat: int) -> dict[str, 
         **{f"{name}_p50_us": round(value, 1) for name, value in median.items()},
         **{f"{name}_p99_us": round(float(np.quantile(values, 0.99)), 1) for name, values in taken.items()},
         "times_faster": round(median["general"] / median["reader"], 1),
+        "batch_times_faster": round(median["reader"] / median["batch"], 1),
+        "histories_at_once": size,
         "largest_difference": furthest,
     }
 

@@ -4,16 +4,28 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg
+from scipy.linalg import lapack
 
 from benchmarks.peers.histories import row, visits
 from benchmarks.quality_child import Trained
-from local.engine.data import Events, Float32, History, Int32
+from local.engine.data import Events, Float32, Float64, History, Int32
 
 
 def popularity(training: Events, asked: Int32, validation: Int32, *, seed: int, **setting: Any) -> Trained:
     """Everybody gets the items with the most events."""
     counts = np.bincount(training.item, minlength=training.n_items).astype(np.float32)
     return Trained(score=lambda user, history: counts)
+
+
+def _inverse(gram: Float64) -> Float64:
+    """The inverse of a positive definite matrix: by Cholesky in half the time of a general one."""
+    factor, failed = lapack.dpotrf(gram, lower=True, overwrite_a=True)
+    inverse, failed = lapack.dpotri(factor, lower=True, overwrite_c=True) if not failed else (factor, failed)
+    if failed:
+        raise linalg.LinAlgError(f"the matrix of EASE is not positive definite (LAPACK says {failed})")
+    upper = np.triu_indices_from(inverse, k=1)
+    inverse[upper] = inverse.T[upper]
+    return inverse
 
 
 def ease(
@@ -32,7 +44,7 @@ def ease(
     taken = visits(training)
     gram = (taken.T @ taken).toarray().astype(np.float64)
     gram[np.diag_indices_from(gram)] += penalty
-    inverse = linalg.inv(gram, overwrite_a=True)
+    inverse = _inverse(gram)
     weights = (inverse / -np.diag(inverse)).astype(np.float32)
     np.fill_diagonal(weights, 0)
 

@@ -16,15 +16,15 @@ from local.engine.data import Catalogue, Events, Float32, Float64, History, Indi
 from local.engine.parts import NAMES, Parts
 from local.engine.timeline import DAY, Timeline
 
-_NEWEST: Final = 3
+NEWEST: Final = 3
 """Events whose followers count apart."""
-_TASTE_EVENTS: Final = 10
+TASTE_EVENTS: Final = 10
 """Newest events whose popularity tells whether the visitor likes the popular."""
-_SESSION_GAP: Final = 3600.0
-_MOST_EVENTS: Final = 200
+SESSION_GAP: Final = 3600.0
+MOST_EVENTS: Final = 200
 """Longer histories are as long as this one."""
-_DAYS: Final = (1.0, 30.0, 365.0)
-_PRIOR_EVENTS: Final = 100.0
+DAYS: Final = (1.0, 30.0, 365.0)
+PRIOR_EVENTS: Final = 100.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,13 @@ class Candidates:
     @property
     def names(self) -> tuple[str, ...]:
         """The features, in their order."""
-        after = tuple(f"{name} after {back}" for back in range(_NEWEST) for name in NAMES)
+        after = tuple(f"{name} after {back}" for back in range(NEWEST) for name in NAMES)
         return (
             *("total", "rank", "gap", "logit"),
             *(f"{name} signal" for name in self.readings),
             *(f"{name} rank" for name in self.readings),
             *after,
-            *("popularity", "share", *(f"events of {days:.0f} days" for days in _DAYS), "trend", "events of all time"),
+            *("popularity", "share", *(f"events of {days:.0f} days" for days in DAYS), "trend", "events of all time"),
             *("age", "popularity of the history", "popularity beside the history"),
             *("events of the history", "events of the session", "weight of the newest"),
             *("again", "events since", "alike the newest", "alike the history"),
@@ -101,10 +101,10 @@ class Candidates:
         return features
 
     def _after(self, items: Indices, history: History, parts: Parts) -> list[Any]:
-        newest = history.item[::-1][:_NEWEST].tolist()
+        newest = history.item[::-1][:NEWEST].tolist()
         return [
             parts.pair(part, newest[back], items) if back < len(newest) else 0.0
-            for back in range(_NEWEST)
+            for back in range(NEWEST)
             for part in range(len(NAMES))
         ]
 
@@ -112,36 +112,36 @@ class Candidates:
         moment = float(history.time[-1])
         before, whole = self.timeline.before(items, moment), self.timeline.total_before(moment)
         recent, lately = [], 0
-        for days in _DAYS:
+        for days in DAYS:
             recent.append(before - self.timeline.before(items, moment - days * DAY))
             lately = whole - self.timeline.total_before(moment - days * DAY)
-        share = np.log((before + 1) / (whole + _PRIOR_EVENTS))
-        trend = np.log((recent[-1] + 1) / (lately + _PRIOR_EVENTS)) - share
-        of_history = self.log_counts[history.item[-_TASTE_EVENTS:]].mean()
+        share = np.log((before + 1) / (whole + PRIOR_EVENTS))
+        trend = np.log((recent[-1] + 1) / (lately + PRIOR_EVENTS)) - share
+        of_history = self.log_counts[history.item[-TASTE_EVENTS:]].mean()
         counts = self.log_counts[items]
         age = np.clip((moment - self.created[items]) / DAY, -1000, 5000)
         logs = [np.log1p(count) for count in recent]
         return [np.log1p(before), share, *logs, trend, counts, age, of_history, counts - of_history]
 
     def _visit(self, history: History) -> list[Any]:
-        length = min(len(history), _MOST_EVENTS)
-        pauses = np.flatnonzero(np.diff(history.time[-length:]) > _SESSION_GAP)
+        length = min(len(history), MOST_EVENTS)
+        pauses = np.flatnonzero(np.diff(history.time[-length:]) > SESSION_GAP)
         session = length - 1 - (pauses[-1] if len(pauses) else -1)
         return [np.log1p(length), np.log1p(session), history.weight[-1]]
 
     def _again(self, items: Indices, history: History) -> list[Any]:
         """How much of the history each candidate is, and how many events ago it came last."""
-        met = history.item[-_MOST_EVENTS:]
+        met = history.item[-MOST_EVENTS:]
         same = items[:, None] == met[None, :]
-        since = np.where(same.any(axis=1), np.argmax(same[:, ::-1], axis=1), _MOST_EVENTS)
-        return [same @ history.weight[-_MOST_EVENTS:], since]
+        since = np.where(same.any(axis=1), np.argmax(same[:, ::-1], axis=1), MOST_EVENTS)
+        return [same @ history.weight[-MOST_EVENTS:], since]
 
     def _alike(self, items: Indices, history: History) -> list[Any]:
         """How many attributes a candidate shares with the newest event's item, and with the newest on average."""
         if not self.attributes.shape[1]:
             return [0.0, 0.0]
         own = self.attributes[items]
-        newest = self.attributes[history.item[-_TASTE_EVENTS:]]
+        newest = self.attributes[history.item[-TASTE_EVENTS:]]
         alike = (own @ newest.T).toarray()
         return [alike[:, -1], alike.mean(axis=1)]
 

@@ -164,21 +164,38 @@ class Journey:
         if not len(item):
             stranger: Float32 = np.log(self.share + _LEAST)
             return stranger
-        fading = np.exp(age / -self.memory).astype(np.float32)
-        says: Float32 = evidence_of(weight, repeated) * fading
-        held = weight * fading
+        says, held = self.says_and_held(weight, age, repeated)
         sums: Float32 = says[None, :] @ self.tastes.loadings[item]
         of_taste: Float32 = np.exp(self.tastes.log_chances(sums, says.sum(keepdims=True))[0])
-        ways = self.ways[1 + np.searchsorted(self.borders, weight[-1])]
+        ways = self.ways_after(weight[-1:])[0]
         chances: Float32 = ways[0] * of_taste + ways[1] * self.share
         chances[item[-1]] += ways[2]
         np.add.at(chances, item, ways[3] / held.sum() * held)
-        self._add_alike(chances, ways[len(_EXPECTED) :], of_taste, int(item[-1]))
+        self.add_alike(chances, ways, of_taste, int(item[-1]))
+        return self.log(chances)
+
+    def says_and_held(
+        self, weight: Float32, age: Float64 | Indices, repeated: npt.NDArray[np.bool_]
+    ) -> tuple[Float32, Float32]:
+        """What each event says of its visitor's taste, and how much of the history it is; shapes of `weight`."""
+        fading = np.exp(age / -self.memory).astype(np.float32)
+        says: Float32 = evidence_of(weight, repeated) * fading
+        return says, weight * fading
+
+    def ways_after(self, weight: Float32) -> Float32:
+        """How likely each way is after last events of these weights [q], shape [q, ways]."""
+        ways: Float32 = self.ways[1 + np.searchsorted(self.borders, weight)]
+        return ways
+
+    @staticmethod
+    def log(chances: Float32) -> Float32:
+        """The logarithm of chances, in place; no item is impossible."""
         chances += _LEAST
         return np.log(chances, out=chances)
 
-    def _add_alike(self, chances: Float32, ways: Float32, of_taste: Float32, last: int) -> None:
-        """Add what is chosen among the items that share a value of a field with the last one."""
+    def add_alike(self, chances: Float32, ways: Float32, of_taste: Float32, last: int) -> None:
+        """Add what is chosen among the items that share a value of a field with the last one; `ways` are all ways."""
+        ways = ways[len(_EXPECTED) :]
         begin, end = self.attributes.indptr[last : last + 2]
         columns, amounts = self.attributes.indices[begin:end], self.attributes.data[begin:end]
         of_field: dict[int, list[tuple[Int32, Float32]]] = {}

@@ -1,9 +1,11 @@
 """What every model of the engine can do. Conformance tests run on each model of the registry."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
+
+import numpy as np
 
 from local.engine.data import Catalogue, Events, Float32, History, Indices, Int32
 
@@ -81,3 +83,27 @@ class Model(Protocol):
     def load(cls, folder: Path) -> Self:
         """The model that `save` wrote into `folder`."""
         ...
+
+
+@runtime_checkable
+class BatchModel(Protocol):
+    """A model that scores many histories at once faster than one after the other."""
+
+    def score_many(
+        self, histories: Sequence[History], *, now: float | None = None, contexts: Sequence[Int32] | None = None
+    ) -> Float32:
+        """As `Model.score` of each history but for rounding, shape [q, n_items]; contexts: one of each history."""
+        ...
+
+
+def scores_of_many(
+    model: Model, histories: Sequence[History], *, now: float | None = None, contexts: Sequence[Int32] | None = None
+) -> Float32:
+    """The scores of each history, shape [q, n_items]: at once where the model can, else one after the other."""
+    if isinstance(model, BatchModel):
+        return model.score_many(histories, now=now, contexts=contexts)
+    of_each = contexts if contexts is not None else [None] * len(histories)
+    scores = [
+        model.score(history, now=now, context=context) for history, context in zip(histories, of_each, strict=True)
+    ]
+    return np.stack(scores)

@@ -29,7 +29,7 @@ from local.engine.sparse_ridge import NEIGHBOURS, sparse_weights
 
 MAX_ITEMS = 6000
 """Items with events up to which the weights are dense: 144 MB a part at this size, and 10 CPU seconds."""
-_SILENT: Final = 1e-9
+SILENT: Final = 1e-9
 """Raw scores that differ by less say nothing: it is what rounding leaves."""
 
 
@@ -131,7 +131,7 @@ class Parts:
         """Write the signal [n_items] of a part's raw scores [h] after a history of this mass."""
         middle = float(raw.mean(dtype=np.float64)) if len(raw) else 0.0
         spread = float(raw.std(dtype=np.float64)) if len(raw) else 0.0
-        if spread < _SILENT:
+        if spread < SILENT:
             signal[:] = 0
             return
         confidence = np.float32(mass / (1 + mass))
@@ -158,6 +158,18 @@ class Parts:
             met = neighbours[at] == columns
             said[met] = data[at[met]]
         return said
+
+    def pairs(self, number: int, item: Indices, others: Indices) -> Float32:
+        """As `pair` for v items [v] (-1 for none) and the others of each [v, c], shape [v, c]."""
+        weights = self.weights[number]
+        row, columns = np.where(item >= 0, self.place[item], -1), self.place[others]
+        known = (row[:, None] >= 0) & (columns >= 0)
+        rows = np.maximum(row, 0)
+        if isinstance(weights, np.ndarray):
+            dense: Float32 = np.where(known, weights[rows[:, None], columns], np.float32(0))
+            return dense
+        of_rows = np.take_along_axis(weights[rows].toarray(), np.maximum(columns, 0), axis=1)
+        return np.where(known, of_rows, np.float32(0))
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything in arrays, for storage."""

@@ -19,7 +19,7 @@ from local.engine.ridge import NextItemRidge
 
 
 @dataclass(frozen=True, slots=True)
-class _Following:
+class Following:
     """One next-item ridge, ready for rows of histories."""
 
     ridge: NextItemRidge
@@ -56,8 +56,8 @@ class Reader:
     """Shape [n_items]: the same of a visitor with an endless history."""
     of_field: Float32
     """Shape [n_fields]: the blend's weights of the kinds."""
-    short: _Following
-    long: _Following
+    short: Following
+    long: Following
 
     @classmethod
     def of(cls, evidence: Evidence, blend: Float64) -> Self:
@@ -92,7 +92,7 @@ class Reader:
         if not len(items):
             return scores
         held_now, held = self._held(items, mood, taste)
-        kinds = self._kinds(held)
+        kinds = self.kinds(held)
         kinds += self._follow(self.short, items, mood, held_now, scores)
         kinds += self._follow(self.long, items, taste, held, scores)
         if len(kinds):
@@ -125,7 +125,7 @@ class Reader:
             for values in rows
         ]
 
-    def _follow(self, part: _Following, items: Indices, values: Float32, held: Float32, scores: Float32) -> Float32:
+    def _follow(self, part: Following, items: Indices, values: Float32, held: Float32, scores: Float32) -> Float32:
         """Add what one ridge says of the items to `scores`; give what it says of the attributes, shape [m]."""
         weights, n_head = part.ridge.weights, len(part.ridge.head)
         places = part.place[items]
@@ -147,7 +147,7 @@ class Reader:
         of_kind: Float32 = part.of_kind * np.log1p(positive[n_head:] * self.per_usual)
         return of_kind
 
-    def _kinds(self, held: Float32) -> Float32:
+    def kinds(self, held: Float32) -> Float32:
         """What a taste says of the attributes, shape [m]: how much more than usual it holds of each."""
         if not len(held):
             return held
@@ -157,7 +157,7 @@ class Reader:
         return of_taste
 
 
-def _following(ridge: NextItemRidge, weights: Float32, n_items: int) -> _Following:
+def _following(ridge: NextItemRidge, weights: Float32, n_items: int) -> Following:
     place: npt.NDArray[np.int32] = np.full(n_items, -1, np.int32)
     place[ridge.head] = np.arange(len(ridge.head), dtype=np.int32)
-    return _Following(ridge, len(ridge.head) == n_items, place, *weights)
+    return Following(ridge, len(ridge.head) == n_items, place, *weights)

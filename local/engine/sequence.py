@@ -1,5 +1,6 @@
 """The default model: closed-form readings of a visitor's sequence, blended into calibrated chances."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Self
@@ -7,12 +8,14 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from local.engine import storage
+from local.engine import stages, storage
+from local.engine.batch_scoring import blended, stacked
 from local.engine.blend import fit_weights
 from local.engine.capacity import check_fits
 from local.engine.circumstances import Circumstances
 from local.engine.data import Catalogue, Events, Float32, Float64, History, Indices, Int32
 from local.engine.evidence import REACH, Evidence
+from local.engine.history_rows import HistoryRows
 from local.engine.models import Capabilities, Visitor, refuse_unknown
 from local.engine.pairs import affordable_reach
 from local.engine.percentiles import of_usual_users
@@ -99,7 +102,9 @@ class SequenceModel:
             dimension = int(rank) if rank else None
             return Evidence.fit(seen, catalogue, ridge=ridge, reach=newest, rank=dimension, recency=bool(recency))
 
+        stages.begin("reading most visitors")
         early = evidence(ordered.of(~judged))
+        stages.begin("weighing what was read")
         choices = _Choices.of(early, ordered.of(judged), catalogue.n_items, rng)
         blend = choices.blend(early.prior)
         stack = fit_stack(
@@ -113,6 +118,7 @@ class SequenceModel:
         if ordered.n_contexts:
             before = Circumstances.fit(ordered.of(~judged), early.attributes)
             circumstances = Circumstances.fit(ordered, early.attributes, choices.weights_of(before, blend))
+        stages.begin("reading all events")
         return cls(evidence(ordered), blend, unit, stack, circumstances)
 
     def score(
@@ -130,6 +136,28 @@ class SequenceModel:
             scores = self.stack.score(in_units, scores, signals)
         if self.circumstances is not None and context is not None:
             scores = scores + self.circumstances.score(context)
+        return scores
+
+    def score_many(
+        self, histories: Sequence[History], *, now: float | None = None, contexts: Sequence[Int32] | None = None
+    ) -> Float32:
+        """As `score` of each history, shape [q, n_items], several times faster a history; `batch_size` says how many.
+
+        contexts: of each history; None for none.
+        """
+        in_units = [History(one.item, one.time, one.weight / np.float32(self.unit)) for one in histories]
+        scores = np.empty((len(histories), len(self.evidence.log_share)), np.float32)
+        known = [number for number, history in enumerate(in_units) if history.weight.any()]
+        if known:
+            some = [in_units[number] for number in known]
+            rows = HistoryRows.of(some, scores.shape[1])
+            of_known = blended(self.reader, rows)
+            scores[known] = of_known if self.stack is None else stacked(self.stack, some, rows, of_known)
+        if len(known) < len(histories):
+            scores[np.setdiff1d(np.arange(len(histories)), known)] = self.score(History.empty())
+        if self.circumstances is not None and contexts is not None:
+            for number, context in enumerate(contexts):
+                scores[number] += self.circumstances.score(context)
         return scores
 
     def visitor(self, history: History) -> Visitor:

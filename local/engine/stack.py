@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from local.engine import stages
 from local.engine.blend import fit_weights
 from local.engine.candidates import Candidates, Reading
 from local.engine.data import Catalogue, Events, Float32, Float64, History, Indices
@@ -166,13 +167,16 @@ def fit_stack(
     teaching, checking = ([query for query in queries if query.checks is checks] for checks in (False, True))
     if not teaching or not checking:
         return None
+    stages.begin("fitting the parts")
     logits = blended(earlier)
     attributes, _ = columns_of(catalogue)
     rivals = Rivals.of(np.bincount(earlier.item, minlength=catalogue.n_items).astype(np.float32), rng)
     unweighed = Stack(Parts.fit(earlier, reach=reach), np.zeros(1 + len(NAMES)), returns_of(events) > _RETURNING)
+    stages.begin("weighing the parts")
     memory = tuple(_memory(unweighed, number, teaching) for number in range(len(PLANS)))
     unweighed = replace(unweighed, parts=replace(unweighed.parts, memory=memory))
     closed = replace(unweighed, weights=_weights(unweighed, teaching, logits, rivals))
+    stages.begin("training networks")
     stack = _pooled(closed, earlier, teaching, logits, seed)
 
     def knowing(stack: Stack, known: Events) -> Stack:
@@ -182,6 +186,7 @@ def fit_stack(
         pool = None if stack.pool is None else stack.pool.again(events, seed=seed)
         return replace(stack, parts=Parts.fit(events, reach=reach, memory=memory), pool=pool)
 
+    stages.begin("teaching the re-ranker")
     checks = list(_lessons(knowing(stack, earlier), checking, logits))
     if stack.pool is not None and not better([check.total for check in checks], [check.closed for check in checks]):
         stack = closed

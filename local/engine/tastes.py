@@ -154,11 +154,38 @@ class Tastes:
                 break
         return Posterior(mean, np.linalg.inv(curvature))
 
+    def of_each(self, sums: Float32, amount: Float32) -> Posterior:
+        """As `of` for each visitor alone: nobody takes more steps because another's taste is farther away."""
+        mean, covariance = np.zeros_like(sums), np.empty((*sums.shape, sums.shape[1]), np.float32)
+        moving = np.arange(len(sums))
+        for number in range(_NEWTON_STEPS):
+            step, curvature = self.plane.newton(sums[moving], amount[moving], mean[moving])
+            mean[moving] += step
+            still = np.abs(step).max(axis=1, initial=0.0) >= _NEAR
+            ended = ~still if number < _NEWTON_STEPS - 1 else np.ones(len(moving), bool)
+            covariance[moving[ended]] = np.linalg.inv(curvature[ended])
+            moving = moving[~ended]
+            if not len(moving):
+                break
+        return Posterior(mean, covariance)
+
     def log_chances(self, sums: Float32, amount: Float32) -> Float32:
         """The logarithm of each item's chance to be what the taste chooses, shape [q, n_items]."""
-        logits: Float32 = np.tile(self.appeal, (len(amount), 1))
+        logits = self._logits(self.of(sums, amount), len(amount))
+        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        return logits
+
+    def chances(self, sums: Float32, amount: Float32) -> Float32:
+        """Each item's chance to be what the taste chooses, shape [q, n_items]."""
+        logits = self._logits(self.of_each(sums, amount), len(amount))
+        np.exp(logits, out=logits)
+        logits /= logits.sum(axis=1, keepdims=True)
+        return logits
+
+    def _logits(self, known: Posterior, visitors: int) -> Float32:
+        """The logits [q, n_items] of the chances under these tastes; the largest of each visitor is 0."""
+        logits: Float32 = np.tile(self.appeal, (visitors, 1))
         if self.dimensions:
-            known = self.of(sums, amount)
             logits += known.mean @ self.loadings.T
             # What is not known of the taste speaks for items far from the middle: the mean of a log-normal.
             worth = np.float32((_WORTH_BESIDE_ATTRIBUTES if len(self.of_attributes) else _WORTH_OF_UNKNOWN) / 2)
@@ -168,7 +195,6 @@ class Tastes:
                 reach = (known.mean**2).sum(axis=1) / 2 + worth * np.trace(known.covariance, axis1=1, axis2=2)
                 logits += reach[:, None] * self.unknown
         logits -= logits.max(axis=1, keepdims=True)
-        logits -= np.log(np.exp(logits).sum(axis=1, keepdims=True))
         return logits
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:

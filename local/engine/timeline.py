@@ -34,15 +34,22 @@ class Timeline:
         keys = np.sort(events.item * span + moments)
         return cls(keys, begins.astype(np.intp), np.sort(moments), start, span)
 
-    def before(self, items: Indices, moment: float) -> Float32:
-        """How many events each of the items had before the moment (seconds since the epoch), shape of `items`."""
-        inside = min(max(moment - self.start, 0.0), self.span)
+    def before(self, items: Indices, moment: float | Float64) -> Float32:
+        """How many events each of the items had before the moment (seconds since the epoch), shape of `items`.
+
+        moment: one for all items, or an array that `items` is broadcast with.
+        """
+        inside: float | Float64
+        if isinstance(moment, float):  # one request: four times faster than as an array
+            inside = min(max(moment - self.start, 0.0), self.span)
+        else:
+            inside = np.clip(moment - self.start, 0.0, self.span)
         places = np.searchsorted(self.keys, items * self.span + inside, side="left")
         return (places - self.begins[items]).astype(np.float32)
 
-    def total_before(self, moment: float) -> int:
-        """How many events there were before the moment."""
-        return int(np.searchsorted(self.moments, moment - self.start, side="left"))
+    def total_before(self, moment: float | Float64) -> Indices:
+        """How many events there were before the moment, or before each of them."""
+        return np.searchsorted(self.moments, moment - self.start, side="left")
 
     def counts(self) -> Float32:
         """How many events each item had, shape [n_items]."""

@@ -4,10 +4,12 @@ Source: developer guide, "Preparing input data for batch recommendations" and "B
 input address is a plain prefix, as the guide says: `folder` is also the beginning of `folder_test`.
 """
 
+import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from local.engine.batch_scoring import batch_size
 from local.personalize.errors import ServiceError
 from local.personalize.objects import ObjectError, Objects
 from local.personalize.served import Served
@@ -27,9 +29,14 @@ def infer(serving: Serving, served: Served, objects: Objects, task: Json) -> int
     Task: input and output (addresses), filter (ARN or None), numResults, and what `inputs` needs. A line that cannot be
     answered has its reason in `error`, and the others their answers.
     """
-    lines = 0
+    lines, size = 0, batch_size(len(served.snapshot.items))
     for name, content in inputs(objects, task):
-        answers = [_answered(serving, served, line, task) for line in content.splitlines() if line.strip()]
+        given = [line for line in content.splitlines() if line.strip()]
+        answers = []
+        for begin in range(0, len(given), size):
+            some = given[begin : begin + size]
+            serving.prepare(served, _visitors(some))
+            answers += [_answered(serving, served, line, task) for line in some]
         lines += len(answers)
         write(objects, task["output"], name, answers)
     return lines
@@ -72,6 +79,16 @@ def parsed(line: str) -> Json:
     if not isinstance(value, dict):
         raise ServiceError("InvalidInputException", "The line is no JSON object.")
     return value
+
+
+def _visitors(lines: Sequence[str]) -> list[str]:
+    """The users that lines ask for; lines that cannot be read are answered with their error later."""
+    visitors = []
+    for line in lines:
+        with contextlib.suppress(ServiceError):
+            if visitor := _text(parsed(line), "userId"):
+                visitors.append(visitor)
+    return visitors
 
 
 def _answered(serving: Serving, served: Served, line: str, task: Json) -> Json:

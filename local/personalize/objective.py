@@ -5,7 +5,7 @@ metrics" (`average_rewards_at_k`). The guide does not say how the two are weighe
 values, standardized, are added to the standardized scores, with a weight for each sensitivity.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Self, cast
@@ -14,7 +14,7 @@ import numpy as np
 
 from local.engine.data import Catalogue, Events, Float32, Float64, History, Int32
 from local.engine.metrics import Case
-from local.engine.models import Capabilities, Model
+from local.engine.models import Capabilities, Model, scores_of_many
 from local.engine.scores import ranking
 from local.personalize.schemas import NUMBERS, Schema
 
@@ -102,6 +102,14 @@ class Rewarding:
     def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
         raw = self._model.score(history, now=now, context=context)
         scores: Float32 = raw + self._bonus * raw.std()
+        return scores
+
+    def score_many(
+        self, histories: Sequence[History], *, now: float | None = None, contexts: Sequence[Int32] | None = None
+    ) -> Float32:
+        """As `BatchModel.score_many`."""
+        raw = scores_of_many(self._model, histories, now=now, contexts=contexts)
+        scores: Float32 = raw + self._bonus * raw.std(axis=1, keepdims=True)
         return scores
 
 

@@ -85,6 +85,10 @@ class RecentScores:
         self._bytes = 0
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
 
+    def holds(self, key: Hashable) -> bool:
+        """Whether something is kept under the key."""
+        return key in self._kept
+
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """What is kept under the key, or else what `make` returns."""
         known: T | None = self._kept.get(key)

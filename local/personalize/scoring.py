@@ -5,11 +5,13 @@ scores.
 """
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
 
-from local.engine.data import Float32, History
+from local.engine.data import Float32, History, Int32
+from local.engine.models import scores_of_many
 from local.personalize.contents import Contents
 from local.personalize.events import LiveEvent
 from local.personalize.ranked import Kept, Ranked, RecentScores
@@ -35,6 +37,28 @@ class Scoring:
         """What the model says of every item, shape [n_items]; not to be written to."""
         return self._get("raw", served, visitor, item, given, lambda raw: raw)
 
+    def prepare(self, served: Served, visitors: Sequence[str]) -> None:
+        """Score all these visitors at once and keep it: `ranked` and `raw` then find what they need.
+
+        Only where scores are a visitor's own, and no more visitors than are kept: `batch_size` of the catalogue.
+        """
+        recipe, snapshot = served.recipe, served.snapshot
+        if not recipe.real_time or recipe.by_item:
+            return
+        ranking = recipe.type == "PERSONALIZED_RANKING"
+        context = served.contexts.numbered({})
+        wanted: dict[tuple[Hashable, ...], History] = {}
+        for visitor in visitors:
+            key, make = self._of_visitor("raw" if ranking else "ranked", served, visitor, context)
+            if not self._recent.holds(key):
+                wanted[key] = make()
+        if not wanted:
+            return
+        contexts = None if context is None else [context] * len(wanted)
+        scores = scores_of_many(snapshot.model, list(wanted.values()), now=self._service.clock.now(), contexts=contexts)
+        for key, raw in zip(wanted, scores, strict=True):
+            self._recent.get(key, raw.copy if ranking else partial(Ranked.of, raw, recipe.scored_items))
+
     def _get(
         self,
         what: str,
@@ -52,16 +76,23 @@ class Scoring:
 
         if not recipe.real_time:
             return made(snapshot.about(item) if recipe.by_item else History.empty())
-        key: tuple[Hashable, ...] = (what, snapshot.identity, None if context is None else context.tobytes())
         if recipe.by_item or visitor is None:
             history = snapshot.about(item) if recipe.by_item else History.empty()
-            return self._recent.get((*key, history.item.tobytes()), lambda: made(history))
+            return self._recent.get((*_key(what, served, context), history.item.tobytes()), lambda: made(history))
+        key, history_of_visitor = self._of_visitor(what, served, visitor, context)
+        return self._recent.get(key, lambda: made(history_of_visitor()))
+
+    def _of_visitor(
+        self, what: str, served: Served, visitor: str, context: Int32 | None
+    ) -> tuple[tuple[Hashable, ...], Callable[[], History]]:
+        """Under what the visitor's scores are kept, and what makes the history behind them."""
+        key = _key(what, served, context)
         live = self._live(served, visitor)
-        if not live and visitor not in snapshot.visitors:
-            return self._recent.get(key, lambda: made(History.empty()))
+        if not live and visitor not in served.snapshot.visitors:
+            return key, History.empty
         # Events only ever follow: as many that end with the same one are the same.
         since = (len(live), live[-1].seq) if live else None
-        return self._recent.get((*key, visitor, since), lambda: made(history_of(served, visitor, live)))
+        return (*key, visitor, since), lambda: history_of(served, visitor, live)
 
     def _live(self, served: Served, visitor: str) -> list[LiveEvent]:
         """The visitor's events since the training."""
@@ -70,6 +101,10 @@ class Scoring:
             return []
         after = served.snapshot.last_event
         return self._service.events.of_visitor(dataset.id, visitor, after=after, limit=4 * HISTORY_LENGTH)
+
+
+def _key(what: str, served: Served, context: Int32 | None) -> tuple[Hashable, ...]:
+    return what, served.snapshot.identity, None if context is None else context.tobytes()
 
 
 def history_of(served: Served, visitor: str, live: Sequence[LiveEvent]) -> History:

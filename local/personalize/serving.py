@@ -6,7 +6,7 @@ recommendations". What a visitor has seen may be recommended again, as the servi
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
@@ -185,6 +185,10 @@ class Serving:
                 for place in range(len(others) + len(names))
             ]
         return listed
+
+    def prepare(self, served: Served, visitors: Sequence[str]) -> None:
+        """Score these visitors at once, because `recommend_of` or `rank_of` will ask for each of them."""
+        self._scoring.prepare(served, visitors)
 
     # --- GetPersonalizedRanking
 

@@ -64,7 +64,14 @@ def test_without_a_test_the_seal_stays_closed(tmp_path: Path) -> None:
 def test_a_failing_contestant_is_named(tmp_path: Path) -> None:
     """The error holds the contestant's setting and the end of what its process said."""
     with pytest.raises(ContestantError, match=r"(?s)EASE.*penalty.*unexpected"):
-        run(EASE, {"penalty": 1.0, "unexpected": 2}, cut(ring_log(), Cut.LEAVE_ONE_OUT), Kept(tmp_path), seed=0)
+        run(
+            EASE,
+            {"penalty": 1.0, "unexpected": 2},
+            cut(ring_log(), Cut.LEAVE_ONE_OUT),
+            Kept(tmp_path),
+            seed=0,
+            progress=print,
+        )
 
 
 def test_the_claims_name_no_folder_of_a_computer() -> None:
@@ -96,6 +103,7 @@ def test_the_command_prints_a_table_and_writes_json_and_a_plot(tmp_path: Path) -
         "popularity",
         "--seeds",
         "1",
+        "--parts",
     ]
 
     done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
@@ -111,10 +119,32 @@ def test_the_command_prints_a_table_and_writes_json_and_a_plot(tmp_path: Path) -
     assert any(row["part"] for row in found["rows"] if row["model"] == "sequence")
     assert "popularity" == found["comparisons"][0]["peer"]
     assert found["comparisons"][0]["difference"]["low"] > 0
+    known = [(one["events"], one["visitors"]) for one in found["by_length"] if one["cut"]]
+    assert [("the newest 1", 60), ("the newest 2", 60), ("the newest 5", 60), ("all", 60)] == known
+    assert 60 == sum(one["visitors"] for one in found["by_length"] if not one["cut"] and one["model"] == "sequence")
+    assert "NDCG@10 by length of the history" in done.stdout
     assert "sequence against popularity" in done.stdout
     assert "last 200" in done.stdout
     assert "| popularity | " in table.read_text(encoding="utf-8")
     assert "NDCG@10" in drawn.read_text(encoding="utf-8")
+
+
+def test_parts_are_judged_only_when_asked_for(tmp_path: Path) -> None:
+    """Asking every part for every visitor takes many times longer than asking the model."""
+    log = ring_log()
+    plain, with_parts = (
+        judged(log, tmp_path / str(parts), entry("sequence", parts=parts), test=False)[0] for parts in (False, True)
+    )
+    assert [""] == [row.part for row in plain.rows if row.rule == "whole"]
+    assert len({row.part for row in with_parts.rows}) > 1
+    assert plain.rows[0].figures == with_parts.rows[0].figures
+
+
+def test_a_longer_history_is_worth_what_it_brings(tmp_path: Path) -> None:
+    """Where the last item tells the next all the same, visitors cut to one event are served as well as uncut ones."""
+    judgement, _ = judged(ring_log(n_users=90), tmp_path, entry("sequence"), test=True)
+    cut_to = {one.events: one.figure.mean for one in judgement.by_length if one.cut}
+    assert cut_to["the newest 1"] > 0.5 * cut_to["all"] > 0
 
 
 @pytest.mark.parametrize(
