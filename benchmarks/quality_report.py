@@ -9,8 +9,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.quality_answers import WHOLE
 from benchmarks.quality_figures import METRICS, Figure
-from benchmarks.quality_judge import WHOLE, Judgement, Row
+from benchmarks.quality_judge import Judgement, Row
 
 _WIDTH = 132
 

@@ -25,7 +25,7 @@ def _inverse(gram: Float64) -> Float64:
         raise linalg.LinAlgError(f"the matrix of EASE is not positive definite (LAPACK says {failed})")
     upper = np.triu_indices_from(inverse, k=1)
     inverse[upper] = inverse.T[upper]
-    return inverse
+    return np.asarray(inverse, np.float64)
 
 
 def ease(

@@ -22,9 +22,12 @@ from local.engine.timeline import DAY
 class Readings(Protocol):
     """What all but the re-ranker say of q histories: logits and total [q, n_items], signals [readings, q, n_items]."""
 
-    logits: Float32
-    signals: Float32
-    total: Float32
+    @property
+    def logits(self) -> Float32: ...
+    @property
+    def signals(self) -> Float32: ...
+    @property
+    def total(self) -> Float32: ...
 
 
 def features_of(
@@ -90,7 +93,7 @@ class _Newest:
 
 
 def _after(newest: _Newest, items: Indices, parts: Parts) -> list[Float32]:
-    columns = []
+    columns: list[Float32] = []
     for back in range(NEWEST):
         there = back < newest.item.shape[1]
         item = newest.item[:, back] if there else np.full(len(items), -1)
@@ -100,11 +103,11 @@ def _after(newest: _Newest, items: Indices, parts: Parts) -> list[Float32]:
 
 def _popularity(candidates: Candidates, newest: _Newest, items: Indices) -> list[Float32]:
     timeline, moment = candidates.timeline, newest.time[:, 0]
-    before, whole = timeline.before(items, moment[:, None]), timeline.total_before(moment)
+    before, whole = timeline.before(items, moment[:, None]), timeline.totals_before(moment)
     recent, lately = [], whole
     for days in DAYS:
         recent.append(before - timeline.before(items, (moment - days * DAY)[:, None]))
-        lately = whole - timeline.total_before(moment - days * DAY)
+        lately = whole - timeline.totals_before(moment - days * DAY)
     share = np.log((before + 1) / (whole + PRIOR_EVENTS)[:, None])
     trend = np.log((recent[-1] + 1) / (lately + PRIOR_EVENTS)[:, None]) - share
     of_history = newest.of_taste(candidates.log_counts)[:, None]

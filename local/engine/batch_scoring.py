@@ -12,7 +12,7 @@ from scipy import sparse
 
 from local.engine.batch_candidates import features_of
 from local.engine.candidates import Reading
-from local.engine.data import Float32, History, Indices
+from local.engine.data import Float32, Float64, History, Indices, Int32
 from local.engine.history_rows import HistoryRows
 from local.engine.journey import Journey
 from local.engine.parts import SILENT, Parts
@@ -33,7 +33,7 @@ def blended(reader: Reader, rows: HistoryRows) -> Float32:
     reach = reader.long.ridge.reach
     short, long = (rows.decayed(tau=part.ridge.tau, reach=reach) for part in (reader.short, reader.long))
     amount = np.asarray(long.sum(axis=1), np.float32)
-    weight = (1 / (1 + amount)).reshape(-1, 1)
+    weight = np.asarray(1 / (1 + amount), np.float32).reshape(-1, 1)
     scores: Float32 = weight * reader.stranger
     scores += (1 - weight) * reader.friend
     scores += reader.onward * log_chances(reader.journey, rows, reach)
@@ -168,7 +168,7 @@ def _signals(parts: Parts, rows: HistoryRows) -> Float32:
     return signals
 
 
-def _scale_sparse_into(signals: Float32, raw: sparse.csr_matrix, mass: Float32) -> None:
+def _scale_sparse_into(signals: Float32, raw: sparse.csr_matrix, mass: Float64) -> None:
     """As `Parts.scale_into` of each row of `raw` [q, n_items], where every item has a column."""
     count, row = raw.shape[1], _rows_of(raw)
     values = raw.data.astype(np.float64)
@@ -188,7 +188,7 @@ def _squashed(values: Float32) -> Float32:
     return squashed
 
 
-def _columns(rows: sparse.csr_matrix, place: Indices, count: int) -> sparse.csr_matrix:
+def _columns(rows: sparse.csr_matrix, place: Indices | Int32, count: int) -> sparse.csr_matrix:
     """The rows over other columns: `place` [n_items] is the column of each item, -1 for those without."""
     columns = place[rows.indices]
     known = columns >= 0

@@ -175,7 +175,7 @@ class Journey:
         return self.log(chances)
 
     def says_and_held(
-        self, weight: Float32, age: Float64 | Indices, repeated: npt.NDArray[np.bool_]
+        self, weight: Float32, age: npt.NDArray[Any], repeated: npt.NDArray[np.bool_]
     ) -> tuple[Float32, Float32]:
         """What each event says of its visitor's taste, and how much of the history it is; shapes of `weight`."""
         fading = np.exp(age / -self.memory).astype(np.float32)

@@ -47,9 +47,13 @@ class Timeline:
         places = np.searchsorted(self.keys, items * self.span + inside, side="left")
         return (places - self.begins[items]).astype(np.float32)
 
-    def total_before(self, moment: float | Float64) -> Indices:
-        """How many events there were before the moment, or before each of them."""
-        return np.searchsorted(self.moments, moment - self.start, side="left")
+    def total_before(self, moment: float) -> int:
+        """How many events there were before the moment."""
+        return int(np.searchsorted(self.moments, moment - self.start, side="left"))
+
+    def totals_before(self, moments: Float64) -> Indices:
+        """As `total_before` of each moment, shape of `moments`."""
+        return np.searchsorted(self.moments, moments - self.start, side="left")
 
     def counts(self) -> Float32:
         """How many events each item had, shape [n_items]."""

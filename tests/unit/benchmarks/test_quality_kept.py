@@ -16,10 +16,10 @@ POPULARITY = Entry("popularity", "benchmarks.peers.linear", "popularity", code=(
 def test_the_second_run_is_the_first(tmp_path: Path) -> None:
     """Answers and costs come back as they were; a fresh run, or one with other training events, is a run."""
     task, other = (cut(log, Cut.LEAVE_ONE_OUT) for log in (ring_log(), poisoned(ring_log(), 4)))
-    first = run(POPULARITY, {}, task, Kept(tmp_path), seed=0)
-    again = run(POPULARITY, {}, task, Kept(tmp_path), seed=0)
-    fresh = run(POPULARITY, {}, task, Kept(tmp_path, fresh=True), seed=0)
-    changed = run(POPULARITY, {}, other, Kept(tmp_path), seed=0)
+    first = run(POPULARITY, {}, task, Kept(tmp_path), seed=0, progress=print)
+    again = run(POPULARITY, {}, task, Kept(tmp_path), seed=0, progress=print)
+    fresh = run(POPULARITY, {}, task, Kept(tmp_path, fresh=True), seed=0, progress=print)
+    changed = run(POPULARITY, {}, other, Kept(tmp_path), seed=0, progress=print)
     assert [False, True, False, False] == [one.kept for one in (first, again, fresh, changed)]
     assert first.costs == again.costs
     assert lists(first) == lists(again) == lists(fresh)

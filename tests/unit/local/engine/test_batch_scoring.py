@@ -1,5 +1,6 @@
 """Many histories at once score as they do one after the other, whatever the model is made of."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -69,7 +70,7 @@ class _Made:
 
 
 @pytest.fixture(scope="module")
-def smaller() -> pytest.MonkeyPatch:
+def smaller() -> Iterator[pytest.MonkeyPatch]:
     """Small worlds are enough for every stage of the model."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stack, "_TREES", 20)
