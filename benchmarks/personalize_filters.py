@@ -44,7 +44,7 @@ def measure(n_items: int, calls: int) -> dict[str, float]:
         {
             "ITEM_ID": Text(np.arange(n_items, dtype=np.int32), tuple(names)),
             "KIND": Text((np.arange(n_items) % KINDS).astype(np.int32), tuple(f"k{one}|all" for one in range(KINDS))),
-            "PRICE": Numbers((np.arange(n_items) % 100).astype(np.float64), whole=False),
+            "PRICE": Numbers((np.arange(n_items) % 100).astype(np.float64)),
         }
     )
     columns, parsed = ItemColumns(table, names), parse_filter(EXPRESSION, {"ITEMS": SCHEMA})

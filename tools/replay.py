@@ -6,7 +6,6 @@ Events keep the ids under which the forwarder sends them, so that what the track
 that was interrupted goes on when it is started again.
 """
 
-import csv
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from infra.settings import SettingsError
 from lambdas.shared.errors import PayloadError
 from lambdas.shared.event import Event, decode_event
+from local.personalize.csv_dialect import write_row
 from tools.archive import HOUR, Piece, lines, moment, pieces
 from tools.connection import Connection, NotConnectedError, connect
 from tools.replay_store import OtherReplayError, Replayed, ReplayStore
@@ -146,11 +146,10 @@ def write_csv(store: ReplayStore, file: Path) -> int:
     arriving = file.with_name(f".{file.name}.tmp")
     count = 0
     with arriving.open("w", encoding="utf-8", newline="") as content:
-        writer = csv.writer(content, lineterminator="\n")
-        writer.writerow(["USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE"] + ["EVENT_VALUE"] * with_value)
+        content.write(write_row(["USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE"] + ["EVENT_VALUE"] * with_value))
         for row in store.rows():
             value = [] if not with_value else ["" if row.value is None else f"{row.value:.9g}"]
-            writer.writerow([row.user, row.item, row.at, row.type, *value])
+            content.write(write_row([row.user, row.item, str(row.at), row.type, *value]))
             count += 1
     arriving.replace(file)
     return count

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from itertools import zip_longest
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any, BinaryIO
@@ -25,6 +26,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from infra.settings import SettingsError
+from local.personalize.csv_dialect import read_rows
 from tools.connection import Connection, NotConnectedError, connect, state_folder
 
 ITEMS_PER_CALL = 10
@@ -79,11 +81,18 @@ def read_items(path: Path) -> list[Item]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-            if missing:
-                raise SyncError(f"{path}: column {', '.join(missing)} is missing")
-            return [_item_of_row(row, f"{path}, line {reader.line_num}") for row in reader]
+            rows = read_rows(file.read())
+        names = next(rows, [])
+        missing = [column for column in COLUMNS if column not in names]
+        if missing:
+            raise SyncError(f"{path}: column {', '.join(missing)} is missing")
+        return [
+            _item_of_row(dict(zip_longest(names, row[: len(names)])), f"{path}, line {rows.line_num}")
+            for row in rows
+            if row
+        ]
+    except csv.Error as error:
+        raise SyncError(f"{path}, line {rows.line_num}: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise SyncError(f"{path} cannot be read: {error}") from error
 
@@ -211,7 +220,7 @@ class Ledger:
     _sent: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        lines = self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        lines = self.path.read_text(encoding="utf-8").split("\n") if self.path.exists() else []
         records = [record for line in lines if (record := _line(line)) is not None]
         if records and records[0] == dict(self.dataset):
             for record in records[1:]:

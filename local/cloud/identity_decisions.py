@@ -57,9 +57,8 @@ def read_decisions(path: Path) -> Iterator[Decision]:
     """The decisions in a file; none where there is no file. A last line that is still being written is left out."""
     if not path.exists():
         return
-    for line in path.read_text(encoding="utf-8").splitlines(keepends=True):
-        if line.endswith("\n"):
-            yield Decision(**json.loads(line))
+    for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
+        yield Decision(**json.loads(line))
 
 
 def refusals(path: Path) -> list[Decision]:

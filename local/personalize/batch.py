@@ -11,12 +11,13 @@ from typing import Any
 
 from local.engine.batch_scoring import batch_size
 from local.personalize.errors import ServiceError
-from local.personalize.objects import ObjectError, Objects
+from local.personalize.objects import ObjectError, Objects, folder_of
 from local.personalize.served import Served
 from local.personalize.serving import Serving
 from local.personalize.validation import Json
 
 _RESULTS = 25
+_ANSWERED = ".out"
 
 
 class BatchError(Exception):
@@ -31,7 +32,7 @@ def infer(serving: Serving, served: Served, objects: Objects, task: Json) -> int
     """
     lines, size = 0, batch_size(len(served.snapshot.items))
     for name, content in inputs(objects, task):
-        given = [line for line in content.splitlines() if line.strip()]
+        given = json_lines(content)
         answers = []
         for begin in range(0, len(given), size):
             some = given[begin : begin + size]
@@ -43,10 +44,16 @@ def infer(serving: Serving, served: Served, objects: Objects, task: Json) -> int
 
 
 def inputs(objects: Objects, task: Json) -> Iterator[tuple[str, str]]:
-    """Name and text of each input file. Task: input, mostFiles, mostBytes and mostLines of a file."""
+    """Name and text of each input file. Task: input, output, mostFiles, mostBytes and mostLines of a file."""
+    # An input file may lie in the output's folder; what an earlier job has answered there is no input.
+    answered_there = task["input"].startswith(folder_of(task["output"]))
+    names: list[str] = []
     try:
-        for number, (name, content) in enumerate(objects.find(task["input"]), 1):
-            if number > task["mostFiles"]:
+        for name, content in objects.find(task["input"]):
+            if answered_there and name.endswith(_ANSWERED) and name.removesuffix(_ANSWERED) in names:
+                continue
+            names.append(name)
+            if len(names) > task["mostFiles"]:
                 raise BatchError(f"A batch job can read {task['mostFiles']} files.")
             if len(content) > task["mostBytes"]:
                 raise BatchError(f"{name} has more than {task['mostBytes']} bytes.")
@@ -60,12 +67,21 @@ def inputs(objects: Objects, task: Json) -> Iterator[tuple[str, str]]:
         raise BatchError(str(error)) from error
 
 
+def json_lines(text: str) -> list[str]:
+    """The lines of a JSON Lines file that are not blank, without their ends.
+
+    Only a newline ends a line (https://jsonlines.org, "Line terminator is '\\n'"; a `\\r` before it is white space):
+    U+2028, U+0085 and others that Python's `splitlines` knows are allowed in a JSON string.
+    """
+    stripped = (line.strip(" \t\r") for line in text.split("\n"))
+    return [line for line in stripped if line]
+
+
 def write(objects: Objects, location: str, name: str, answers: list[Json]) -> None:
     """Store the answers to an input file."""
-    folder = location if location.endswith("/") else location + "/"
     text = "".join(json.dumps(answer, ensure_ascii=False, separators=(",", ":")) + "\n" for answer in answers)
     try:
-        objects.write(f"{folder}{name}.out", text.encode())
+        objects.write(f"{folder_of(location)}{name}{_ANSWERED}", text.encode())
     except ObjectError as error:
         raise BatchError(str(error)) from error
 

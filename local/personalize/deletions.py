@@ -5,12 +5,12 @@ sub-folders too.
 """
 
 import csv
-import io
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from local.personalize.csv_dialect import read_rows
 from local.personalize.objects import ObjectError, Objects, at_most
 from local.personalize.tables import Table
 
@@ -34,7 +34,7 @@ def users_to_delete(objects: Objects, location: str, *, most_bytes: int) -> list
 
 def _column(name: str, content: bytes) -> list[str]:
     try:
-        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True))
+        rows = list(read_rows(content.decode("utf-8-sig")))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DeletionError(f"{name} cannot be read: {error}") from error
     if not rows or [cell.strip() for cell in rows[0]] != [_COLUMN]:

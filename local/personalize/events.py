@@ -114,6 +114,18 @@ class EventReader:
         )
         return map(EventRow._make, rows)
 
+    def doings(self, dataset: int) -> Iterator[tuple[str, str]]:
+        """Each (user, event type) of the events on items once; what a session did counts for the user it named."""
+        rows = self._connection.execute(
+            "WITH named AS (SELECT session, user, max(seq) FROM event WHERE dataset = ?1 AND user IS NOT NULL"
+            " GROUP BY session)"
+            " SELECT DISTINCT coalesce(event.user, named.user) AS doer, event.type FROM event"
+            " LEFT JOIN named ON named.session = event.session"
+            " WHERE event.dataset = ?1 AND event.item IS NOT NULL AND doer IS NOT NULL",
+            (dataset,),
+        )
+        return ((user, event_type) for user, event_type in rows)
+
     def records(self, dataset: int, *, waiting: bool = True) -> Iterator[tuple[str, Json]]:
         """All put items or users of the dataset with their properties; the last one of an id counts.
 

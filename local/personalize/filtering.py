@@ -4,25 +4,29 @@ What a condition needs of a column is computed once and kept until the data chan
 a request pays for a few operations on arrays of one byte an item.
 """
 
+import math
 import operator
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from local.personalize.cells import exact, integer
 from local.personalize.errors import invalid_input
 from local.personalize.filters import Condition, Expression, Filter, Operator, Parameter, Reference, parse_values
-from local.personalize.tables import Numbers, Table, Text
+from local.personalize.tables import Integers, Numbers, Table, Text
 
 Mask = npt.NDArray[np.bool_]
 Cell = str | float
 Row = Mapping[str, Cell]
 _MASKS = 64
 """Masks of conditions that are kept, one byte an item each."""
-_COMPARE: dict[str, Callable[[npt.NDArray[np.float64], float], Mask]] = {
+_COMPARE: dict[str, Callable[[npt.NDArray[Any], float], Mask]] = {
     "=": operator.eq,
+    "!=": operator.ne,
     "<": operator.lt,
     "<=": operator.le,
     ">": operator.gt,
@@ -71,6 +75,16 @@ class _Numbers:
         return _number_matches(self._values, operation, values)
 
 
+class _Integers:
+    """A column of integers in the order of the items."""
+
+    def __init__(self, column: Integers, rows: npt.NDArray[np.intp]) -> None:
+        self._column = Integers(np.append(column.values, 0), np.append(column.known, False)).of(rows)
+
+    def matches(self, operation: Operator, values: Sequence[Cell]) -> Mask:
+        return _integer_matches(self._column, operation, values)
+
+
 class ItemColumns:
     """The Items dataset in the order of a model's items; an item that the dataset lacks has null everywhere.
 
@@ -81,7 +95,7 @@ class ItemColumns:
         self._table = table
         self._n = len(items)
         self._rows = np.full(self._n, -1, np.intp)
-        self._columns: dict[str, _Strings | _Numbers] = {}
+        self._columns: dict[str, _Strings | _Numbers | _Integers] = {}
         self._masks: OrderedDict[tuple[str, Operator, tuple[Cell, ...]], Mask] = OrderedDict()
         if table is not None:
             ids = table.text(key)
@@ -113,12 +127,15 @@ class ItemColumns:
             return {}
         return row_of(self._table, int(self._rows[place]))
 
-    def _column(self, table: Table, name: str) -> _Strings | _Numbers:
+    def _column(self, table: Table, name: str) -> _Strings | _Numbers | _Integers:
         if name not in self._columns:
-            column = table.columns[name]
-            self._columns[name] = (
-                _Strings(column, self._rows) if isinstance(column, Text) else _Numbers(column, self._rows)
-            )
+            match table.columns[name]:
+                case Text() as column:
+                    self._columns[name] = _Strings(column, self._rows)
+                case Numbers() as column:
+                    self._columns[name] = _Numbers(column, self._rows)
+                case Integers() as column:
+                    self._columns[name] = _Integers(column, self._rows)
         return self._columns[name]
 
 
@@ -126,33 +143,53 @@ def row_of(table: Table, row: int) -> Row:
     """The cells of one row by column; null cells are left out."""
     cells: dict[str, Cell] = {}
     for name, column in table.columns.items():
-        if isinstance(column, Text):
-            if column.codes[row] >= 0:
-                cells[name] = column.values[column.codes[row]]
-        elif not np.isnan(column.values[row]):
-            cells[name] = float(column.values[row])
+        match column:
+            case Text():
+                if column.codes[row] >= 0:
+                    cells[name] = column.values[column.codes[row]]
+            case Numbers():
+                if not np.isnan(column.values[row]):
+                    cells[name] = float(column.values[row])
+            case Integers():
+                if column.known[row]:
+                    cells[name] = int(column.values[row])
     return cells
 
 
 def _number_matches(column: npt.NDArray[np.float64], operation: Operator, values: Sequence[Cell]) -> Mask:
-    numbers = [_as_number(value) for value in values]
-    match operation, numbers:
-        case ("IN", _):
+    numbers = [float(_as_number(value)) for value in values]
+    match operation:
+        case "IN":
             return np.isin(column, numbers)  # NaN is not in any list of numbers
-        case ("NOT IN", _):
+        case "NOT IN":
             return np.isin(column, numbers, invert=True) & ~np.isnan(column)
-        case ("!=", [number]):
-            return np.not_equal(column, number) & ~np.isnan(column)
+        case "!=":
+            return np.not_equal(column, numbers[0]) & ~np.isnan(column)
         case _:
-            compared: Mask = _COMPARE[operation](column, numbers[0])
-            return compared
+            return _COMPARE[operation](column, numbers[0])
 
 
-def _as_number(value: str | float) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise invalid_input(f"The filter compares a number with {value!r}, which is none.") from None
+def _integer_matches(column: Integers, operation: Operator, values: Sequence[Cell]) -> Mask:
+    """As `_number_matches`, and no digit is lost: integers are compared with integers."""
+    numbers = [_as_number(value) for value in values]
+    if operation in ("IN", "NOT IN"):
+        wanted = {number for number in numbers if integer(number) is not None}
+        found = np.isin(column.values, np.array(sorted(wanted), np.int64), invert=operation == "NOT IN")
+        return found & column.known
+    number = numbers[0]
+    if isinstance(number, float) and not number.is_integer():
+        if operation in ("=", "!="):
+            return column.known & (operation == "!=")
+        # Below 1.5 is below 2, and above 1.5 is above 1.
+        number = math.ceil(number) if operation in ("<", ">=") else math.floor(number)
+    return _COMPARE[operation](column.values, int(number)) & column.known
+
+
+def _as_number(value: str | float) -> int | float:
+    number = exact(value) if isinstance(value, str) else value
+    if number is None:
+        raise invalid_input(f"The filter compares a number with {value!r}, which is none.")
+    return number
 
 
 class FilterRequest:
@@ -211,6 +248,8 @@ class FilterRequest:
         if isinstance(value, str):
             found = bool(set(map(str, values)) & set(value.split("|")))
             return found != (condition.operator == "NOT IN")
+        if isinstance(value, int):
+            return bool(_integer_matches(Integers.of_cells([value]), condition.operator, values)[0])
         return bool(_number_matches(np.array([value]), condition.operator, values)[0])
 
     def _found(self, expression: Expression) -> Mask:

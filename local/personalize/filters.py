@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, cast
 from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
 
+from local.personalize.cells import exact
 from local.personalize.errors import ServiceError, invalid_input
 from local.personalize.schemas import NUMBERS, Field, Schema
 
@@ -220,7 +221,10 @@ def _value(token: Token) -> _Placed:
         case "STRING":
             return _Placed(str(token)[1:-1], _column(token))
         case "NUMBER":
-            return _Placed(float(token), _column(token))
+            number = exact(str(token))
+            if number is None:
+                raise _at(token, f"{token} is too large a number")
+            return _Placed(number, _column(token))
         case _:
             return _Placed(Parameter(str(token)[1:]), _column(token))
 
@@ -290,7 +294,7 @@ def _syntax(text: str, error: UnexpectedInput) -> ServiceError:
     return _wrong(place + 1, f"unexpected {'end of text' if at_end else repr(text[place:][:20])}")
 
 
-_ALLOWED: dict[Entity, tuple[str, ...]] = {"ItemID": ("Items", "Interactions"), "UserID": ("Users",)}
+_ALLOWED: dict[Entity, tuple[str, ...]] = {"ItemID": ("Items", "Interactions"), "UserID": ("Users", "Interactions")}
 
 
 def _checked(expression: Expression, schemas: Mapping[str, Schema]) -> Expression:
@@ -355,18 +359,11 @@ def _checked_value(value: Value, at: int, condition: Condition, column: Field, s
             return Reference(other.name)
         case "*" if condition.dataset != "Interactions":
             raise _wrong(at, f'{shown}: "*" stands for any value of Interactions.EVENT_TYPE only.')
-        case float() if not numeric:
+        case int() | float() if not numeric:
             raise _wrong(at, f"{shown} is a string; put the value in quotes.")
-        case str() if numeric and _number(value) is None:
+        case str() if numeric and exact(value) is None:
             raise _wrong(at, f"{shown} is a number; {value!r} is not.")
     return value
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
 
 
 _VALUES = Lark(
@@ -394,7 +391,7 @@ def parse_values(name: str, text: str) -> tuple[str, ...]:
     values = []
     for token in tree.scan_values(lambda value: isinstance(value, Token)):
         text = str(token)
-        if token.type == "BARE" and _number(text) is None:
+        if token.type == "BARE" and exact(text) is None:
             raise invalid_input(f"The value {text} of the filter parameter {name} needs quotes.")
         values.append(text[1:-1] if token.type == "STRING" else text.strip())
     return tuple(values)

@@ -5,12 +5,12 @@ rows that cannot be read; here the import fails and names the first one, which n
 """
 
 import csv
-import io
-import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from local.personalize.cells import exact, integer
+from local.personalize.csv_dialect import read_rows
 from local.personalize.objects import ObjectError, Objects, at_most
 from local.personalize.schemas import NUMBERS, WHOLE, Field, Schema
 from local.personalize.tables import Table, TableBuilder
@@ -70,7 +70,7 @@ def _read(name: str, content: bytes, schema: Schema, builder: TableBuilder) -> N
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ImportJobError(f"{name} is not UTF-8: {error}") from error
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows = read_rows(text)
     header = [cell.strip() for cell in _next_row(name, rows)]
     missing = [column for column in schema.names if column not in header]
     if missing:
@@ -96,12 +96,10 @@ def _cell(name: str, line: int, field: Field, cell: str) -> str | float | None:
             raise ImportJobError(f"{name}, line {line}: {field.name} is empty, and the schema does not allow null.")
         return None
     if field.type in NUMBERS:
-        try:
-            number = float(cell)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number) or (field.type in WHOLE and not number.is_integer()):
-            expected = "a whole number" if field.type in WHOLE else "a number"
+        number = integer(cell) if field.type in WHOLE else exact(cell)
+        if number is None:
+            whole = "a whole number of 64 bits" if isinstance(exact(cell), int) else "a whole number"
+            expected = whole if field.type in WHOLE else "a number"
             raise ImportJobError(f"{name}, line {line}: {field.name} must be {expected}, not {cell[:40]!r}.")
         return number
     limit = _ID_LENGTH if field.name in ("USER_ID", "ITEM_ID") else _TEXT_LENGTH

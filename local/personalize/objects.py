@@ -40,6 +40,11 @@ def split(location: str) -> tuple[str, str]:
     return parts.netloc, location.split("/", 3)[3] if location.count("/") > 2 else ""
 
 
+def folder_of(location: str) -> str:
+    """The address as that of a folder: with a slash at its end."""
+    return location if location.endswith("/") else location + "/"
+
+
 class FolderObjects:
     """`s3://bucket/key` is the file `root/bucket/key`."""
 

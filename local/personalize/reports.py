@@ -13,7 +13,7 @@ import numpy as np
 import regex
 
 from local.engine.data import Float64
-from local.personalize.objects import ObjectError, Objects
+from local.personalize.objects import ObjectError, Objects, folder_of
 from local.personalize.tables import Table, Text
 from local.personalize.validation import Json
 
@@ -52,7 +52,7 @@ def publish(
     items: Table | None,
 ) -> str:
     """Write the report of one import below `location`, and return its address; raises ReportError."""
-    folder = location if location.endswith("/") else location + "/"
+    folder = folder_of(location)
     address = f"{folder}AggregatedAttributionMetrics - {mode} - {int(now * 1000)}.csv"
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -5,15 +5,17 @@ A query is `ITEMS.genres = "Comedy" AND ITEMS.year > 1990`: conditions on column
 of which AND binds more tightly. A cell with several values fulfils a condition by any of them.
 """
 
+from functools import cached_property
 from itertools import islice
 from typing import Any, cast
 
 import numpy as np
 from lark import Lark, Token, Transformer
-from lark.exceptions import LarkError
+from lark.exceptions import LarkError, VisitError
 
 from local.engine.data import Indices
-from local.personalize.batch import inputs, parsed, write
+from local.personalize.batch import inputs, json_lines, parsed, write
+from local.personalize.cells import exact
 from local.personalize.contents import Contents
 from local.personalize.errors import ServiceError, invalid_input
 from local.personalize.filtering import FilterRequest, Interacted, ItemColumns, Mask
@@ -48,7 +50,10 @@ Query = list[list[tuple[str, str, str, str | float]]]
 class _Conditions(Transformer[Token, Query]):
     def condition(self, parts: list[Token]) -> tuple[str, str, str, str | float]:
         dataset, column, compare, value = parts
-        return str(dataset), str(column), str(compare), value[1:-1] if value.type == "STRING" else float(value)
+        read = value[1:-1] if value.type == "STRING" else exact(str(value))
+        if read is None:
+            raise invalid_input(f"itemAttributes cannot be read: {value} is too large a number")
+        return str(dataset), str(column), str(compare), read
 
     def all_of(self, parts: list[Any]) -> list[Any]:
         return [part for part in parts if not isinstance(part, Token)]
@@ -66,8 +71,7 @@ def segment(contents: Contents, served: Served, objects: Objects, task: Json) ->
     answering = _Segments(contents, served, task)
     lines = 0
     for name, content in inputs(objects, task):
-        given = [line for line in content.splitlines() if line.strip()]
-        answers = [answering.answer(number, line) for number, line in enumerate(given, 1)]
+        answers = [answering.answer(number, line) for number, line in enumerate(json_lines(content), 1)]
         lines += len(answers)
         write(objects, task["output"], name, answers)
     return lines
@@ -126,6 +130,11 @@ class _Segments:
             raise invalid_input("No item fulfils itemAttributes.")
         return np.flatnonzero(found)
 
+    @cached_property
+    def _doings(self) -> Interacted:
+        places = {name: place for place, name in enumerate(self._users) if name is not None}
+        return self._visitors.doings(self._served.group, places)
+
     def _allowed(self, given: Json) -> Mask | None:
         arn = self._task["filter"]
         if arn is None:
@@ -146,7 +155,7 @@ class _Segments:
             columns=lambda: ItemColumns(
                 self._visitors.users(group), [name or "" for name in self._users], key="USER_ID"
             ),
-            interacted=lambda: Interacted((), ()),  # filters of users read the Users dataset alone
+            interacted=lambda: self._doings,
             user=dict,
             n_items=len(self._users),
         ).mask()
@@ -156,6 +165,8 @@ def parse_query(text: str) -> Query:
     """The conditions of `itemAttributes`; InvalidInputException says where it cannot be read."""
     try:
         return _Conditions().transform(_PARSER.parse(text))
+    except VisitError as error:
+        raise error.orig_exc from None
     except LarkError as error:
         reason = str(error).splitlines()[0]
         raise invalid_input(f"itemAttributes cannot be read: {reason}") from None
@@ -165,7 +176,7 @@ def _condition(schema: Schema | None, dataset: str, column: str, compare: str, v
     field = schema.field(column) if schema and dataset.upper() == "ITEMS" else None
     if field is None:
         raise invalid_input(f"The dataset group has no column {dataset}.{column} of items.")
-    if (field.type in NUMBERS) != isinstance(value, float):
+    if (field.type in NUMBERS) != isinstance(value, int | float):
         raise invalid_input(f"{dataset}.{column} is compared with a value of another type.")
     if isinstance(value, str):
         if compare not in ("=", "!="):

@@ -1,18 +1,18 @@
 """What filters and answers know of items and visitors right now: imported rows and what was put since."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from local.personalize.contents import Contents
 from local.personalize.events import EventReader
-from local.personalize.filtering import Interacted, ItemColumns
+from local.personalize.filtering import Interacted, ItemColumns, Row, row_of
 from local.personalize.imports import tables
 from local.personalize.records import merged
 from local.personalize.resources import Resource
-from local.personalize.tables import Numbers, Table, Text, concatenate
+from local.personalize.tables import Table, Text, concatenate
 
 FILTER_EVENTS = 100
 """Newest interactions of a user and event type that a filter considers (developer guide, "Quotas")."""
@@ -74,7 +74,7 @@ class Visitors:
         dataset = self._service.datasets(group).get("USERS")
         return self._records(dataset, "USER_ID")[1] if dataset else None
 
-    def user(self, group: str, user: str) -> dict[str, str | float]:
+    def user(self, group: str, user: str) -> Row:
         """The user's columns in the Users dataset; empty for a stranger."""
         dataset = self._service.datasets(group).get("USERS")
         if dataset is None:
@@ -83,7 +83,7 @@ class Visitors:
         column = table.text("USER_ID")
         if user not in column.values:
             return {}
-        return _row(table, int(np.argmax(column.codes == column.values.index(user))))
+        return row_of(table, int(np.argmax(column.codes == column.values.index(user))))
 
     def columns(self, group: str, version: str, numbered: Numbered) -> ItemColumns:
         """The Items dataset in the order of the items; `version` names them for as long as they are the same."""
@@ -118,6 +118,24 @@ class Visitors:
                 types.append(low)
         return Interacted(items, types)
 
+    def doings(self, group: str, users: Mapping[str, int]) -> Interacted:
+        """What each of the users did, in the numbers of the users: every event type once."""
+        dataset = self._service.datasets(group).get("INTERACTIONS")
+        if dataset is None:
+            return Interacted((), ())
+        done: set[tuple[int, str]] = set()
+        for table in tables(self._service.bulk(dataset)):
+            if "EVENT_TYPE" in table.columns:
+                done.update(_doings(table.text("USER_ID"), table.text("EVENT_TYPE"), users))
+        reader = EventReader(self._service.events_path)
+        try:
+            done.update(
+                (users[user], event_type.lower()) for user, event_type in reader.doings(dataset.id) if user in users
+            )
+        finally:
+            reader.close()
+        return Interacted([user for user, _ in done], [event_type for _, event_type in done])
+
     def _records(self, dataset: Resource, key: str) -> tuple[object, Table]:
         state = (dataset.body["schemaArn"], tuple(dataset.body["_imports"]), self._service.events.records_changed)
         known = self._tables.get(dataset.id)
@@ -143,17 +161,13 @@ class Visitors:
         return known[1]
 
 
-def _row(table: Table, row: int) -> dict[str, Any]:
-    values: dict[str, Any] = {}
-    for name, column in table.columns.items():
-        match column:
-            case Text():
-                if column.codes[row] >= 0:
-                    values[name] = column.values[column.codes[row]]
-            case Numbers():
-                if column.values[row] == column.values[row]:
-                    values[name] = float(column.values[row])
-    return values
+def _doings(who: Text, what: Text, users: Mapping[str, int]) -> Iterator[tuple[int, str]]:
+    """(number of the user, event type) of each combination in two columns."""
+    place = np.array([users.get(name, -1) for name in who.values] + [-1], np.intp)
+    names = [name.lower() for name in what.values] + [""]  # a row without a type fulfils "*" alone, as in `interacted`
+    for user, event_type in np.unique(np.stack([place[who.codes], what.codes]), axis=1).T.tolist():
+        if user >= 0:
+            yield user, names[event_type]
 
 
 def metadata(table: Table | None, names: Sequence[str], wanted: Sequence[str]) -> list[dict[str, str]]:

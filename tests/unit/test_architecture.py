@@ -41,8 +41,8 @@ ROOMS = (
     room(
         "tools",
         "boto3 botocore matplotlib numpy rich typer",
-        # What an event is, and the id under which it is counted once, is said in one place.
-        "infra.naming infra.settings seed_data lambdas.shared.errors lambdas.shared.event",
+        # What an event is, the id under which it is counted once, and the CSV of the service are said in one place.
+        "infra.naming infra.settings seed_data lambdas.shared.errors lambdas.shared.event local.personalize.csv_dialect",
     ),
 )
 """The innermost room that holds a file is the file's own; the data of Personalize are arrays, as its engine's are."""

@@ -1,13 +1,12 @@
 """The books of the demonstration: every event sent, compared with what came out at each end, as multisets."""
 
-import csv
 import gzip
-import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar
 
+from local.personalize.csv_dialect import read_rows
 from tools.traffic import Message
 
 T = TypeVar("T")
@@ -90,11 +89,13 @@ def interaction(event: Mapping[str, Any]) -> Interaction:
 
 def read_export(files: Iterable[bytes]) -> list[Interaction]:
     """The interactions in the CSV files of a dataset export job."""
-    return [
-        (row["USER_ID"], row["ITEM_ID"], row["EVENT_TYPE"], int(row["TIMESTAMP"]))
-        for file in files
-        for row in csv.DictReader(io.StringIO(file.decode("utf-8")))
-    ]
+    stored: list[Interaction] = []
+    for file in files:
+        rows = read_rows(file.decode("utf-8"))
+        header = next(rows)
+        user, item, event_type, at = map(header.index, ("USER_ID", "ITEM_ID", "EVENT_TYPE", "TIMESTAMP"))
+        stored.extend((row[user], row[item], row[event_type], int(row[at])) for row in rows if row)
+    return stored
 
 
 def read_archive(files: Iterable[bytes]) -> list[bytes]:

@@ -5,7 +5,6 @@ new generation got by itself since then is taken out of the old one's export aga
 counts twice. Import jobs cannot be deleted and their names are unique: they carry a digest.
 """
 
-import csv
 import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.naming import DATASETS, DatasetKind, Names
+from local.personalize.csv_dialect import read_rows, write_row
 from tools.connection import Connection
 from tools.deploy.errors import DeployError
 from tools.deploy.reshape import Columns, Row, reshape, united, without
@@ -81,10 +81,9 @@ class _Carrier:
         columns = self._columns()
         count = 0
         with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, columns.names, lineterminator="\n")
-            writer.writeheader()
+            file.write(write_row(columns.names))
             for row in reshape(rows, columns, dataset=self._kind):
-                writer.writerow(row)
+                file.write(write_row(row.get(name, "") for name in columns.names))
                 count += 1
         return count
 
@@ -186,4 +185,6 @@ def _has(job: dict[str, Any], location: str) -> bool:
 def _read(files: Iterable[Path]) -> Iterator[Row]:
     for path in files:
         with path.open(encoding="utf-8", newline="") as file:
-            yield from csv.DictReader(file)
+            rows = read_rows(file.read())
+        names = next(rows, [])
+        yield from (dict(zip(names, row, strict=False)) for row in rows if row)

@@ -1,15 +1,21 @@
 """Batch inference jobs and batch segment jobs."""
 
+import re
+
 from local.personalize.core import Core
 from local.personalize.errors import already_exists, invalid_input
+from local.personalize.filters import parse_filter
+from local.personalize.objects import folder_of
 from local.personalize.operations.tags import tagged
 from local.personalize.recipes import recipe_of
 from local.personalize.resources import CREATING, PENDING, Kind, Resource
 from local.personalize.validation import Json
 
 _INFERENCE_TYPES = ("USER_PERSONALIZATION", "PERSONALIZED_RANKING", "RELATED_ITEMS", "POPULAR_ITEMS")
+_ATTRIBUTES = "aws-item-attribute-affinity"
 _NOT_IN_BATCH = ("aws-trending-now",)
 MAXIMUM_ITEMS = 500
+_ADDRESS = re.compile(r"s3://[^/]+")
 _INPUTS = ("filterArn", "numResults", "jobInput", "jobOutput", "roleArn")
 
 
@@ -39,6 +45,7 @@ def create_batch_segment_job(core: Core, request: Json) -> Json:
 
 
 def _create(core: Core, request: Json, kind: Kind, version: Resource, more: Json) -> str:
+    _check_places(request["jobInput"]["s3DataSource"]["path"], request["jobOutput"]["s3DataDestination"]["path"])
     name, now = request["jobName"], core.clock.now()
     arn = core.account.arn(f"{kind}/{name}")
     with core.store.transaction() as changes:
@@ -48,6 +55,8 @@ def _create(core: Core, request: Json, kind: Kind, version: Resource, more: Json
             chosen = core.need(request["filterArn"], "filter", active=True)
             if chosen.parent != version.body["datasetGroupArn"]:
                 raise invalid_input(f"Filter {chosen.arn} belongs to another dataset group than the solution version.")
+            if version.body["recipeArn"].endswith(_ATTRIBUTES) and _reads_interactions(core, chosen):
+                raise invalid_input(f"Filter {chosen.arn} reads Interactions, which {_ATTRIBUTES} does not allow.")
         core.admit(kind)
         body = {name: request[name] for name in _INPUTS if name in request}
         job = changes.add(
@@ -65,6 +74,27 @@ def _create(core: Core, request: Json, kind: Kind, version: Resource, more: Json
         tagged(changes, arn, request)
         core.begin(changes, job, "create", request)
     return arn
+
+
+def _reads_interactions(core: Core, chosen: Resource) -> bool:
+    """Source: developer guide, "Guidelines and requirements" of filter expressions."""
+    return parse_filter(chosen.body["filterExpression"], core.dataset_schemas(chosen.parent)).reads_interactions
+
+
+def _check_places(given: str, answers: str) -> None:
+    """InvalidInputException unless both are S3 addresses and the answers stay outside the input.
+
+    Source: developer guide, "Common error messages", with the texts: the output must differ from the input data. An
+    input address is a prefix, so an output that begins with it would be input of the next job. An input file in the
+    output's folder is none: published notebooks write to the root of the bucket that holds their input.
+    """
+    for kind, place in (("input", given), ("output", answers)):
+        if not _ADDRESS.match(place):
+            raise invalid_input(f"Invalid S3 {kind} path. {place} is no address as s3://bucket/folder/.")
+    if folder_of(answers).startswith(folder_of(given) if _ADDRESS.fullmatch(given) else given):
+        raise invalid_input(
+            f"Invalid S3 output path. {answers} would be input, as part of {given}; use another folder."
+        )
 
 
 def running_batch(core: Core, member: str, arn: str) -> Resource | None:

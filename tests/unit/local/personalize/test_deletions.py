@@ -61,3 +61,12 @@ def test_waiting_records_become_visible_and_can_be_forgotten(tmp_path: Path) -> 
     assert {"AGE": 3} == store.record(7, "u2")
     assert {} == store.record(7, "u1")
     store.close()
+
+
+def test_users_are_read_in_the_dialect_of_the_guide(tmp_path: Path) -> None:
+    """A user id in quotes, with escapes, doubled quotes or a comma, is the user that was imported."""
+    path = tmp_path / "bucket" / "users.csv"
+    path.parent.mkdir()
+    path.write_bytes(b'\xef\xbb\xbfUSER_ID\r\n"a \\"b\\""\r\n"c ""d"""\r\n"e,f"\r\n"g\\\\h"\r\n')
+    users = users_to_delete(FolderObjects(tmp_path), "s3://bucket/users.csv", most_bytes=1000)
+    assert ['a "b"', 'c "d"', "e,f", "g\\h"] == users

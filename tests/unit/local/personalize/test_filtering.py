@@ -30,7 +30,7 @@ TABLE = Table(
     {
         "ITEM_ID": Text(np.array([1, 0, 2], np.int32), ("shoe", "boot", "hat")),  # boot, shoe, hat
         "KIND": Text(np.array([0, 1, -1], np.int32), ("foot|winter", "foot")),
-        "PRICE": Numbers(np.array([90.0, 50.0, np.nan]), whole=False),
+        "PRICE": Numbers(np.array([90.0, 50.0, np.nan])),
     }
 )
 
@@ -170,7 +170,7 @@ def test_users_of_a_segment() -> None:
     users = Table(
         {
             "USER_ID": Text(np.array([0, 1, 2], np.int32), ("ann", "bob", "cem")),
-            "AGE": Numbers(np.array([17.0, 30.0, np.nan]), whole=True),
+            "AGE": Numbers(np.array([17.0, 30.0, np.nan])),
             "CITY": Text(np.array([0, 0, -1], np.int32), ("Rome",)),
         }
     )
@@ -231,3 +231,92 @@ def test_strings_match_as_sets_do(cells: list[set[str] | None], wanted: list[str
         Condition("Items", "KIND", "NOT IN" if negated else "IN", tuple(wanted)), wanted
     )
     assert [cell is not None and bool(cell & set(wanted)) != negated for cell in cells[::-1]] == mask.tolist()
+
+
+LONGS = st.integers(-(2**63), 2**63 - 1)
+NEAR = st.sampled_from([2**53 + 1, 2**53 + 2, -(2**53) - 1, 2**63 - 1, 0, 1])
+
+
+@given(
+    st.lists(st.none() | LONGS | NEAR, min_size=1, max_size=6),
+    st.sampled_from(["=", "!=", "<", "<=", ">", ">="]),
+    LONGS | NEAR | st.integers() | st.floats(-1e15, 1e15),
+)
+def test_integers_are_compared_to_the_last_digit(cells: list[int | None], compare: str, wanted: float) -> None:
+    """Literal, placeholder and current item alike, as Python compares; null fulfils nothing."""
+    schema = Schema("Items", (Field("ITEM_ID", "string", False, False, False), Field("AT", "long", True, False, False)))
+    builder = TableBuilder(schema)
+    names = [f"i{number}" for number in range(len(cells))]
+    for name, cell in zip(names, cells, strict=True):
+        builder.add({"ITEM_ID": name, "AT": cell})
+    columns = ItemColumns(builder.table(), names)
+    holds = {"=": "==", **{one: one for one in ("!=", "<", "<=", ">", ">=")}}[compare]
+    expected = [cell is not None and eval(f"cell {holds} wanted", {"cell": cell, "wanted": wanted}) for cell in cells]  # noqa: S307
+    in_items = f"INCLUDE ItemID WHERE Items.AT {compare} "
+    for text, values, item in (
+        (f"{in_items}{wanted!r}", {}, {}),
+        (f"{in_items}$AT", {"AT": repr(wanted)}, {}),
+        (f"{in_items}CurrentItem.AT", {}, {"AT": wanted}),
+    ):
+        mask = FilterRequest(
+            parse_filter(text, {"ITEMS": schema}),
+            values,
+            columns=lambda: columns,
+            interacted=lambda: Interacted((), ()),
+            user=dict,
+            n_items=len(names),
+            current_item=lambda item=item: item,  # type: ignore[misc]
+        ).mask()
+        assert expected == mask.tolist()
+
+
+def test_lists_of_integers_and_the_user_are_exact_too() -> None:
+    """IN and NOT IN of integers above 2**53, and a CurrentUser with one."""
+    schema = Schema("Items", (Field("ITEM_ID", "string", False, False, False), Field("AT", "long", True, False, False)))
+    users = Schema("Users", (Field("SHOP", "long", True, False, False),))
+    builder = TableBuilder(schema)
+    for name, cell in (("boot", 2**53 + 1), ("shoe", 2**53), ("hat", None)):
+        builder.add({"ITEM_ID": name, "AT": cell})
+    columns = ItemColumns(builder.table(), ITEMS)
+
+    def allowed(text: str, **user: int) -> set[str]:
+        mask = FilterRequest(
+            parse_filter(text, {"ITEMS": schema, "USERS": users}),
+            {},
+            columns=lambda: columns,
+            interacted=lambda: Interacted((), ()),
+            user=lambda: user,
+            n_items=len(ITEMS),
+        ).mask()
+        return {name for name, one in zip(ITEMS, mask, strict=True) if one}
+
+    assert {"boot"} == allowed("INCLUDE ItemID WHERE Items.AT IN (9007199254740993, 1e30)")
+    assert {"shoe"} == allowed("INCLUDE ItemID WHERE Items.AT NOT IN (9007199254740993)")
+    only = "EXCLUDE ItemID WHERE Items.AT > 0 IF CurrentUser.SHOP = 9007199254740993"
+    assert {"hat", "absent"} == allowed(only, SHOP=2**53 + 1)
+    assert set(ITEMS) == allowed(only, SHOP=2**53)
+
+
+def test_users_of_a_segment_by_what_they_did() -> None:
+    """A filter on UserID reads Interactions: every user with an interaction of the type, in any case."""
+    did = Interacted((0, 1, 1, 2), ("click", "view", "rating", "view"))
+
+    def allowed(text: str, **values: str) -> list[bool]:
+        return (
+            FilterRequest(
+                parse_filter(text, SCHEMAS),
+                values,
+                columns=lambda: ItemColumns(None, ("a", "b", "c", "d"), key="USER_ID"),
+                interacted=lambda: did,
+                user=dict,
+                n_items=4,
+            )
+            .mask()
+            .tolist()
+        )
+
+    assert [True, True, False, False] == allowed('INCLUDE UserID WHERE Interactions.EVENT_TYPE IN ("Click", "rating")')
+    excluding = "EXCLUDE UserID WHERE Interactions.EVENT_TYPE IN ($EVENT_TYPE)"
+    assert [True, False, False, True] == allowed(excluding, EVENT_TYPE='"view"')
+    assert [True] * 4 == allowed(excluding)
+    assert [False, False, False, True] == allowed('EXCLUDE UserID WHERE Interactions.EVENT_TYPE IN ("*")')

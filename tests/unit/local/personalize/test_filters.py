@@ -146,7 +146,10 @@ def test_values_may_hold_what_the_language_uses() -> None:
         ('INCLUDE ItemID WHERE Items.GENRE IN ("a") EXCLUDE', "column 43"),
         ('INCLUDE ItemID WHERE (Items.GENRE IN ("a"))', "column 22"),
         ('INCLUDE ActionID WHERE Items.GENRE IN ("a")', "column 9: ActionID cannot be filtered"),
-        ('INCLUDE UserID WHERE Items.GENRE IN ("a")', "column 22: UserID is filtered by Users, not by Items"),
+        (
+            'INCLUDE UserID WHERE Items.GENRE IN ("a")',
+            "column 22: UserID is filtered by Users or Interactions, not by Items",
+        ),
         ('INCLUDE ItemID WHERE Users.CITY IN ("a")', "column 22: ItemID is filtered by Items or Interactions"),
         ('INCLUDE UserID WHERE Users.CITY IN ("a") IF CurrentUser.AGE > 1', "column 45: After IF only CurrentUser"),
         (

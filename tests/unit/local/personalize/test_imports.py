@@ -111,3 +111,26 @@ def test_an_import_has_an_end(tmp_path: Path) -> None:
     assert 1500 == len(_import(tmp_path / "one", large))
     with pytest.raises(ImportJobError, match="more than 100000 bytes"):
         _import(tmp_path / "two", large, large)
+
+
+def test_text_is_read_in_the_dialect_of_the_guide(tmp_path: Path) -> None:
+    """Escaped quotes and backslashes, doubled quotes, line breaks in quotes."""
+    rows = _import(
+        tmp_path,
+        'ITEM_ID,KIND,SIZE\na,"Calls himself \\"Rex\\", likes C:\\\\ drives",1\nb,"a ""b"" c",2\nc,"two\nlines",3\n',
+    )
+    assert [
+        ("a", 'Calls himself "Rex", likes C:\\ drives', "1"),
+        ("b", 'a "b" c', "2"),
+        ("c", "two\nlines", "3"),
+    ] == rows
+
+
+def test_whole_numbers_keep_every_digit(tmp_path: Path) -> None:
+    """Up to the ends of 64 bits, and as a data frame with nulls writes them; beyond is an error."""
+    schema = Schema("Items", (*ITEMS.fields[:2], Field("SIZE", "long", True, False, False)))
+    lines = "ITEM_ID,KIND,SIZE\na,,9007199254740993\nb,,-9223372036854775808\nc,,9007199254740993.0\nd,,\n"
+    rows = _import(tmp_path, lines, schema=schema)
+    assert ["9007199254740993", "-9223372036854775808", "9007199254740993", ""] == [row[2] for row in rows]
+    with pytest.raises(ImportJobError, match="SIZE must be a whole number of 64 bits, not '9223372036854775808'"):
+        _import(tmp_path / "beyond", "ITEM_ID,KIND,SIZE\na,,9223372036854775808\n", schema=schema)
