@@ -1,20 +1,21 @@
-"""Dataset export jobs: a dataset's rows back as CSV in S3, in the order of the schema's columns.
+"""Dataset export jobs: a dataset's rows back as CSV in S3, in the schema's order, as imports can read it.
 
 Source: developer guide, "Exporting a dataset". Mode BULK exports what import jobs brought, PUT what PutEvents, PutItems
 and PutUsers brought, ALL both. An event without a user is exported under its session id, by which the service serves
 such visitors.
 """
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
+from local.personalize.csv_dialect import write_export_row
 from local.personalize.events import EventRow
-from local.personalize.objects import ObjectError, Objects
+from local.personalize.objects import ObjectError, Objects, folder_of
+from local.personalize.properties import cells, text_of
 from local.personalize.records import merged
-from local.personalize.schemas import NUMBERS, Schema
+from local.personalize.schemas import Schema
 from local.personalize.tables import Table
 from local.personalize.validation import Json
 
@@ -27,24 +28,19 @@ class ExportJobError(Exception):
 
 def export_csv(objects: Objects, location: str, names: Iterable[str], rows: Iterable[list[str]]) -> int:
     """Write `rows` under a header of `names` to `location`, a million rows a file; returns how many there were."""
-    folder = location if location.endswith("/") else location + "/"
+    folder = folder_of(location)
     written = 0
     source = iter(rows)
     part = 0
     while True:
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(names)
+        rows_of_part = list(islice(source, _ROWS_PER_FILE))
         before = written
-        for row in source:
-            writer.writerow(row)
-            written += 1
-            if written - before == _ROWS_PER_FILE:
-                break
+        written += len(rows_of_part)
         if part and written == before:
             return written
+        content = "".join(map(write_export_row, [names, *rows_of_part]))
         try:
-            objects.write(f"{folder}part-{part:05d}.csv", text.getvalue().encode())
+            objects.write(f"{folder}part-{part:05d}.csv", content.encode())
         except ObjectError as error:
             raise ExportJobError(str(error)) from error
         part += 1
@@ -67,26 +63,23 @@ def record_rows(
 
 def event_rows(schema: Schema, events: Iterable[EventRow]) -> Iterator[list[str]]:
     """Put events under the columns of an Interactions schema."""
-    by_property = {field.property_name: field.name for field in schema.fields}
+    types = {field.name: field for field in schema.fields}
     for event in events:
         if event.item is None:
             continue
         extra: dict[str, Any] = json.loads(event.extra) if event.extra else {}
-        row = {by_property[name]: value for name, value in extra.get("properties", {}).items() if name in by_property}
-        row |= {
+        own = {
             "USER_ID": event.user or event.session,
             "ITEM_ID": event.item,
             "TIMESTAMP": int(event.at),
             "EVENT_TYPE": event.type,
             "EVENT_VALUE": event.value,
             "RECOMMENDATION_ID": extra.get("recommendationId"),
-            "IMPRESSION": "|".join(extra.get("impression", ())),
+            "IMPRESSION": "|".join(extra.get("impression", ())) or None,
             "EVENT_ATTRIBUTION_SOURCE": extra.get("metricAttribution", {}).get("eventAttributionSource"),
         }
-        yield ["" if row.get(field.name) is None else _text(field.type, row[field.name]) for field in schema.fields]
-
-
-def _text(field_type: str, value: Any) -> str:
-    if field_type in NUMBERS and isinstance(value, float):
-        return repr(value)
-    return value if isinstance(value, str) else json.dumps(value)
+        row = cells(schema, extra.get("properties", {}))
+        for name in own.keys() & types.keys():
+            if own[name] is not None:
+                row[name] = text_of(types[name], own[name]) or ""
+        yield [row.get(name, "") for name in types]

@@ -55,7 +55,7 @@ DIFFERENCES: dict[str, str] = {
     "UpdateMetricAttribution": "Done at once.",
     "CreateBatchInferenceJob": "Themes are refused. The job sees everything up to its start, not only what is 15"
     " minutes old. `batchInferenceJobConfig` is recorded only.",
-    "CreateBatchSegmentJob": "A segment holds users whom the training has seen, and filters read the Users dataset.",
+    "CreateBatchSegmentJob": "A segment holds users whom the training has seen.",
     "DescribeAlgorithm": "Without image, role and resource configuration.",
     "ListRecipes": "Custom recipes only.",
     "PutItems": "Filters see the item at once; with `--record-delay 1200` after the service's 20 minutes.",
@@ -96,7 +96,65 @@ CHOICES: tuple[tuple[str, str], ...] = (
     ("trainingMode AUTOTRAIN", "refused: the documentation does not say what it is"),
     (
         "`itemId` or `eventValue` inside the `properties` of an event",
-        "properties like others; not the event's item or value",
+        "the event's own, in any case and with or without underscores, as the guide's examples send them; a member"
+        " of the"
+        ' event itself counts more; a value that is no number (the guide\'s `"true"`) leaves the event without one',
+    ),
+    (
+        "the spelling of keys in the `properties` of PutEvents",
+        "any case, with or without underscores; two spellings of one key with different values are refused",
+    ),
+    (
+        "the spelling of keys in the `properties` of PutItems and PutUsers",
+        "the column's own name, or camel case of it in any case: `DSTCity` and `dstCity`, `memberClass` and"
+        " `memberclass`",
+    ),
+    (
+        "values in `properties`",
+        "numbers and truth values as texts too; a number for a column of strings is refused by PutItems and PutUsers,"
+        " exported as text and not trained on when an event has it; what the type of the column does not allow is"
+        " left out"
+        " of an event",
+    ),
+    ("`int` and `long`", "both have 64 bits; every digit counts in imports, properties, filters, answers and exports"),
+    (
+        "quotes and backslashes in CSV",
+        "a backslash escapes a quote or a backslash, in quotes and without; a doubled quote in quotes is a quote;"
+        " any other"
+        " backslash is one; quoted cells may hold line breaks",
+    ),
+    (
+        "the dialect of exports",
+        "RFC 4180 (a quote is doubled); a backslash is written twice only before a quote, another backslash or the"
+        " closing"
+        " quote, so that the export can be imported again",
+    ),
+    ("the lines of batch input", "end at a newline alone; a carriage return before it is white space"),
+    (
+        "the output of a batch job",
+        "refused by the call when the input's address is the beginning of its own; an input file may lie in the"
+        " output's"
+        " folder, where the answers of earlier jobs are no input",
+    ),
+    (
+        "which call refuses a schema",
+        "CreateSchema what is no schema; CreateDataset and UpdateDataset what the type of the dataset does not allow"
+        " (record name, required and reserved fields, 5, 25 or 100 metadata fields, textual fields)",
+    ),
+    ("an EVENT_TYPE that may be null", "accepted; a training fails when every value is null or a reserved keyword"),
+    (
+        "more than 10 distinct event types and optional columns",
+        "the training fails; EVENT_TYPE and EVENT_VALUE count as columns, as the page of the schema says, and event"
+        " types"
+        " without regard to case",
+    ),
+    (
+        "what aws-item-attribute-affinity can train on",
+        "a categorical column with at least two values, one of which two items share; else the service's words",
+    ),
+    (
+        "UserID and Interactions in a filter",
+        "every user with an interaction of the type, imported or put; what a session did counts for the user it named",
     ),
     ("how many interactions and items a training considers", "all"),
     ("a user without interactions for three months", "filters go on to consider the history"),

@@ -5,63 +5,71 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from local.personalize.cells import exact, integer
 from local.personalize.errors import invalid_input
-from local.personalize.schemas import NUMBERS, WHOLE, Field, Schema
+from local.personalize.properties import Property, by_plain_name, text_of
+from local.personalize.schemas import NUMBERS, WHOLE, Field, Schema, plain
 from local.personalize.tables import Table, TableBuilder, concatenate
 from local.personalize.validation import Json
 
 
-def parse_properties(text: str | None) -> Json:
-    """The object in a `properties` member; the service's own text when it is none."""
-    if text is None:
-        return {}
-    try:
-        parsed = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        parsed = None
-    if not isinstance(parsed, dict):
-        raise invalid_input("Error parsing properties json")
-    return parsed
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
-
-
 def check_record(schema: Schema, key: str, properties: Mapping[str, Any]) -> Json:
-    """The properties of a put item or user by column name, or InvalidInputException naming the property."""
-    columns = {field.property_name: field for field in schema.fields if field.name != key}
-    unknown = sorted(properties.keys() - columns.keys())
+    """The properties of a put item or user by column name, or InvalidInputException naming the property.
+
+    The record's own id among them counts for nothing: the member of the request does.
+    """
+    given = by_plain_name(properties)
+    given.pop(plain(key), None)
+    columns = {plain(field.name): field for field in schema.fields if field.name != key}
+    unknown = sorted(one.key for name, one in given.items() if not _names(columns.get(name), one.key))
     if unknown:
-        raise invalid_input(
-            f"Property {unknown[0]} is no column of the schema; its columns are {', '.join(sorted(columns))}."
-        )
-    row = {field.name: _cell(name, field, properties.get(name)) for name, field in columns.items()}
+        known = ", ".join(sorted(field.property_name for field in columns.values()))
+        raise invalid_input(f"Property {unknown[0]} is no column of the schema; its columns are {known}.")
+    row = {
+        field.name: _cell(given.get(name, Property(field.property_name, None)), field)
+        for name, field in columns.items()
+    }
     return {name: cell for name, cell in row.items() if cell is not None}
 
 
-def _cell(name: str, field: Field, value: Any) -> str | float | None:
+def _names(field: Field | None, key: str) -> bool:
+    """Whether the key is the column's own name, or camel case of it in any case: `DSTCity` and `dstCity` alike."""
+    return field is not None and (key == field.name or "_" not in key)
+
+
+def _cell(given: Property, field: Field) -> str | float | None:
+    name, value = given
     if value is None:
         if not field.nullable:
             raise invalid_input(f"Property {name} is missing; the schema does not allow null for {field.name}.")
         return None
     if field.type in NUMBERS:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise invalid_input(f"Property {name} must be a number, not {json.dumps(value)}.")
-        if not abs(value) <= sys.float_info.max:
-            raise invalid_input(f"Property {name} is too large a number.")
-        if field.type in WHOLE and value != int(value):
-            raise invalid_input(f"Property {name} must be a whole number, not {json.dumps(value)}.")
-        return float(value)
+        return _number(name, field, value)
     if field.type == "boolean":
-        if not isinstance(value, bool):
+        text = text_of(field, value)
+        if text is None:
             raise invalid_input(f"Property {name} must be true or false, not {json.dumps(value)}.")
-        return "true" if value else "false"
+        return text
     if not isinstance(value, str):
         raise invalid_input(f"Property {name} must be a string, not {json.dumps(value)}.")
     if len(value) > 1000 and not field.textual:
         raise invalid_input(f"Length cannot be more than 1000 characters for {field.name}.")
     return value
+
+
+def _number(name: str, field: Field, value: Any) -> float:
+    """The number, which a text may hold (service model, `Item$properties`: `{"numberOfRatings": "12"}`)."""
+    number = exact(value) if isinstance(value, str) else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise invalid_input(f"Property {name} must be a number, not {json.dumps(value)}.")
+    if field.type not in WHOLE:
+        if not abs(number) <= sys.float_info.max:
+            raise invalid_input(f"Property {name} is too large a number.")
+        return float(number)
+    whole = integer(number)
+    if whole is None:
+        raise invalid_input(f"Property {name} must be a whole number of 64 bits, not {json.dumps(value)}.")
+    return whole
 
 
 def merged(schema: Schema, key: str, bulk: Iterable[Table], put: Iterable[tuple[str, Json]]) -> Table:

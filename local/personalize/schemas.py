@@ -33,6 +33,16 @@ _RESERVED: dict[str, dict[str, frozenset[str]]] = {
 
 RESERVED_INTERACTIONS = frozenset({*_REQUIRED["INTERACTIONS"], *_RESERVED["INTERACTIONS"]})
 """Columns of an Interactions dataset that are no metadata (developer guide, "Item interactions dataset")."""
+KEYWORDS = frozenset(name for names in (*_REQUIRED.values(), *_RESERVED.values()) for name in names)
+"""Names that cannot be values of EVENT_TYPE (developer guide, "Custom datasets and schemas", "Reserved keywords")."""
+_MOST_METADATA = {"INTERACTIONS": 5, "ITEMS": 100, "USERS": 25}
+"""Metadata columns of a dataset, without reserved ones (developer guide, "Quotas")."""
+_MOST_TYPES_AND_COLUMNS = 10
+
+
+def plain(name: str) -> str:
+    """A name without what does not count between columns of a schema: case and underscores."""
+    return name.replace("_", "").lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,12 @@ class Field:
 
     @property
     def property_name(self) -> str:
-        """The key of this column in `properties` of the events API: `CREATION_TIMESTAMP` is `creationTimestamp`."""
+        """The key of this column in `properties` of the events API: `CREATION_TIMESTAMP` is `creationTimestamp`.
+
+        A name that is in camel case already, such as `memberClass`, stays as it is.
+        """
+        if "_" not in self.name and not (self.name.isupper() or self.name.islower()):
+            return self.name
         head, *tail = self.name.lower().split("_")
         return head + "".join(word.capitalize() for word in tail)
 
@@ -84,10 +99,9 @@ def parse_schema(text: str) -> Schema:
     parsed = tuple(_field(field) for field in fields)
     seen: set[str] = set()
     for field in parsed:
-        plain = field.name.replace("_", "").upper()
-        if plain in seen:
+        if plain(field.name) in seen:
             raise invalid_input(f"Field {field.name} is not unique; underscores and case do not count.")
-        seen.add(plain)
+        seen.add(plain(field.name))
     return Schema(record, parsed)
 
 
@@ -106,16 +120,49 @@ def _field(avro: Any) -> Field:
     return Field(name, plain[0], "null" in types, avro.get("categorical") is True, avro.get("textual") is True)
 
 
+def metadata_of(schema: Schema, dataset_type: str) -> tuple[Field, ...]:
+    """The columns of a dataset that are neither required nor reserved."""
+    known = {*_REQUIRED[dataset_type], *_RESERVED[dataset_type]}
+    return tuple(field for field in schema.fields if field.name.upper() not in known)
+
+
+def too_many_types(schema: Schema, distinct: int) -> str | None:
+    """Why an Interactions dataset with so many distinct event types cannot be trained on; None when it can.
+
+    Source: developer guide, "Item interactions dataset schema requirements": EVENT_TYPE and EVENT_VALUE count among the
+    optional columns.
+    """
+    counted = [field.name for field in schema.fields if field.name in ("EVENT_TYPE", "EVENT_VALUE")]
+    columns = len(counted) + len(metadata_of(schema, "INTERACTIONS"))
+    if distinct + columns <= _MOST_TYPES_AND_COLUMNS:
+        return None
+    return (
+        f"An Interactions dataset can have {_MOST_TYPES_AND_COLUMNS} distinct event types and optional columns"
+        f" together, not {distinct} types and {columns} columns (EVENT_TYPE and EVENT_VALUE among them)."
+    )
+
+
 def check_dataset_type(schema: Schema, dataset_type: str) -> None:
     """InvalidInputException unless the schema fits a dataset of this type (upper case)."""
+    fields = {field.name: field for field in schema.fields}
     for name, expected in _REQUIRED[dataset_type].items():
-        field = schema.field(name)
+        field = fields.get(name)
         if field is None or field.type != expected or field.nullable:
             raise invalid_input(f"A schema of an {dataset_type} dataset needs the field {name} of type {expected}.")
     for name, allowed in _RESERVED[dataset_type].items():
         field = schema.field(name)
         if field is not None and field.type not in allowed:
             raise invalid_input(f"Field {name} must have type {' or '.join(sorted(allowed))}, not {field.type}.")
+        if field is not None and field.categorical:
+            raise invalid_input(f"Field {name} is reserved and cannot be categorical.")
+    metadata, most = metadata_of(schema, dataset_type), _MOST_METADATA[dataset_type]
+    if len(metadata) > most:
+        raise invalid_input(
+            f"A schema of an {dataset_type} dataset can have {most} metadata fields, not {len(metadata)}."
+        )
+    for field in schema.fields:
+        if field.textual and field.type != "string":
+            raise invalid_input(f"Field {field.name} is textual and must have type string, not {field.type}.")
     if dataset_type != "INTERACTIONS":
         if len(schema.fields) < 2:
             raise invalid_input(f"A schema of an {dataset_type} dataset needs at least one metadata field.")
@@ -123,6 +170,9 @@ def check_dataset_type(schema: Schema, dataset_type: str) -> None:
             raise invalid_input("Textual fields are allowed in Items datasets only.")
     if sum(field.textual for field in schema.fields) > 1:
         raise invalid_input("A schema may have one textual field.")
+    # Avro allows the name with its namespace before it; datasets know their type in any case.
+    if schema.record.rpartition(".")[2].upper() != dataset_type:
+        raise invalid_input(f"The name of the schema must be {dataset_type.title()}, not {schema.record}.")
 
 
 def check_replacement(old: Schema, new: Schema) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Awaitable
 from local.personalize.core import Core
 from local.personalize.errors import in_use, invalid_input, not_found
 from local.personalize.exploration import IMPLICIT
-from local.personalize.records import check_record, parse_properties
+from local.personalize.properties import by_plain_name, own_members, parse_properties
+from local.personalize.records import check_record
 from local.personalize.resources import ACTIVE, CREATING, DELETING
 from local.personalize.validation import Json
 
@@ -34,6 +35,8 @@ def _checked(core: Core, event: Json) -> Json:
         for name in properties:
             if name.lower() in _FORBIDDEN:
                 raise invalid_input(f"properties must not hold {name}: it is a member of the event or the request.")
+        # What the event itself says counts more than what its properties say of it.
+        checked = {**own_members(by_plain_name(properties)), **checked}
     if "recommendationId" in event and "impression" not in event:  # explicit impressions count more, as documented
         shown = core.recommended.items(event["recommendationId"])
         if shown:

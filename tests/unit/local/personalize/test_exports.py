@@ -8,8 +8,10 @@ import pytest
 from local.personalize import exports
 from local.personalize.events import EventRow
 from local.personalize.exports import ExportJobError, event_rows, export_csv
+from local.personalize.imports import import_csv
 from local.personalize.objects import FolderObjects
 from local.personalize.schemas import Field, Schema
+from local.personalize.tables import Table
 
 
 def _schema(**types: str) -> Schema:
@@ -65,3 +67,31 @@ def test_locations_outside_the_buckets_are_refused(tmp_path: Path) -> None:
     """An export goes where its address says, or nowhere."""
     with pytest.raises(ExportJobError, match="Invalid Data location"):
         export_csv(FolderObjects(tmp_path / "root"), "s3://bucket/../../out", ["A"], [])
+
+
+def test_properties_fill_their_columns_in_every_spelling() -> None:
+    """64-bit integers as they came, numbers from texts, nothing where the type does not allow the value."""
+    schema = _schema(
+        USER_ID="string", ITEM_ID="string", NUM_RATINGS="long", EVENT_VALUE="float", EVENT_ATTRIBUTION_SOURCE="string"
+    )
+    extras = (
+        {"numRatings": 2**53 + 1, "eventAttributionSource": "mail"},
+        {"NUM_RATINGS": "13", "eventValue": "0.5"},
+        {"num_ratings": "many"},
+    )
+    events = [EventRow(1, "u", "s", "i", "View", 1.0, None, None, json.dumps({"properties": one})) for one in extras]
+    assert [
+        ["u", "i", "9007199254740993", "", "mail"],
+        ["u", "i", "13", "0.5", ""],
+        ["u", "i", "", "", ""],
+    ] == list(event_rows(schema, events))
+
+
+def test_an_export_can_be_imported_again(tmp_path: Path) -> None:
+    """Quotes, backslashes, commas and line breaks come back as they were."""
+    schema = Schema("Items", (Field("ITEM_ID", "string", False, False, False), Field("A", "string", True, True, False)))
+    rows = [["a", 'Calls himself "Rex", likes C:\\ drives'], ["b", "two\nlines"], ["c", "ends\\"], ["d", " x "]]
+    export_csv(FolderObjects(tmp_path), "s3://bucket/out", schema.names, rows)
+    volumes = {"most_bytes": 1000, "least_interactions": 1}
+    import_csv(FolderObjects(tmp_path), "s3://bucket/out/", schema, "ITEMS", tmp_path / "table", **volumes)
+    assert rows == [list(row) for row in exports.table_rows(Table.load(tmp_path / "table"))]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.personalize.errors import ServiceError
-from local.personalize.schemas import Field, check_dataset_type, parse_schema
+from local.personalize.schemas import Field, Schema, check_dataset_type, parse_schema
 
 ITEM = {"name": "ITEM_ID", "type": "string"}
 
@@ -89,3 +89,57 @@ def test_schemas_fit_their_dataset(kind: str, fields: list[Any], problem: str) -
     """Each dataset type has its required fields, and its reserved ones their types."""
     with pytest.raises(ServiceError, match=problem):
         check_dataset_type(parse_schema(_text(*fields)), kind)
+
+
+USER, TIME = {"name": "USER_ID", "type": "string"}, {"name": "TIMESTAMP", "type": "long"}
+KEYS: dict[str, list[Any]] = {"INTERACTIONS": [USER, ITEM, TIME], "USERS": [USER], "ITEMS": [ITEM]}
+RESERVED: dict[str, list[Any]] = {
+    "INTERACTIONS": [
+        {"name": "EVENT_TYPE", "type": "string"},
+        *({"name": name, "type": ["string", "null"]} for name in ("IMPRESSION", "RECOMMENDATION_ID")),
+    ],
+    "USERS": [],
+    "ITEMS": [{"name": "CREATION_TIMESTAMP", "type": "long"}],
+}
+
+
+def _record(kind: str, *fields: Any, name: str | None = None) -> Schema:
+    return parse_schema(json.dumps({"type": "record", "name": name or kind.title(), "fields": fields}))
+
+
+@pytest.mark.parametrize(("kind", "most"), [("INTERACTIONS", 5), ("USERS", 25), ("ITEMS", 100)])
+def test_metadata_columns_have_a_maximum(kind: str, most: int) -> None:
+    """As many as the guide allows beside the required and reserved ones, and not one more."""
+    extra = [
+        {"name": f"EXTRA{chr(65 + number // 26)}{chr(65 + number % 26)}", "type": ["null", "int"]}
+        for number in range(most + 1)
+    ]
+    check_dataset_type(_record(kind, *KEYS[kind], *RESERVED[kind], *extra[:most]), kind)
+    with pytest.raises(ServiceError, match=f"can have {most} metadata fields, not {most + 1}"):
+        check_dataset_type(_record(kind, *KEYS[kind], *RESERVED[kind], *extra), kind)
+
+
+@pytest.mark.parametrize("name", ["Items", "ITEMS", "items", "com.amazonaws.personalize.schema.Items"])
+def test_the_record_has_the_name_of_its_dataset_type(name: str) -> None:
+    """In any case, as dataset types are named, and with Avro's namespace or without."""
+    fields = [ITEM, {"name": "SIZE", "type": "int"}]
+    check_dataset_type(_record("ITEMS", *fields, name=name), "ITEMS")
+    with pytest.raises(ServiceError, match="The name of the schema must be Items, not Users"):
+        check_dataset_type(_record("ITEMS", *fields, name="Users"), "ITEMS")
+
+
+@pytest.mark.parametrize("name", ["EVENT_TYPE", "IMPRESSION", "RECOMMENDATION_ID", "EVENT_ATTRIBUTION_SOURCE"])
+def test_reserved_strings_are_not_categorical(name: str) -> None:
+    """None of the four."""
+    field = {"name": name, "type": "string", "categorical": True}
+    with pytest.raises(ServiceError, match=f"Field {name} is reserved and cannot be categorical"):
+        check_dataset_type(_record("INTERACTIONS", *KEYS["INTERACTIONS"], field), "INTERACTIONS")
+
+
+def test_textual_fields_are_strings_and_required_ones_have_their_very_name() -> None:
+    """A number has no text, and `user_id` is not `USER_ID`."""
+    with pytest.raises(ServiceError, match="PRICE is textual and must have type string"):
+        check_dataset_type(_record("ITEMS", ITEM, {"name": "PRICE", "type": "float", "textual": True}), "ITEMS")
+    other = {"name": "AGE", "type": "int"}
+    with pytest.raises(ServiceError, match="needs the field USER_ID"):
+        check_dataset_type(_record("USERS", {"name": "user_id", "type": "string"}, other), "USERS")
