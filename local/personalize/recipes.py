@@ -321,13 +321,22 @@ def recipe_of(arn: str) -> Recipe | None:
     return RECIPES.get(name) if head.endswith(":personalize:::recipe") else None
 
 
+def _unknown(recipe: Recipe) -> str:
+    """The service's own words: https://github.com/aws-samples/amazon-personalize-samples/issues/107."""
+    return (
+        f"Provide a hyperparameter that is used in the algorithm: arn:aws:personalize:::algorithm/{recipe.algorithm}."
+    )
+
+
 def check_hyperparameters(recipe: Recipe, given: Mapping[str, str], *, featurization: bool = False) -> None:
     """InvalidInputException unless the recipe has each setting and allows its value."""
     allowed = recipe.featurization if featurization else recipe.hyperparameters
     kind = "feature transformation parameter" if featurization else "hyperparameter"
     for name, value in given.items():
         if name not in allowed:
-            raise invalid_input(f"Recipe {recipe.name} has no {kind} {name}; it has {', '.join(allowed) or 'none'}.")
+            raise invalid_input(
+                f"{_unknown(recipe)} Recipe {recipe.name} has no {kind} {name}; it has {', '.join(allowed) or 'none'}."
+            )
         allowed[name].check(name, value)
     for name in given:
         other = name.replace("min_", "max_", 1)
@@ -367,7 +376,8 @@ def _check_range(recipe: Recipe, kind: str, given: Mapping[str, Any]) -> None:
     name = given.get("name", "")
     if name not in tunable:
         raise invalid_input(
-            f"Recipe {recipe.name} cannot tune {name!r}; it can tune {', '.join(tunable) or 'nothing'}."
+            f"{_unknown(recipe)} Recipe {recipe.name} cannot tune {name!r};"
+            f" it can tune {', '.join(tunable) or 'nothing'}."
         )
     parameter = tunable[name]
     found = "categorical" if parameter.words else "integer" if parameter.whole else "continuous"

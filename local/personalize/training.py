@@ -22,12 +22,14 @@ from local.engine.segments import SegmentModel
 from local.personalize.context import Contexts, contextual
 from local.personalize.events import EventRow
 from local.personalize.objective import METRIC, Objective, ObjectiveError, reward_column, rewarding
+from local.personalize.properties import cells
 from local.personalize.recipes import DataRules, Recipe
-from local.personalize.schemas import Field, Schema
+from local.personalize.schemas import KEYWORDS, Field, Schema, too_many_types
 from local.personalize.snapshots import HISTORY_LENGTH, EventRule, Snapshot
 from local.personalize.tables import Table, TableBuilder, Text, concatenate
 
 _SEED = 7
+_KEYWORDS = {name.lower() for name in KEYWORDS}
 
 _COLUMNS = Schema(
     "Interactions",
@@ -80,8 +82,10 @@ def train(
     """
     left_out = {kind.upper(): {name.upper() for name in columns} for kind, columns in excluded.items()}
     fields = contextual(data.interaction_schema, left_out.get("INTERACTIONS", ())) if recipe.contextual else ()
-    interactions, weights = _counting(_interactions(data, fields), rule)
-    _check_amount(interactions, recipe.rules)
+    every = _interactions(data, fields)
+    _check_types(every.text("EVENT_TYPE"), data.interaction_schema)
+    interactions, weights = _counting(every, rule)
+    _check_amount(interactions, recipe.rules, rule)
     users, items = interactions.text("USER_ID"), interactions.text("ITEM_ID")
     names = list(dict.fromkeys([*_used(items), *(data.items.text("ITEM_ID").values if data.items is not None else ())]))
     contexts, context = Contexts.of(interactions, fields)
@@ -95,8 +99,12 @@ def train(
         context=context,
     )
     catalogue = _catalogue(names, data, events, left_out.get("ITEMS", set()))
-    if recipe.rules.item_attributes and (catalogue.attributes is None or not catalogue.attributes.nnz):
-        raise TrainingError(f"Recipe {recipe.name} needs an Items dataset with a categorical column to train on.")
+    if recipe.rules.item_attributes and not _tells_items_apart(catalogue):
+        raise TrainingError(
+            "Did not find any attribute to train on. There may not be any attribute in the items dataset, or all"
+            f" attribute values either have same or all distinct values. Recipe {recipe.name} needs an Items dataset"
+            " with a categorical column to train on."
+        )
     wanted = _objective(objective, data, names) if objective else None
     metrics, trained = _fitted(recipe, rule, events, catalogue, settings, wanted)
     ordered = events.in_order()
@@ -116,6 +124,21 @@ def train(
     if wanted is not None:
         wanted.save(folder)
     return metrics
+
+
+def _tells_items_apart(catalogue: Catalogue) -> bool:
+    """Whether some column has values that items share, and more than one of them.
+
+    Source, with the text of the failure: https://github.com/aws-samples/retail-demo-store/issues/393.
+    """
+    if catalogue.attributes is None or catalogue.fields is None:
+        return False
+    items_of_value = np.asarray(catalogue.attributes.sum(axis=0)).ravel()
+    for field in np.unique(catalogue.fields):
+        counts = items_of_value[catalogue.fields == field]
+        if len(counts) > 1 and counts.max() > 1:
+            return True
+    return False
 
 
 def _objective(given: Mapping[str, str], data: TrainingData, names: Sequence[str]) -> Objective:
@@ -186,8 +209,8 @@ def _circumstances(event: EventRow, fields: Sequence[Field]) -> dict[str, str]:
     if not fields or event.extra is None or '"properties"' not in event.extra:
         return {}
     properties = json.loads(event.extra)["properties"]
-    given = {field.name: properties.get(field.property_name) for field in fields}
-    return {name: value for name, value in given.items() if isinstance(value, str)}
+    texts = {name: value for name, value in properties.items() if isinstance(value, str)}
+    return cells(Schema("Interactions", tuple(fields)), texts)
 
 
 def _counting(interactions: Table, rule: EventRule) -> tuple[Table, Float32]:
@@ -208,17 +231,36 @@ def _counting(interactions: Table, rule: EventRule) -> tuple[Table, Float32]:
     return interactions.of(counts), weights[counts]
 
 
-def _check_amount(interactions: Table, rules: DataRules) -> None:
+def _check_types(types: Text, schema: Schema) -> None:
+    """Source of the first text: https://github.com/aws-samples/amazon-personalize-samples/issues/142."""
+    if "EVENT_TYPE" not in schema.names:
+        return
+    named = {value.lower() for value in _used(types.of(types.codes >= 0))}
+    if len(types.codes) and not named - _KEYWORDS:
+        raise TrainingError("All values in the event_type column are either reserved keywords or null")
+    reason = too_many_types(schema, len(named))
+    if reason is not None:
+        raise TrainingError(reason)
+
+
+def _check_amount(interactions: Table, rules: DataRules, rule: EventRule) -> None:
+    """The first sentences are the service's own: developer guide, "Common error messages".
+
+    See also https://github.com/aws-samples/retail-demo-store/pull/562.
+    """
     if len(interactions) < rules.interactions:
+        by_type = f" after filtering by event type: {rule.event_type}" if rule.event_type else ""
         raise TrainingError(
-            f"Training needs at least {rules.interactions} different interactions after event filtering;"
+            f"Dataset has fewer than {rules.interactions} interactions{by_type}."
+            f" Training needs at least {rules.interactions} different interactions after event filtering;"
             f" there are {len(interactions)}."
         )
     per_user = np.unique(interactions.text("USER_ID").codes, return_counts=True)[1]
     able = int((per_user >= 2).sum())
     if able < rules.users:
         raise TrainingError(
-            f"Training needs at least {rules.users} users with two interactions each; there are {able}."
+            f"Dataset has fewer than {rules.users} users with at least 2 interactions each."
+            f" Training needs at least {rules.users} users with two interactions each; there are {able}."
         )
     if able < rules.share * len(per_user):
         raise TrainingError(

@@ -180,3 +180,15 @@ def test_what_cannot_be_tuned_is_refused(name: str, config: dict[str, Any], prob
     """Too many jobs, ranges of what is not tunable, of another kind, not complete, out of bounds or upside down."""
     with pytest.raises(ServiceError, match=problem):
         check_tuning(RECIPES[name], config)
+
+
+def test_unknown_hyperparameters_have_the_words_of_the_service() -> None:
+    """Given or to be tuned, algorithm's or featurization's: the text names the algorithm."""
+    recipe = RECIPES["aws-trending-now"]
+    said = "^.*Provide a hyperparameter that is used in the algorithm: arn:aws:personalize:::algorithm/aws-trending-now-custom"
+    with pytest.raises(ServiceError, match=said):
+        check_hyperparameters(recipe, {"hidden_dimension": "40"})
+    with pytest.raises(ServiceError, match=said):
+        check_hyperparameters(recipe, {"hidden_dimension": "40"}, featurization=True)
+    with pytest.raises(ServiceError, match=said):
+        check_tuning(recipe, _ranges(integer=[{"name": "model.id_embedding_dim", "minValue": 30, "maxValue": 200}]))

@@ -1,7 +1,7 @@
 """What a training learns from: constructed interactions with known answers."""
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import pytest
@@ -225,3 +225,83 @@ def test_contexts_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     seen = _contexts(tmp_path, monkeypatch, "aws-personalized-ranking", Interactions=["shop"])
     assert seen.context is not None
     assert ((1201, 1), ("DEVICE_TYPE",)) == (seen.context.shape, Contexts.load(tmp_path / "1").columns)
+
+
+def _typed(schema: Schema, types: list[str | None]) -> TrainingData:
+    """Bulk interactions of 60 users with these event types in turn, under a schema."""
+    bulk = TableBuilder(schema)
+    for user in range(60):
+        for step in range(20):
+            row = {"USER_ID": f"u{user}", "ITEM_ID": f"i{step}", "TIMESTAMP": 100.0 * step + user}
+            bulk.add({**row, "EVENT_TYPE": types[(user + step) % len(types)]})
+    return TrainingData([bulk.table()], [], 0, schema, None, None)
+
+
+KEY_FIELDS = INTERACTION_SCHEMA.fields[:3]
+
+
+@pytest.mark.parametrize("types", [[None], ["EVENT_TYPE"], ["event_value", None, "Timestamp"]])
+def test_event_types_must_say_something(tmp_path: Path, types: list[str | None]) -> None:
+    """Nothing but null and reserved keywords in EVENT_TYPE fails in the service's words; one real type is enough."""
+    schema = Schema("Interactions", (*KEY_FIELDS, Field("EVENT_TYPE", "string", True, False, False)))
+    with pytest.raises(
+        TrainingError, match=r"^All values in the event_type column are either reserved keywords or null$"
+    ):
+        _train(tmp_path, _typed(schema, types))
+    assert _train(tmp_path, _typed(schema, [*types, "View"])).items
+    without = Schema("Interactions", KEY_FIELDS)
+    assert _train(tmp_path, _typed(without, [None])).items
+
+
+def test_event_types_and_optional_columns_have_a_maximum_together(tmp_path: Path) -> None:
+    """Ten, EVENT_TYPE among the columns: nine types beside it, or six beside it and three others."""
+    more = tuple(Field(name, "string", True, True, False) for name in ("A", "B", "C"))
+    for fields, most in (((), 9), (more, 6)):
+        schema = Schema("Interactions", (*KEY_FIELDS, Field("EVENT_TYPE", "string", False, False, False), *fields))
+        types = [f"type {number}" for number in range(most + 1)]
+        assert _train(tmp_path, _typed(schema, types[:most])).items
+        with pytest.raises(TrainingError, match=f"not {most + 1} types and {1 + len(fields)} columns"):
+            _train(tmp_path, _typed(schema, types))
+
+
+def test_failures_have_the_words_of_the_service(tmp_path: Path) -> None:
+    """Too few interactions of the type, too few users with two."""
+    with pytest.raises(
+        TrainingError, match=r"^Dataset has fewer than 1000 interactions after filtering by event type: Buy"
+    ):
+        _train(tmp_path, _data(_put()), EventRule("Buy", None, None))
+    with pytest.raises(TrainingError, match=r"^Dataset has fewer than 25 users with at least 2 interactions each"):
+        _train(tmp_path, _data(_put(24, 50)))
+
+
+@pytest.mark.parametrize(
+    ("kinds", "trains"),
+    [
+        ([lambda n: "dog"], False),
+        ([lambda n: f"kind {n}"], False),
+        ([lambda n: None], False),
+        ([lambda n: "dog" if n else None], False),
+        ([lambda n: "dog", lambda n: f"kind {n}"], False),
+        ([lambda n: "dog", lambda n: f"kind {n % 3}"], True),
+        ([lambda n: f"{n}|even" if n % 2 else f"{n}|odd"], True),
+    ],
+)
+def test_attributes_must_tell_items_apart(tmp_path: Path, kinds: list[Any], trains: bool) -> None:
+    """The affinity for attributes needs a column whose values are neither all the same nor all distinct."""
+    names = [f"KIND{chr(65 + number)}" for number in range(len(kinds))]
+    schema = Schema("Items", (ITEM_SCHEMA.fields[0], *(Field(name, "string", True, True, False) for name in names)))
+    builder = TableBuilder(schema)
+    for number in range(40):
+        values = {name: kind(number) for name, kind in zip(names, kinds, strict=True)}
+        builder.add({"ITEM_ID": f"i{number}", **values})
+    data = TrainingData([], _put(), 1, INTERACTION_SCHEMA, builder.table(), schema)
+    recipe = RECIPES["aws-item-attribute-affinity"]
+    arguments = {"recipe": recipe, "settings": recipe.settings({}), "excluded": {}, "folder": tmp_path / "1"}
+    if trains:
+        train(data, EVERYTHING, **arguments)
+        assert (tmp_path / "1").exists()
+        return
+    with pytest.raises(
+        TrainingError, match=r"^Did not find any attribute to train on\. There may not be any attribute"
+    ):
+        train(data, EVERYTHING, **arguments)
