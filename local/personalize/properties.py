@@ -8,6 +8,7 @@ taken in any case, with or without underscores: no two columns of a schema diffe
 import json
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from local.personalize.cells import exact, integer
@@ -16,6 +17,8 @@ from local.personalize.schemas import NUMBERS, WHOLE, Field, Schema, plain
 from local.personalize.validation import Json
 
 _ITEM_ID_LENGTH = 256
+_OWN = frozenset({"itemid", "eventvalue"})
+_plain = lru_cache(maxsize=4096)(plain)
 
 
 class Property(NamedTuple):
@@ -53,12 +56,16 @@ def by_plain_name(properties: Mapping[str, Any]) -> dict[str, Property]:
     return found
 
 
-def own_members(given: Mapping[str, Property]) -> Json:
+def own_members(properties: Mapping[str, Any]) -> Json:
     """`itemId` and `eventValue` among an event's properties, as members of the event; null and unreadable values not.
 
     The guide itself sends `"eventValue": "true"`: a value that is no number leaves the event without one.
-    InvalidInputException for an `itemId` that could be no item's.
+    InvalidInputException for an `itemId` that could be no item's, and as `by_plain_name`.
     """
+    names = set(map(_plain, properties))
+    if len(names) == len(properties) and names.isdisjoint(_OWN):  # most events say no more here than the site's own
+        return {}
+    given = by_plain_name(properties)
     own: Json = {}
     item = given.get("itemid")
     if item is not None and item.value is not None:

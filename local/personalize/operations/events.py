@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from local.personalize.core import Core
 from local.personalize.errors import in_use, invalid_input, not_found
 from local.personalize.exploration import IMPLICIT
-from local.personalize.properties import by_plain_name, own_members, parse_properties
+from local.personalize.properties import own_members, parse_properties
 from local.personalize.records import check_record
 from local.personalize.resources import ACTIVE, CREATING, DELETING
 from local.personalize.validation import Json
@@ -36,7 +36,9 @@ def _checked(core: Core, event: Json) -> Json:
             if name.lower() in _FORBIDDEN:
                 raise invalid_input(f"properties must not hold {name}: it is a member of the event or the request.")
         # What the event itself says counts more than what its properties say of it.
-        checked = {**own_members(by_plain_name(properties)), **checked}
+        own = own_members(properties)
+        if own:
+            checked = {**own, **checked}
     if "recommendationId" in event and "impression" not in event:  # explicit impressions count more, as documented
         shown = core.recommended.items(event["recommendationId"])
         if shown:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.personalize.errors import ServiceError
-from local.personalize.properties import by_plain_name, cells, own_members
+from local.personalize.properties import cells, own_members
 from local.personalize.records import check_record
 from local.personalize.schemas import Field, Schema
 
@@ -22,10 +22,6 @@ USERS = Schema(
         Field("ACTIVE", "boolean", True, False, False),
     ),
 )
-
-
-def _own(properties: dict[str, Any]) -> dict[str, Any]:
-    return own_members(by_plain_name(properties))
 
 
 @pytest.mark.parametrize(
@@ -45,20 +41,22 @@ def _own(properties: dict[str, Any]) -> dict[str, Any]:
 )
 def test_an_event_says_its_item_and_value_among_its_properties(properties: dict[str, Any], own: dict[str, Any]) -> None:
     """In the spellings of the guide, Amplify and notebooks; numbers as texts; the guide's own "true" is no value."""
-    assert own == _own(properties)
+    assert own == own_members(properties)
 
 
 @pytest.mark.parametrize("item", ["", "x" * 257, 1.5, True, ["a"], {"a": 1}])
 def test_what_can_be_no_item_is_refused(item: Any) -> None:
     """The event would be lost in silence."""
     with pytest.raises(ServiceError, match="itemId in properties must be a string of 1 to 256 characters"):
-        _own({"itemId": item})
+        own_members({"itemId": item})
 
 
 def test_two_spellings_that_differ_are_refused() -> None:
     """Which of two values counts is nobody's guess."""
     with pytest.raises(ServiceError, match="itemId and item_id"):
-        by_plain_name({"itemId": "a", "item_id": "b"})
+        own_members({"itemId": "a", "item_id": "b"})
+    with pytest.raises(ServiceError, match="deviceType and DEVICE_TYPE"):
+        own_members({"deviceType": "a", "DEVICE_TYPE": "b"})
     with pytest.raises(ServiceError, match="memberClass and MEMBER_CLASS"):
         check_record(USERS, "USER_ID", {"memberClass": "a", "MEMBER_CLASS": "b"})
 
