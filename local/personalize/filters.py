@@ -209,7 +209,8 @@ class _Expressions(Transformer[Token, Filter]):
         values = cast("tuple[_Placed, ...]", parts[3])
         for value, column in values:
             if isinstance(value, Parameter):
-                raise _wrong(column, "Placeholders are not allowed with NOT_IN operator")
+                symbol = f"Invalid input symbol: ${value.name}. Placeholders are not allowed with NOT_IN operator."
+                raise invalid_input(f"Could not create filter. {symbol} It stands at column {column}.")
         return _condition(parts[0], "NOT IN", values)
 
     def compares(self, parts: list[object]) -> Condition:
@@ -265,7 +266,7 @@ def _at(token: Token, message: str) -> ServiceError:
 
 
 def _wrong(column: int, message: str) -> ServiceError:
-    return invalid_input(f"Invalid filter expression at column {column}: {message}")
+    return invalid_input(f"Could not create filter. Invalid Expression at column {column}: {message}")
 
 
 _PARSER = Lark(_GRAMMAR, parser="lalr", maybe_placeholders=True)

@@ -104,7 +104,11 @@ def _cell(name: str, line: int, field: Field, cell: str) -> str | float | None:
         return number
     limit = _ID_LENGTH if field.name in ("USER_ID", "ITEM_ID") else _TEXT_LENGTH
     if len(cell) > limit and not field.textual:
-        raise ImportJobError(f"{name}, line {line}: Length cannot be more than {limit} characters for {field.name}.")
+        raise ImportJobError(
+            f"{name}, line {line}: Length cannot be more than {limit} characters for {field.name}. If no values exceed"
+            " the character limit, make sure your data follows the formatting guidelines listed in"
+            " https://docs.aws.amazon.com/personalize/latest/dg/data-prep-formatting.html."
+        )
     return cell
 
 

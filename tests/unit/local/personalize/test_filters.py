@@ -170,7 +170,8 @@ def test_values_may_hold_what_the_language_uses() -> None:
         ),
         (
             "INCLUDE ItemID WHERE Items.GENRE NOT IN ($GENRE)",
-            "column 42: Placeholders are not allowed with NOT_IN operator",
+            "Could not create filter. Invalid input symbol: $GENRE. Placeholders are not allowed with NOT_IN operator. It"
+            " stands at column 42.",
         ),
         (
             "INCLUDE ItemID WHERE Items.GENRE = 7",
