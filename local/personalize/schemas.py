@@ -33,7 +33,7 @@ _RESERVED: dict[str, dict[str, frozenset[str]]] = {
 
 RESERVED_INTERACTIONS = frozenset({*_REQUIRED["INTERACTIONS"], *_RESERVED["INTERACTIONS"]})
 """Columns of an Interactions dataset that are no metadata (developer guide, "Item interactions dataset")."""
-KEYWORDS = frozenset(name for names in (*_REQUIRED.values(), *_RESERVED.values()) for name in names)
+KEYWORDS = frozenset[str]().union(*_REQUIRED.values(), *_RESERVED.values())
 """Names that cannot be values of EVENT_TYPE (developer guide, "Custom datasets and schemas", "Reserved keywords")."""
 _MOST_METADATA = {"INTERACTIONS": 5, "ITEMS": 100, "USERS": 25}
 """Metadata columns of a dataset, without reserved ones (developer guide, "Quotas")."""

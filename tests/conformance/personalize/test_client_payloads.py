@@ -64,7 +64,7 @@ def test_what_the_event_itself_says_counts_more(trained: Trained) -> None:
 def test_values_among_the_properties_choose_what_trains(world: World) -> None:
     """A solution's eventValueThreshold reads them, as numbers and as texts; the guide's "true" is no value."""
     group = world.group()
-    fields = [
+    fields: list[dict[str, Any]] = [
         *({"name": name, "type": "string"} for name in ("USER_ID", "ITEM_ID", "EVENT_TYPE")),
         {"name": "TIMESTAMP", "type": "long"},
         {"name": "EVENT_VALUE", "type": ["null", "float"]},
@@ -144,7 +144,7 @@ def test_integers_beyond_doubles_reach_filters_answers_and_exports(world: World)
     """Imported and put, of a literal and of a placeholder: every digit counts."""
     group = world.seeded()
     first, second = 9_007_199_254_740_993, 9_007_199_254_740_992
-    fields = [
+    fields: list[dict[str, Any]] = [
         ITEM,
         {"name": "ANIMAL_TYPE", "type": "string", "categorical": True},
         {"name": "ITEM_VALUE", "type": ["null", "float"]},
@@ -231,13 +231,7 @@ def test_an_input_file_may_lie_where_the_answers_go(trained: Trained) -> None:
     """Published notebooks use the root of one bucket for both: a second job answers the same lines as the first."""
     trained.world.put("root/users.json", '{"userId": "u1"}\n')
     for name in ("first", "second"):
-        arn = _job(trained, name, "s3://root/users.json", "s3://root/")
-        shown = until(
-            lambda arn=arn: trained.world.control.describe_batch_inference_job(batchInferenceJobArn=arn)[
-                "batchInferenceJob"
-            ],
-            lambda shown: shown["status"] in ("ACTIVE", "CREATE FAILED"),
-        )
+        shown = _ended(trained.world, _job(trained, name, "s3://root/users.json", "s3://root/"))
         assert "ACTIVE" == shown["status"]
         files = sorted(path.name for path in (trained.world.server.s3_root / "root").iterdir())
         assert ["users.json", "users.json.out"] == files
@@ -252,4 +246,11 @@ def _job(trained: Trained, name: str, given: str, answers: str) -> str:
             jobOutput={"s3DataDestination": {"path": answers}},
             roleArn=ROLE,
         )["batchInferenceJobArn"]
+    )
+
+
+def _ended(world: World, job: str) -> Any:
+    return until(
+        lambda: world.control.describe_batch_inference_job(batchInferenceJobArn=job)["batchInferenceJob"],
+        lambda shown: shown["status"] in ("ACTIVE", "CREATE FAILED"),
     )

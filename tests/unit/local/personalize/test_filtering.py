@@ -302,18 +302,15 @@ def test_users_of_a_segment_by_what_they_did() -> None:
     did = Interacted((0, 1, 1, 2), ("click", "view", "rating", "view"))
 
     def allowed(text: str, **values: str) -> list[bool]:
-        return (
-            FilterRequest(
-                parse_filter(text, SCHEMAS),
-                values,
-                columns=lambda: ItemColumns(None, ("a", "b", "c", "d"), key="USER_ID"),
-                interacted=lambda: did,
-                user=dict,
-                n_items=4,
-            )
-            .mask()
-            .tolist()
-        )
+        mask = FilterRequest(
+            parse_filter(text, SCHEMAS),
+            values,
+            columns=lambda: ItemColumns(None, ("a", "b", "c", "d"), key="USER_ID"),
+            interacted=lambda: did,
+            user=dict,
+            n_items=4,
+        ).mask()
+        return [bool(one) for one in mask]
 
     assert [True, True, False, False] == allowed('INCLUDE UserID WHERE Interactions.EVENT_TYPE IN ("Click", "rating")')
     excluding = "EXCLUDE UserID WHERE Interactions.EVENT_TYPE IN ($EVENT_TYPE)"

@@ -112,7 +112,9 @@ def test_tables_of_older_versions_are_read(tmp_path: Path) -> None:
     (folder / "columns.json").write_text(json.dumps(described))
     nulls = np.full(2, -1, np.int32)
     arrays = [np.array([0, 1], np.int32), nulls, np.array([1.5, np.nan]), np.array([1_700_000_000.0, np.nan])]
-    np.savez(folder / "columns.npz", **{f"{place:03d}": array for place, array in enumerate(arrays)})
+    np.savez(
+        folder / "columns.npz", allow_pickle=False, **{f"{place:03d}": array for place, array in enumerate(arrays)}
+    )
     old = Table.load(folder)
     assert [("a", "", "1.5", "1700000000"), ("b", "", "", "")] == _cells(old)
     new = _table([("c", None, None, 2**53 + 1)])

@@ -1,5 +1,6 @@
 """What a training learns from: constructed interactions with known answers."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -227,12 +228,16 @@ def test_contexts_can_be_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert ((1201, 1), ("DEVICE_TYPE",)) == (seen.context.shape, Contexts.load(tmp_path / "1").columns)
 
 
-def _typed(schema: Schema, types: list[str | None]) -> TrainingData:
+def _typed(schema: Schema, types: Sequence[str | None]) -> TrainingData:
     """Bulk interactions of 60 users with these event types in turn, under a schema."""
     bulk = TableBuilder(schema)
     for user in range(60):
         for step in range(20):
-            row = {"USER_ID": f"u{user}", "ITEM_ID": f"i{step}", "TIMESTAMP": 100.0 * step + user}
+            row: dict[str, str | float | None] = {
+                "USER_ID": f"u{user}",
+                "ITEM_ID": f"i{step}",
+                "TIMESTAMP": 100.0 * step + user,
+            }
             bulk.add({**row, "EVENT_TYPE": types[(user + step) % len(types)]})
     return TrainingData([bulk.table()], [], 0, schema, None, None)
 
@@ -296,7 +301,12 @@ def test_attributes_must_tell_items_apart(tmp_path: Path, kinds: list[Any], trai
         builder.add({"ITEM_ID": f"i{number}", **values})
     data = TrainingData([], _put(), 1, INTERACTION_SCHEMA, builder.table(), schema)
     recipe = RECIPES["aws-item-attribute-affinity"]
-    arguments = {"recipe": recipe, "settings": recipe.settings({}), "excluded": {}, "folder": tmp_path / "1"}
+    arguments: dict[str, Any] = {
+        "recipe": recipe,
+        "settings": recipe.settings({}),
+        "excluded": {},
+        "folder": tmp_path / "1",
+    }
     if trains:
         train(data, EVERYTHING, **arguments)
         assert (tmp_path / "1").exists()
