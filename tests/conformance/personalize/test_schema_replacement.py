@@ -64,7 +64,7 @@ def test_a_schema_can_grow(world: World) -> None:
         (_with(changed={"name": "ITEM_VALUE", "type": ["null", "string"]}), "ITEM_VALUE must stay"),
         (_with(changed={"name": "ANIMAL_TYPE", "type": "string"}), "ANIMAL_TYPE must stay"),
         (_with({"name": "COLOUR", "type": "string"}), "COLOUR is new"),
-        (INTERACTIONS, "field ITEM_ID|must stay|metadata"),
+        (INTERACTIONS, "The name of the schema must be Items, not Interactions"),
     ],
 )
 def test_a_schema_cannot_shrink_or_change(world: World, text: str, complaint: str) -> None:
