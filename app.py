@@ -18,6 +18,7 @@ if _NODE.is_file():
     os.environ.setdefault("JSII_NODE", str(_NODE))
 
 import aws_cdk as cdk  # noqa: E402
+from jsii.errors import JavaScriptError  # noqa: E402
 
 from infra.application import CONTEXT_KEYS, build_stacks, read_deployment  # noqa: E402
 from infra.settings import SettingsError, load_settings  # noqa: E402
@@ -40,8 +41,21 @@ def main() -> None:
     app.synth()
 
 
-if __name__ == "__main__":
+def run() -> int:
+    """Synthesizes; returns 1 after one message where config or templates do not allow it: neither is a bug."""
     try:
         main()
     except SettingsError as error:
-        sys.exit(str(error))
+        print(error, file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        # What the CDK itself says; a fault in Python keeps its traceback, through the CDK too.
+        if not isinstance(error.__cause__, JavaScriptError):
+            raise
+        print(f"the templates could not be made: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Deploys an environment: ./deploy.sh ENV [--dry-run | --destroy [--purge]] [--no-wait] [--yes] [--help]
+# Deploys an environment: ./deploy.sh ENV [--dry-run | --cost | --destroy [--purge]] [--no-wait] [--yes] [--help]
 # The program is tools/deploy; this finds its Python, and makes it where there is none.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"

@@ -3,6 +3,7 @@
 `python -m infra.configuration_page` writes them into the page; a test fails when the page and the model differ.
 """
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from infra.allowed import allowed_values
-from infra.settings import CONFIG_FOLDER, Settings, load_settings
+from infra.settings import CONFIG_FOLDER, Settings, SettingsError, load_settings
 
 PAGE = CONFIG_FOLDER.parent / "docs" / "configuration.md"
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
@@ -104,9 +105,12 @@ def _values(shown: Mapping[str, str]) -> str:
 
 
 def main(page: Path = PAGE) -> None:
-    """Write the tables into the page."""
+    """Write the tables into the page; SettingsError where a config cannot be used."""
     page.write_text(with_tables(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except SettingsError as error:
+        sys.exit(str(error))

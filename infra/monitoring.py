@@ -18,6 +18,7 @@ from infra.dashboard import dashboard_widgets
 from infra.generations import Generation
 from infra.metrics import FIVE_MINUTES, HOUR
 from infra.naming import Function, Role
+from infra.prices import idle_campaign_dollars
 from infra.settings import Settings
 
 ERROR_SHARE = 0.01
@@ -212,16 +213,18 @@ class MonitoringStack(cdk.Stack):
         number = generation.number
         suffix = "" if number == 1 else f"-g{number}"
         hours = settings.alarms.campaign_idle_hours
+        provisioned = settings.min_tps(role)
+        dollars = idle_campaign_dollars(settings.region, generation.recipe(role), provisioned)
         self._alarm(
             f"{role}-campaign-idle{suffix}",
             metrics.campaign_requests(names, role, number),
-            description=f"Nobody asked the {role} campaign for {hours} hours; it bills all the same.",
+            description=f"Nobody asked the {role} campaign for {hours} hours; it bills all the same, about"
+            f" ${dollars:,.0f} a month (infra/prices.yaml).",
             threshold=1,
             comparison=_BELOW,
             periods=hours,
             missing=_SILENCE_IS_BAD,
         )
-        provisioned = settings.min_tps(role)
         # One transaction a second is the least that can be provisioned: there would be nothing to lower.
         if provisioned > 1:
             self._alarm(
@@ -232,7 +235,8 @@ class MonitoringStack(cdk.Stack):
                     label="Share of the provisioned transactions a second in use",
                     period=HOUR,
                 ),
-                description=f"The {role} campaign used less than half of what is provisioned for {hours} hours.",
+                description=f"The {role} campaign used less than half of what is provisioned for {hours} hours; each"
+                f" transaction a second is about ${dollars / provisioned:,.0f} a month (infra/prices.yaml).",
                 threshold=UTILIZATION_FLOOR,
                 comparison=_BELOW,
                 periods=hours,

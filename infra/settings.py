@@ -21,6 +21,8 @@ from pydantic.fields import FieldInfo
 
 from infra.allowed import SECTION, allowed_values
 from infra.naming import Names, Role
+from infra.prices import PriceError, load_prices
+from infra.regions import PARTITION, partition_of, regions_of
 
 CONFIG_FOLDER = Path(__file__).resolve().parent.parent / "config"
 LOCAL_ACCOUNT = "000000000000"
@@ -59,6 +61,32 @@ def _schedule(expression: str) -> str:
     return expression
 
 
+class _SaidError(ValueError):
+    """What is wrong, in words that need nothing added."""
+
+
+def _region(region: str) -> str:
+    """The Region, where Personalize is in it and its prices are known; both are known without asking AWS."""
+    if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-\d", region):
+        raise ValueError("not the form of a Region")
+    personalize = regions_of("personalize")
+    if region not in personalize:
+        partition, where = partition_of(region), ""
+        if partition not in (None, PARTITION):
+            where = f" in the partition {PARTITION}, the only one that this project is for ({region} is in {partition})"
+        raise _SaidError(
+            f"{region!r} has no Amazon Personalize{where}; the Regions that have it are"
+            f" {', '.join(sorted(personalize))}"
+        )
+    priced = load_prices().regions
+    if region not in priced:
+        raise _SaidError(
+            f"{region!r} has no price in infra/prices.yaml; add its rows there, or take one of"
+            f" {', '.join(sorted(priced & personalize))}"
+        )
+    return region
+
+
 def _prefix(prefix: str) -> str:
     # https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
     if not re.fullmatch(r"(/[A-Za-z0-9_.-]+){1,10}", prefix) or re.match(r"/(aws|ssm)", prefix, re.IGNORECASE):
@@ -83,8 +111,9 @@ class _Section(BaseModel):
         alias_generator=to_camel,
         extra="forbid",
         frozen=True,
-        # "12" is no number and 1 is no switch: what the file says is what is meant.
+        # "12" is no number and 1 is no switch: what the file says is what is meant. No limit is infinite.
         strict=True,
+        allow_inf_nan=False,
         validate_default=True,
         populate_by_name=False,
     )
@@ -159,9 +188,8 @@ class Settings(_Section):
     account: str = _key(
         "AWS account; `ACCOUNT_ID` overrides it.", pattern=r"^\d{12}$", allowed="twelve digits, in quotes"
     )
-    region: str = _key(
-        "AWS region; `CDK_DEPLOY_REGION` overrides it.",
-        pattern=r"^[a-z]{2}(-[a-z]+)+-\d$",
+    region: Annotated[str, AfterValidator(_region)] = _key(
+        "AWS region, one with Amazon Personalize; `CDK_DEPLOY_REGION` overrides it.",
         allowed="a region such as eu-west-1",
     )
     ssm_prefix: Annotated[str, AfterValidator(_prefix)] = _key(
@@ -270,14 +298,17 @@ def load_settings(
     Raises SettingsError with one clear message for all that is wrong in the file.
     """
     path = folder / f"{environment}.yaml"
-    if not path.is_file():
+    if not _is_file(path):
         there = ", ".join(sorted(p.stem for p in folder.glob("*.yaml"))) or "none"
         raise SettingsError(
             f"no environment {environment!r}: config/{environment}.yaml does not exist (there are: {there})"
         )
     try:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_UniqueKeysLoader)  # noqa: S506 - a SafeLoader
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise SettingsError(f"config/{path.name} cannot be read: {error.strerror or error}") from error
+    # The loader lets Python's own errors through, e.g. those of a date that does not exist.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SettingsError(f"config/{path.name} is not valid YAML: {error}") from error
     if not isinstance(raw, Mapping):
         raise SettingsError(f"config/{path.name} must hold keys and values, not {type(raw).__name__}")
@@ -285,7 +316,16 @@ def load_settings(
     try:
         return Settings.model_validate({**raw, **given, "environment": environment})
     except ValidationError as error:
-        raise SettingsError(_message(path.name, error)) from error
+        raise SettingsError(_message(path.name, error, given)) from error
+    except PriceError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have, e.g. a very long one
+        return False
 
 
 class _UniqueKeysLoader(yaml.SafeLoader):
@@ -301,24 +341,36 @@ class _UniqueKeysLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def _message(file: str, error: ValidationError) -> str:
+_VARIABLES = {"account": "ACCOUNT_ID", "region": "CDK_DEPLOY_REGION"}
+"""The variables whose values callers hand over instead of the file's."""
+
+
+def _message(file: str, error: ValidationError, given: Mapping[str, str]) -> str:
     words = allowed_values(Settings)
-    lines = [f"config/{file} cannot be used:"]
-    lines.extend(f"  {_problem(problem, words)}" for problem in error.errors())
+    problems = error.errors()
+    of_variables = [p for p in problems if p["loc"] and p["loc"][0] in given]
+    lines = [_problem(problem, words, _VARIABLES[str(problem["loc"][0])]) for problem in of_variables]
+    of_the_file = [problem for problem in problems if problem not in of_variables]
+    if of_the_file:
+        lines.append(f"config/{file} cannot be used:")
+        lines.extend(f"  {_problem(problem, words)}" for problem in of_the_file)
     return "\n".join(lines)
 
 
-def _problem(problem: Any, words: Mapping[str, str]) -> str:
+def _problem(problem: Any, words: Mapping[str, str], name: str = "") -> str:
+    """One line about one key; `name` where the value is not the file's."""
     location = [str(part) for part in problem["loc"]]
     # pydantic marks a fault in a mapping's key by "[key]"; the value of a mapping has the key as its last part.
     in_key = location[-1:] == ["[key]"]
-    key = ".".join(location[:-1] if in_key else location)
+    key = name or ".".join(location[:-1] if in_key else location)
     value = problem["input"]
     match problem["type"]:
         case "missing":
             return f"{key}: missing; it must be {_allowed(location, words)}"
-        case "extra_forbidden":
+        case "extra_forbidden" | "invalid_key":
             return f"{key}: unknown key (value {value!r}); docs/configuration.md lists the keys"
+        case "value_error" if isinstance(problem.get("ctx", {}).get("error"), _SaidError):
+            return f"{key}: {problem['ctx']['error']}"
         # What is wrong between the keys of a section or of the whole file says itself what must be.
         case "value_error" if _allowed(location, words) in ("", SECTION):
             text = problem["msg"].removeprefix("Value error, ")

@@ -20,6 +20,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from infra.settings import SettingsError
 from local.cloud.state import LocalCloudError
 from tests.faults.run import Report, Tell, run
 from tests.faults.show import table
@@ -89,7 +90,7 @@ def main() -> int:
     """Runs the command line; what went wrong is one line and exit code 1."""
     try:
         app()
-    except (LocalCloudError, DeployError, ClientError, BotoCoreError, OSError, RuntimeError) as error:
+    except (LocalCloudError, DeployError, SettingsError, ClientError, BotoCoreError, OSError, RuntimeError) as error:
         Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         return 1
     return 0

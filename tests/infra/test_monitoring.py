@@ -200,7 +200,7 @@ def test_over_provisioning_alarms_where_capacity_could_be_lowered(with_first_rec
 def test_the_budget_warns_the_topic(dev: Synthesis) -> None:
     """At 80 % spent and when the month is forecast to go over."""
     budget = dev.resource("monitoring", "AWS::Budgets::Budget")
-    assert {"Amount": 500, "Unit": "USD"} == budget["Budget"]["BudgetLimit"]
+    assert {"Amount": 1100, "Unit": "USD"} == budget["Budget"]["BudgetLimit"]
     assert [(80, "ACTUAL", TOPIC), (100, "FORECASTED", TOPIC)] == [
         (
             each["Notification"]["Threshold"],

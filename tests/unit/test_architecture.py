@@ -29,11 +29,13 @@ HANDLERS = ("evaluate_version", "forward_events", "recommend", "rerank")
 ROOMS = (
     *(room(f"lambdas/{handler}", "boto3 botocore aws_lambda_powertools", "lambdas.shared") for handler in HANDLERS),
     room("lambdas/shared", "boto3 botocore aws_lambda_powertools"),
-    room("app.py", "aws_cdk cdk_nag", "infra"),
+    room("app.py", "aws_cdk cdk_nag jsii", "infra"),
     room("infra", "aws_cdk constructs cdk_nag pydantic yaml"),
     room("infra/naming.py"),
     room("infra/allowed.py", "pydantic"),
-    room("infra/settings.py", "pydantic yaml", "infra.allowed infra.naming"),
+    room("infra/prices.py", "pydantic yaml"),
+    room("infra/regions.py", "botocore"),
+    room("infra/settings.py", "pydantic yaml", "infra.allowed infra.naming infra.prices infra.regions"),
     room("seed_data", "numpy"),
     room("local/engine", "lightgbm numpy scipy threadpoolctl"),
     room("local/personalize", "boto3 botocore httptools lark msgspec numpy regex scipy uvicorn uvloop", "local.engine"),
@@ -42,7 +44,8 @@ ROOMS = (
         "tools",
         "boto3 botocore matplotlib numpy rich typer",
         # What an event is, the id under which it is counted once, and the CSV of the service are said in one place.
-        "infra.naming infra.settings seed_data lambdas.shared.errors lambdas.shared.event local.personalize.csv_dialect",
+        "infra.naming infra.prices infra.settings seed_data lambdas.shared.errors lambdas.shared.event"
+        " local.personalize.csv_dialect",
     ),
 )
 """The innermost room that holds a file is the file's own; the data of Personalize are arrays, as its engine's are."""

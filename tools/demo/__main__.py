@@ -13,6 +13,7 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
+from infra.settings import SettingsError
 from tools.connection import NotConnectedError
 from tools.demo.cloud import DemoError
 from tools.demo.run import Plan, demonstrate
@@ -42,7 +43,7 @@ def main() -> int:
     """Runs the command line: 0 when everything was as promised, 1 when not, 130 when interrupted."""
     try:
         app(standalone_mode=False)
-    except (DemoError, DeployError, NotConnectedError, SendError, ClientError, BotoCoreError) as error:
+    except (DemoError, DeployError, SettingsError, NotConnectedError, SendError, ClientError, BotoCoreError) as error:
         Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
         return 1
     except (KeyboardInterrupt, typer.Abort):

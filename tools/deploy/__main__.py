@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    SSOError,
+    TokenRetrievalError,
+)
+from botocore.exceptions import (
+    ConnectionError as AwsConnectionError,
+)
 from rich.console import Console
 from rich.markup import escape
 
@@ -20,11 +30,16 @@ from infra.settings import CONFIG_FOLDER, SettingsError
 from tools.connection import STATE_VARIABLE, Connection, NotConnectedError, connect, state_folder
 from tools.deploy.cdk import REPOSITORY
 from tools.deploy.confirm import Confirm
+from tools.deploy.cost_report import report_costs
+from tools.deploy.costs import Traffic
 from tools.deploy.errors import DeployError, UsageError
 from tools.deploy.run import Deployment
 from tools.deploy.show import Display
 
 INTERRUPTED = 130
+MOST = 10**12
+"""Of anything a month: beyond, a slip of the keyboard."""
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
@@ -41,6 +56,17 @@ def deploy(
     ] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the first training and end.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Show what it costs a month; needs no credentials, changes nothing.")
+    ] = False,
+    events: Annotated[str | None, typer.Option("--events", metavar="N", help="With --cost: events a month.")] = None,
+    recommendations: Annotated[
+        str | None,
+        typer.Option("--recommendations", metavar="N", help="With --cost: requests to recommend a month."),
+    ] = None,
+    rerankings: Annotated[
+        str | None, typer.Option("--rerankings", metavar="N", help="With --cost: requests to rerank a month.")
+    ] = None,
     state: Annotated[Path | None, typer.Option("--state", help="State folder of the local cloud.")] = None,
 ) -> None:
     """Checks the command line, then does what it says."""
@@ -50,11 +76,22 @@ def deploy(
         raise UsageError("--purge goes with --destroy")
     if dry_run and (destroy or no_wait):
         raise UsageError("--dry-run shows a deploy; it goes with neither --destroy nor --no-wait")
+    traffic = {"events": events, "recommendations": recommendations, "rerankings": rerankings}
+    given = {name: _count(name, text) for name, text in traffic.items() if text is not None}
+    if given and not cost:
+        raise UsageError(f"--{next(iter(given))} goes with --cost")
+    if cost and (dry_run or destroy or no_wait or yes):
+        raise UsageError(
+            "--cost shows what a month costs; it goes with --events, --recommendations and --rerankings only"
+        )
     if state is not None:
         os.environ[STATE_VARIABLE] = str(state.resolve())
     display = Display(Console(highlight=False))
     connection = connect(environment)
-    reachable = _reach(connection, display, start=not dry_run)
+    if cost:
+        report_costs(connection, display, Traffic(**given))
+        return
+    reachable = _reach(connection, display, dry=dry_run)
     output = (state_folder() if connection.is_local else REPOSITORY / "cdk.out") / "deploy" / environment
     confirm = Confirm(display, yes=yes, is_local=connection.is_local, interactive=sys.stdin.isatty())
     with _alone(output, environment):
@@ -94,10 +131,14 @@ def main() -> int:
     return int(code)
 
 
-def _reach(connection: Connection, display: Display, *, start: bool) -> bool:
-    """Makes sure that the environment answers; False where a local cloud is down and is not to be started."""
+def _reach(connection: Connection, display: Display, *, dry: bool) -> bool:
+    """Makes sure that the environment answers.
+
+    A dry run goes on without: it returns False where the local cloud is down, or where there are no credentials at all.
+    Credentials that do not work are an error for it too: whoever has some wants to see what stands.
+    """
     if connection.is_local:
-        if not start:
+        if dry:
             return _is_up(connection)
         with display.stage("Starting the local cloud"):
             command = [sys.executable, "-m", "local.cloud", "up", "--state", str(connection.state)]
@@ -110,11 +151,14 @@ def _reach(connection: Connection, display: Display, *, start: bool) -> bool:
         try:
             account = connection.client("sts").get_caller_identity()["Account"]
         except NoCredentialsError as error:
+            if dry:
+                result.text = "none"
+                return False
             raise DeployError(
                 f"no AWS credentials for {settings.environment}: set AWS_PROFILE, or log in with `aws sso login`"
             ) from error
         except (ClientError, BotoCoreError) as error:
-            raise DeployError(f"the AWS credentials for {settings.environment} do not work: {error}") from error
+            raise DeployError(_why_not(settings.environment, error)) from error
         if account != settings.account:
             raise UsageError(
                 f"the credentials belong to account {account}, but {settings.environment} is to be in"
@@ -122,6 +166,26 @@ def _reach(connection: Connection, display: Display, *, start: bool) -> bool:
             )
         result.text = f"account {account}, {settings.region}"
     return True
+
+
+def _count(name: str, text: str) -> int:
+    """How many of something a month."""
+    digits = text.replace("_", "")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(MOST)) and int(digits) <= MOST):
+        raise UsageError(f"--{name} is {text[:40]!r}; it must be a whole number from 0 to {MOST}")
+    return int(digits)
+
+
+def _why_not(environment: str, error: ClientError | BotoCoreError) -> str:
+    """Why the credentials are of no use: they were good once, nobody could be asked, or they never were."""
+    expired = f"the AWS credentials for {environment} have expired: log in again with `aws sso login`"
+    if isinstance(error, (SSOError, TokenRetrievalError)):
+        return f"{expired} ({error})"
+    if isinstance(error, ClientError) and error.response["Error"]["Code"] in _EXPIRED:
+        return f"{expired}, or set fresh ones ({error})"
+    if isinstance(error, (AwsConnectionError, HTTPClientError)):
+        return f"AWS could not be reached to check the credentials for {environment}: {error}"
+    return f"the AWS credentials for {environment} do not work: {error}"
 
 
 def _is_up(connection: Connection) -> bool:

@@ -1,30 +1,62 @@
-"""What an environment costs a month while nobody visits it: the bill that a forgotten environment runs up.
+"""What an environment costs a month: at rest, and with visitors. Every price is `infra/prices.yaml`'s.
 
-AWS's price list could not be read where this was written. Each figure says where it comes from: `third-party` prices
-were found in several independent places that agree with one another, `list price` is the figure AWS has published for
-us-east-1 for years; what is not known is said to be unknown and left out of the sum. Look before you rely on it:
-https://aws.amazon.com/personalize/pricing/ and https://calculator.aws/
+What is assumed of the traffic is said here, each with its figure; what AWS charges for and no price was found for is
+named on the bill.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from infra.naming import Role
+from infra.prices import HOURS_A_MONTH, CampaignCharge, Prices, load_prices
 from infra.settings import Settings
 
-HOURS_A_MONTH = 730
-TPS_HOUR_TIERS = ((20_000, 0.20), (200_000, 0.10), (float("inf"), 0.05))
-"""USD for a TPS-hour of real-time recommendations, by TPS-hours a month (third-party, 2026)."""
-TRAINING_HOUR = 0.24
-TRAINING_HOURS_A_RUN = 2.1
-"""Billed hours to train 100,000 interactions with a v1 recipe, as an AWS notebook recorded."""
-ON_DEMAND_STREAM_HOUR = 0.04
-KEY = 1.00
-ALARM = 0.10
-DASHBOARD = 3.00
-METRIC = 0.30
+INTERACTIONS = Path(__file__).resolve().parents[2] / "seed_data" / "interactions" / "interactions.csv"
+MILLION = 1_000_000
+
+EVENT_KILOBYTES = 0.4
+"""Of an event as docs/payloads.md has it."""
+KINESIS_KILOBYTES = 1
+"""To which a stream rounds each record up (https://aws.amazon.com/kinesis/data-streams/pricing/)."""
+FIREHOSE_KILOBYTES = 5
+"""To which Firehose rounds each record up, of a stream too (https://aws.amazon.com/firehose/pricing/)."""
+READERS = 2
+"""Of the stream: the forwarder and Firehose."""
+FREE_RETENTION_HOURS = 24
+EVENTS_AN_INVOCATION = 10
+"""Of the forwarder, on average: a quiet site has less, a busy one up to `ingestion.batchSize`."""
+FORWARD_SECONDS = 0.2
+ANSWER_SECONDS = 0.1
+FUNCTION_GIGABYTES = 0.5
+LOG_KILOBYTES = 1
+"""Of one invocation: Lambda's own lines, and one with the metrics."""
+CUSTOM_METRICS = 18
+"""That the functions and the training machine publish, a name and its dimensions counting as one."""
+TRANSITIONS_A_RUN = 500
+"""Of the training machine: most are waits of a minute or two for a training of some hours."""
+V1_TRAINING_HOURS = 2.1
+"""Billed to train 100,000 interactions with a v1 recipe, as an AWS notebook recorded; more take more in proportion."""
+V1_TRAINING_INTERACTIONS = 100_000
+POPULARITY_RECIPE = "aws-popularity-count"
+_KILOBYTES_A_GIGABYTE = 1024 * 1024
 _HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What visitors do in a month."""
+
+    events: int = 0
+    recommendations: int = 0
+    """Requests to `recommend`."""
+    rerankings: int = 0
+    """Requests to `rerank`."""
+
+
+IDLE = Traffic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +65,9 @@ class Cost:
 
     item: str
     dollars: float | None
-    """A month, or None where the price is not known."""
+    """A month, or None where it cannot be said."""
     basis: str
-    """How the figure comes about, and where its price is from."""
-
-
-def campaign_dollars(tps_hours: float) -> float:
-    """The price of so many TPS-hours in one month, by tiers."""
-    dollars, below = 0.0, 0.0
-    for limit, price in TPS_HOUR_TIERS:
-        dollars += max(0.0, min(tps_hours, limit) - below) * price
-        below = limit
-    return dollars
+    """How the figure comes about."""
 
 
 def trainings_a_month(schedule: str) -> float | None:
@@ -53,16 +76,22 @@ def trainings_a_month(schedule: str) -> float | None:
     return HOURS_A_MONTH / (int(match[1]) * _HOURS[match[2]]) if match else None
 
 
-def monthly_costs(settings: Settings, templates: Iterable[Mapping[str, Any]]) -> list[Cost]:
-    """The bill of one month without a single visitor, the campaigns first.
+def monthly_costs(
+    settings: Settings, templates: Iterable[Mapping[str, Any]], traffic: Traffic = IDLE, *, seed: int | None = None
+) -> list[Cost]:
+    """The bill of one month, the campaigns first; the same lines in the same order whatever the traffic.
 
-    `templates` are the synthesized ones: keys, streams, alarms, dashboards and Lambda functions are counted in them.
+    `templates` are the synthesized ones: what is charged by the piece is counted in them. `seed` is how many
+    interactions the first training has, those of the seed data where it is not given.
     """
+    prices = load_prices().of(settings.region)
     return [
-        _campaigns(settings),
-        _training(settings),
-        *_counted(list(templates)),
-        Cost("Lambda, S3, SNS, SQS, Step Functions, logs", 0.0, "cents while idle; with traffic they follow it"),
+        _campaigns(settings, traffic),
+        _training(settings, prices, traffic, seed_interactions() if seed is None else seed),
+        *_counted(prices, list(templates)),
+        *_of_events(prices, settings, traffic.events),
+        *_of_answers(prices, traffic.recommendations + traffic.rerankings),
+        _metrics(prices, traffic),
     ]
 
 
@@ -71,40 +100,199 @@ def total(costs: Iterable[Cost]) -> float:
     return sum(cost.dollars for cost in costs if cost.dollars is not None)
 
 
-def _campaigns(settings: Settings) -> Cost:
-    provisioned = [settings.min_provisioned_tps, settings.rerank_min_provisioned_tps][: len(settings.roles)]
-    hours = sum(provisioned) * HOURS_A_MONTH
-    many = "campaign" if len(provisioned) == 1 else "campaigns"
-    basis = (
-        f"{' + '.join(map(str, provisioned))} TPS x {HOURS_A_MONTH} h, $0.20 a TPS-hour (third-party); billed from"
-        " their creation to their deletion, visitors or none"
+def sleeping_saves(settings: Settings) -> float:
+    """Dollars a month that the campaigns cost while nobody asks them: what an environment without them does not pay."""
+    return sum(charge.dollars for charge in _campaign_charges(settings, IDLE).values())
+
+
+def included_requests(settings: Settings, role: Role) -> int:
+    """Requests a month that the role's provisioned transactions pay for already, if they come evenly."""
+    return settings.min_tps(role) * 3600 * HOURS_A_MONTH
+
+
+def million_events(settings: Settings) -> list[Cost]:
+    """What a million more events cost, but for what trainings cost more by them."""
+    return _of_events(load_prices().of(settings.region), settings, MILLION)
+
+
+def million_recommendations(settings: Settings) -> list[Cost]:
+    """What a million more requests to `recommend` cost beyond those that are provisioned."""
+    prices = load_prices().of(settings.region)
+    included = included_requests(settings, "recommendation")
+    recipe = settings.recipes.recommendation
+    more = prices.campaign(recipe, settings.min_provisioned_tps, included + MILLION)
+    base = prices.campaign(recipe, settings.min_provisioned_tps, included)
+    words = f"{more.price.words}; the first {included:,} a month are provisioned and paid for already"
+    return [Cost("Campaign", more.dollars - base.dollars, words), *_of_answers(prices, MILLION)]
+
+
+def training_dollars(settings: Settings, interactions: int) -> float:
+    """What one training run costs: each solution is trained on all interactions."""
+    prices = load_prices().of(settings.region)
+    recipes = [settings.recipes.recommendation, settings.recipes.reranking][: len(settings.roles)]
+    recipes += [POPULARITY_RECIPE] if settings.popularity_baseline else []
+    return sum(_solution_dollars(prices, recipe, interactions) for recipe in recipes) + prices["step-functions"].charge(
+        TRANSITIONS_A_RUN
     )
-    if any(recipe.endswith("-v2") for recipe in (settings.recipes.recommendation, settings.recipes.reranking)):
-        basis += "; v2 recipes have prices of their own, which could not be verified"
-    return Cost(f"{len(provisioned)} idle {many}", campaign_dollars(hours), basis)
 
 
-def _training(settings: Settings) -> Cost:
-    runs = trainings_a_month(settings.schedule)
-    solutions = len(settings.roles) + settings.popularity_baseline
-    often = f"up to {runs:.1f} runs a month" if runs is not None else f"as often as {settings.schedule} says"
-    often += f" x {solutions} solutions, skipped below {settings.min_new_events} new events"
-    recipes = (settings.recipes.recommendation, settings.recipes.reranking)[: len(settings.roles)]
-    if runs is None or any(recipe.endswith("-v2") for recipe in recipes):
-        return Cost("Training", None, f"{often}; v2 trains at a price by interactions, which could not be verified")
-    dollars = runs * solutions * TRAINING_HOURS_A_RUN * TRAINING_HOUR
-    return Cost("Training", dollars, f"{often} x {TRAINING_HOURS_A_RUN} h x ${TRAINING_HOUR} (third-party)")
-
-
-def _counted(templates: list[Mapping[str, Any]]) -> list[Cost]:
-    kinds = [resource["Type"] for template in templates for resource in template.get("Resources", {}).values()]
-    streams, keys = kinds.count("AWS::Kinesis::Stream"), kinds.count("AWS::KMS::Key")
-    alarms, dashboards = kinds.count("AWS::CloudWatch::Alarm"), kinds.count("AWS::CloudWatch::Dashboard")
+def unit_costs(settings: Settings) -> list[Cost]:
+    """What a million events, a million recommendations, a training and a month asleep cost or save."""
+    answers, interactions, asleep = million_recommendations(settings), seed_interactions(), sleeping_saves(settings)
     return [
+        Cost("A million events", total(million_events(settings)), "stream, archive, forwarder, Personalize"),
+        Cost("A million recommendations", total(answers), answers[0].basis),
         Cost(
-            "Kinesis stream", streams * ON_DEMAND_STREAM_HOUR * HOURS_A_MONTH, "on demand, $0.04 an hour (list price)"
+            "A training run",
+            training_dollars(settings, interactions),
+            f"all solutions, on the seed's {interactions:,} interactions",
         ),
-        Cost("Encryption key", keys * KEY, "$1 a key, and $1 more for each of its first two rotations (list price)"),
-        Cost("Alarms", alarms * ALARM, f"{alarms} x $0.10 (list price)"),
-        Cost("Dashboard", dashboards * DASHBOARD, "$3 each; the first three of an account are free (list price)"),
+        Cost("Sleeping saves, a month", asleep, f"what the idle campaigns cost, {asleep / HOURS_A_MONTH:.2f} an hour"),
     ]
+
+
+def seed_interactions() -> int:
+    """How many interactions the seed data have."""
+    try:
+        with INTERACTIONS.open("rb") as lines:
+            return max(0, sum(1 for _ in lines) - 1)
+    except FileNotFoundError:
+        return 0
+
+
+def _solution_dollars(prices: Prices, recipe: str, interactions: int) -> float:
+    price = prices.billing(recipe, "personalize-training-v2", "personalize-training-v1")
+    if price.what == "personalize-training-v2":
+        return price.charge(interactions)
+    return price.charge(V1_TRAINING_HOURS * max(1.0, interactions / V1_TRAINING_INTERACTIONS))
+
+
+def _campaign_charges(settings: Settings, traffic: Traffic) -> dict[Role, CampaignCharge]:
+    prices = load_prices().of(settings.region)
+    recipes = {"recommendation": settings.recipes.recommendation, "reranking": settings.recipes.reranking}
+    asked = {"recommendation": traffic.recommendations, "reranking": traffic.rerankings}
+    charges: dict[Role, CampaignCharge] = {}
+    for role in settings.roles:
+        # Tiers count what all campaigns of the account use.
+        before = {charge.price.what: charge.units for charge in charges.values()}
+        price = prices.campaign(recipes[role], settings.min_tps(role)).price
+        charges[role] = prices.campaign(
+            recipes[role], settings.min_tps(role), asked[role], before=before.get(price.what, 0.0)
+        )
+    return charges
+
+
+def _campaigns(settings: Settings, traffic: Traffic) -> Cost:
+    charges = _campaign_charges(settings, traffic)
+    provisioned = " + ".join(str(settings.min_tps(role)) for role in charges)
+    words = " and ".join(dict.fromkeys(charge.price.words for charge in charges.values()))
+    idle = "" if traffic.recommendations or traffic.rerankings else "idle "
+    return Cost(
+        f"{len(charges)} {idle}{'campaign' if len(charges) == 1 else 'campaigns'}",
+        sum(charge.dollars for charge in charges.values()),
+        f"{provisioned} TPS x {HOURS_A_MONTH} h at least, {words}; billed from their creation to their deletion,"
+        " visitors or none",
+    )
+
+
+def _training(settings: Settings, prices: Prices, traffic: Traffic, seed: int) -> Cost:
+    scheduled, least = trainings_a_month(settings.schedule), settings.min_new_events
+    interactions = seed + traffic.events
+    each = training_dollars(settings, interactions)
+    basis = f"${each:.2f} a run on {interactions:,} interactions, skipped below {least} new events"
+    if least and not traffic.events:
+        return Cost("Training", 0.0, f"no events, no runs; the first deploy trains once: {basis}")
+    if scheduled is None:
+        return Cost("Training", None, f"{basis}; as often as {settings.schedule} says")
+    runs = min(scheduled, traffic.events / least) if least else scheduled
+    return Cost("Training", runs * each, f"up to {runs:.1f} runs a month, {basis}")
+
+
+def _counted(prices: Prices, templates: Sequence[Mapping[str, Any]]) -> Iterator[Cost]:
+    """What is charged by the piece, whoever uses it."""
+    found = [resource for template in templates for resource in template.get("Resources", {}).values()]
+    for type_, resource in load_prices().resources.items():
+        if resource.charged is None or resource.line is None:
+            continue
+        price = prices[resource.charged]
+        pieces = [each for each in found if each["Type"] == type_]
+        count = sum(map(_metrics_of, pieces)) if price.unit == "metrics" else len(pieces)
+        hours = f" x {HOURS_A_MONTH} h" if price.unit == "hours" else ""
+        dollars = price.charge(count * (HOURS_A_MONTH if hours else 1))
+        yield Cost(resource.line, dollars, f"{count}{hours} x {price.words}")
+
+
+def _metrics_of(alarm: Mapping[str, Any]) -> int:
+    """An alarm is charged for each metric that it looks at, not for the expression over them."""
+    queries = alarm.get("Properties", {}).get("Metrics", ())
+    return max(1, sum("MetricStat" in query for query in queries))
+
+
+def _of_events(prices: Prices, settings: Settings, events: int) -> list[Cost]:
+    rounded = events * KINESIS_KILOBYTES / _KILOBYTES_A_GIGABYTE
+    plain = events * EVENT_KILOBYTES / _KILOBYTES_A_GIGABYTE
+    kept = rounded * max(0, settings.retention.stream_hours - FREE_RETENTION_HOURS) / HOURS_A_MONTH
+    stream = (
+        prices["kinesis-in"].charge(rounded)
+        + prices["kinesis-out"].charge(plain * READERS)
+        + prices["kinesis-retention"].charge(kept)
+    )
+    archive = events * FIREHOSE_KILOBYTES / _KILOBYTES_A_GIGABYTE
+    calls = events / EVENTS_AN_INVOCATION
+    return [
+        Cost("Stream, by the event", stream, f"{prices['kinesis-in'].words} in, {prices['kinesis-out'].words} out"),
+        Cost("Firehose", prices["firehose-in"].charge(archive), f"{prices['firehose-in'].words}, 5 KB an event"),
+        Cost(
+            "Archive", prices["s3-storage"].charge(plain), f"{prices['s3-storage'].words}, and each month that it stays"
+        ),
+        Cost(
+            "Forwarder", _function(prices, calls, FORWARD_SECONDS), f"{EVENTS_AN_INVOCATION} events an invocation; logs"
+        ),
+        Cost(
+            "Personalize, ingestion",
+            prices["personalize-ingestion"].charge(plain),
+            prices["personalize-ingestion"].words,
+        ),
+    ]
+
+
+def _of_answers(prices: Prices, requests: int) -> list[Cost]:
+    return [
+        Cost("recommend and rerank", _function(prices, requests, ANSWER_SECONDS), f"{ANSWER_SECONDS} s an answer; logs")
+    ]
+
+
+def _function(prices: Prices, invocations: float, seconds: float) -> float:
+    return (
+        prices["lambda-requests"].charge(invocations)
+        + prices["lambda-compute"].charge(invocations * seconds * FUNCTION_GIGABYTES)
+        + prices["logs-in"].charge(invocations * LOG_KILOBYTES / _KILOBYTES_A_GIGABYTE)
+    )
+
+
+def _metrics(prices: Prices, traffic: Traffic) -> Cost:
+    price = prices["cloudwatch-metrics"]
+    dollars = 0.0 if traffic == IDLE else price.charge(CUSTOM_METRICS)
+    return Cost("Custom metrics", dollars, f"{CUSTOM_METRICS} x {price.words}, in hours with data")
+
+
+def over_budget(settings: Settings, costs: Iterable[Cost]) -> str | None:
+    """What is to be said in red of a bill that is above the config's budget; None where it is not."""
+    known, budget = total(costs), settings.monthly_budget_usd
+    if known <= budget:
+        return None
+    return (
+        f"ABOVE THE BUDGET: {known:,.2f} USD a month are {known - budget:,.2f} more than monthlyBudgetUSD,"
+        f" {budget:,.2f}, in config/{settings.environment}.yaml"
+    )
+
+
+def provenance(settings: Settings) -> str:
+    """Where the prices come from, and what is not in them."""
+    table = load_prices()
+    prices = table.of(settings.region)
+    taken = f", taken from {', '.join(prices.assumed)}" if prices.assumed else ""
+    return (
+        f"Prices of {settings.region}{taken}: {prices.unconfirmed} of {len(prices.by_what)} were not read on AWS's own"
+        f" pages (infra/prices.yaml has the source of each). Not in it: {', '.join(table.unpriced)}, taxes."
+    )

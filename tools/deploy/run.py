@@ -1,8 +1,10 @@
 """Deploying and removing an environment: observes, plans, and does each step, showing it."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -12,7 +14,7 @@ from tools.deploy import history, ledger, lock, removal, seed, solutions, traini
 from tools.deploy import plan as planning
 from tools.deploy.cdk import REPOSITORY, Cdk
 from tools.deploy.confirm import Confirm
-from tools.deploy.costs import monthly_costs
+from tools.deploy.costs import monthly_costs, over_budget, provenance
 from tools.deploy.errors import DeployError
 from tools.deploy.observe import Observed, observe, stack_status, wait_until_settled
 from tools.deploy.plan import Step
@@ -78,8 +80,10 @@ class Deployment:
     def _show_costs(self) -> None:
         templates = [self._cdk.template(stack) for stack in STACKS]
         costs = monthly_costs(self._settings, templates)
-        budget = self._settings.monthly_budget_usd
-        self.display.costs(self._settings.environment, costs, budget, simulated=self.connection.is_local)
+        over = over_budget(self._settings, costs)
+        budget, simulated = self._settings.monthly_budget_usd, self.connection.is_local
+        self.display.costs(self._settings.environment, costs, budget, simulated=simulated, over=over)
+        self.display.say(provenance(self._settings))
 
     def _start_and_leave(self, observed: Observed) -> None:
         running = training.running_training(self.connection)
@@ -218,7 +222,7 @@ class Deployment:
     # --- dry run
 
     def dry_run(self, *, reachable: bool) -> None:
-        """Shows what a deploy would do. Changes nothing."""
+        """Shows what a deploy would do; where the environment is not `reachable`, to one in which nothing stands."""
         observed = self._settled() if reachable else Observed(stacks={}, ledgers={}, serving=None)
         steps = planning.build_steps(self._settings, observed)
         first = next(step for step in steps if isinstance(step, planning.Synthesize))
@@ -228,14 +232,24 @@ class Deployment:
             with self.display.stage(planning.title(first)):
                 self._cdk.synthesize(first.generations, first.serving, deployed=False)
         self._show_costs()
-        self.display.say("\nA deploy would:")
+        self.display.say("\nA deploy would:" if reachable else "\nA deploy to an empty account would:")
         later = planning.training_steps(self._settings, observed)
         for step in [*steps, *later, planning.DeployCampaigns()]:
             self.display.say(f"  - {planning.title(step)}")
         if reachable:
             self.display.say("\n" + self._cdk.diff().strip())
-        else:
+            return
+        self.display.say("\nThe stacks would hold:")
+        for stack in STACKS:
+            self.display.say(f"  - {self._names.stack(stack)}: {_contents(self._cdk.template(stack))}")
+        if self.connection.is_local:
             self.display.say("\nThe local cloud is not up: everything would be new.")
+        else:
+            self.display.say(
+                f"\nNo AWS credentials: nothing of {self._settings.environment} was looked at, and everything is taken"
+                " to be new. With credentials (AWS_PROFILE, or `aws sso login`) this would also show what stands, the"
+                f" differences to it stack by stack, and whether they belong to account {self._settings.account}."
+            )
 
     # --- removal
 
@@ -258,3 +272,9 @@ class Deployment:
             result.text = "no stack, no Personalize resource"
         for line in kept:
             self.display.say(f"Kept: {line}")
+
+
+def _contents(template: Mapping[str, Any]) -> str:
+    """`2 S3 Bucket, 1 KMS Key`: what a stack holds, the most of a kind first."""
+    kinds = Counter(resource["Type"] for resource in template.get("Resources", {}).values())
+    return ", ".join(f"{count} {kind.removeprefix('AWS::').replace('::', ' ')}" for kind, count in kinds.most_common())

@@ -57,15 +57,25 @@ class Display:
         line = f"{mark} [dim]{_duration(seconds):>9}[/dim]  {escape(name)}{detail}"
         self.console.print(line, highlight=False, soft_wrap=True)
 
-    def costs(self, environment: str, costs: Sequence[Cost], budget: float, *, simulated: bool) -> None:
-        """The bill of a month without a visitor; for the local cloud, what it would be on AWS."""
+    def costs(
+        self, environment: str, costs: Sequence[Cost], budget: float, *, simulated: bool, over: str | None = None
+    ) -> None:
+        """The bill of a month without a visitor; for the local cloud, what it would be on AWS.
+
+        `over` is what to say in red of a bill above the budget: in words too, where there is no red.
+        """
         where = f"What {environment} would cost on AWS" if simulated else f"What {environment} costs"
         table = Table("", "USD a month", "how", box=None, pad_edge=False, title=f"{where}, without a visitor")
         table.title_justify, table.title_style = "left", "bold"
         table.columns[1].justify = "right"
         for cost in costs:
-            dollars = "unknown" if cost.dollars is None else f"{cost.dollars:,.2f}"
-            table.add_row(escape(cost.item), dollars, escape(cost.basis), style="bold" if cost is costs[0] else None)
+            if cost.dollars != 0:
+                style = "bold" if cost is costs[0] else None
+                table.add_row(escape(cost.item), in_dollars(cost.dollars), escape(cost.basis), style=style)
+        free = [cost.item for cost in costs if cost.dollars == 0]
+        if free:
+            how = f"follow use; ./deploy.sh {environment} --cost --events N --recommendations N"
+            table.add_row(escape("; ".join(free)), "0.00", how)
         known = total(costs)
         unknown = [cost.item for cost in costs if cost.dollars is None]
         left_out = f" (without {', '.join(unknown).lower()})" if unknown else ""
@@ -73,8 +83,14 @@ class Display:
             "Together", f"{known:,.2f}", f"what is known{left_out}; your budget is {budget:,.2f}", style="bold"
         )
         self.console.print(table, highlight=False)
+        if over:
+            self.warn(over)
         if simulated:
             self.console.print("Here it costs nothing.", highlight=False)
+
+    def warn(self, text: str) -> None:
+        """Says it in red; the words must do without."""
+        self.console.print(f"[bold red]{escape(text)}[/bold red]", highlight=False, soft_wrap=True)
 
     def summary(self, title: str, rows: Mapping[str, str]) -> None:
         """A block of names and values."""
@@ -88,6 +104,11 @@ class Result:
     """What a stage has to say at its end."""
 
     text = ""
+
+
+def in_dollars(dollars: float | None) -> str:
+    """Two digits behind the point, or that it is not known."""
+    return "unknown" if dollars is None else f"{dollars:,.2f}"
 
 
 def _duration(seconds: float) -> str:

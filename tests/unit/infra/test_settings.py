@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
+from infra import settings as settings_module
+from infra.regions import regions_of
 from infra.settings import CONFIG_FOLDER, Settings, SettingsError, load_settings
 
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
@@ -132,6 +134,78 @@ def test_a_missing_key_is_named_with_what_it_takes(tmp_path: Path, key: str, all
 def test_a_value_out_of_range_is_named_with_what_is_allowed(tmp_path: Path, change: dict[str, Any], line: str) -> None:
     """Key, value, and what it must be, in words."""
     assert f"\n  {line}" in _refusal(_write(tmp_path, **change))
+
+
+def test_a_region_without_personalize_is_refused_with_those_that_have_it(tmp_path: Path) -> None:
+    """botocore's endpoint data know; no call and no credentials."""
+    message = _refusal(_write(tmp_path, region="eu-north-1"))
+    assert "\n  region: 'eu-north-1' has no Amazon Personalize; the Regions that have it are ap-northeast-1," in message
+    assert "eu-west-1" in message
+
+
+@pytest.mark.parametrize(("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov")])
+def test_a_region_of_another_partition_is_refused_as_such(tmp_path: Path, region: str, partition: str) -> None:
+    """China has Personalize, but every ARN of the project is of the partition aws."""
+    assert f"({region} is in {partition})" in _refusal(_write(tmp_path, region=region))
+
+
+def test_a_region_without_a_price_is_refused_with_those_that_have_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Region that Personalize comes to has no price yet: the message says where it goes."""
+    known = regions_of("personalize")
+    monkeypatch.setattr(settings_module, "regions_of", lambda _: known | {"eu-north-1"})
+    message = _refusal(_write(tmp_path, region="eu-north-1"))
+    assert "'eu-north-1' has no price in infra/prices.yaml; add its rows there, or take one of" in message
+
+
+def test_an_override_is_blamed_by_its_own_name(tmp_path: Path) -> None:
+    """The file is not at fault for a variable of the shell; what is wrong in the file is said besides."""
+    folder = _write(tmp_path)
+    with pytest.raises(SettingsError) as caught:
+        load_settings("dev", region="eu-north-1", account="12", folder=folder)
+    account, region = sorted(str(caught.value).splitlines())
+    assert account.startswith("ACCOUNT_ID: '12' is not allowed; it must be twelve digits")
+    assert region.startswith("CDK_DEPLOY_REGION: 'eu-north-1' has no Amazon Personalize")
+    with pytest.raises(
+        SettingsError, match=r"CDK_DEPLOY_REGION: .*\nconfig/dev\.yaml cannot be used:\n  generation: 0"
+    ):
+        load_settings("dev", region="eu-north-1", folder=_write(tmp_path, generation=0))
+
+
+@pytest.mark.parametrize("environment", ["x" * 300, "a\0b", "../dev", "", "."])
+def test_a_name_that_no_file_can_have_is_an_unknown_environment(environment: str) -> None:
+    """Whatever the operating system makes of it."""
+    with pytest.raises(SettingsError, match="no environment"):
+        load_settings(environment)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["region: [", "a: 2026-13-45", "? [a]\n: b", "\xff\xfe\xfd", "a: !!int x", "a: &a [*a]", "1: 2", "- a", ""],
+    ids=["yaml", "date", "key", "utf-8", "tag", "loop", "number", "list", "empty"],
+)
+def test_whatever_the_file_holds_there_is_one_message(tmp_path: Path, text: str) -> None:
+    """Errors of YAML's loader, of Python and of the codec are settings errors that name the file."""
+    (tmp_path / "dev.yaml").write_bytes(text.encode("latin-1"))
+    assert "config/dev.yaml" in _refusal(tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_one_message(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The operating system's reason, without a traceback."""
+
+    def denied(*_: Any, **__: Any) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    folder = _write(tmp_path)
+    monkeypatch.setattr(Path, "read_text", denied)
+    assert _refusal(folder) == "config/dev.yaml cannot be read: Permission denied"
+
+
+@pytest.mark.parametrize("number", [float("inf"), float("nan")])
+def test_no_limit_is_infinite(tmp_path: Path, number: float) -> None:
+    """A budget of `.inf` would warn of nothing, and is no number in a template."""
+    assert "monthlyBudgetUSD" in _refusal(_write(tmp_path, monthlyBudgetUSD=number))
 
 
 def test_all_faults_are_said_at_once(tmp_path: Path) -> None:

@@ -7,13 +7,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ProfileNotFound,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
 
 from tools.connection import Connection
 from tools.deploy import __main__ as main_module
+from tools.deploy.costs import Traffic
 from tools.deploy.errors import DeployError, HeldBackError
 
 ROOT = Path(__file__).resolve().parents[4]
+REACH = main_module._reach
 
 
 class Deployment:
@@ -91,6 +101,16 @@ def test_without_an_environment_it_takes_the_variable(monkeypatch: pytest.Monkey
         (["dev", "--purge"], "--purge goes with --destroy"),
         (["dev", "--dry-run", "--destroy"], "--dry-run shows a deploy"),
         (["dev", "--frobnicate"], "No such option"),
+        (["dev", "--events", "5"], "--events goes with --cost"),
+        (["dev", "--rerankings", "0"], "--rerankings goes with --cost"),
+        (["dev", "--cost", "--dry-run"], "--cost shows what a month costs"),
+        (["dev", "--cost", "--yes"], "--cost shows what a month costs"),
+        (["dev", "--cost", "--events", "many"], "--events is 'many'; it must be a whole number from 0 to"),
+        (["dev", "--cost", "--events", "-1"], "--events is '-1'; it must be a whole number from 0 to"),
+        (["dev", "--cost", "--recommendations", "1.5"], "--recommendations is '1.5'; it must be a whole number"),
+        (["dev", "--cost", "--events", "9" * 400], "it must be a whole number from 0 to 1000000000000"),
+        (["dev", "--cost", "--rerankings", "²"], "--rerankings is '²'; it must be a whole number"),
+        (["dev", "--cost", "--events"], "requires an argument"),
     ],
 )
 def test_d55_what_cannot_be_used_is_one_clear_line(
@@ -137,7 +157,9 @@ def test_help_is_no_error(
     """It names every option."""
     assert run(monkeypatch, "--help") == 0
     shown = capsys.readouterr().out
-    assert all(option in shown for option in ("--dry-run", "--destroy", "--purge", "--no-wait", "--yes", "--state"))
+    assert all(
+        option in shown for option in ("--dry-run", "--destroy", "--purge", "--no-wait", "--yes", "--state", "--cost")
+    )
 
 
 def test_one_deploy_at_a_time_works_here(
@@ -147,6 +169,92 @@ def test_one_deploy_at_a_time_works_here(
     with main_module._alone(tmp_path / "deploy" / "local", "local"):
         assert run(monkeypatch, "local") == 1
     assert "another ./deploy.sh local is running here" in capsys.readouterr().err
+
+
+def test_costs_are_shown_without_reaching_the_environment(monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> None:
+    """Neither credentials nor the local cloud are looked for; the numbers arrive as they were given."""
+    reports: list[tuple[str, Traffic]] = []
+    monkeypatch.setattr(
+        main_module,
+        "report_costs",
+        lambda connection, _, traffic: reports.append((connection.settings.environment, traffic)),
+    )
+    monkeypatch.setattr(main_module, "_reach", lambda *_, **__: pytest.fail("looked for the environment"))
+    assert run(monkeypatch, "local", "--cost") == 0
+    assert run(monkeypatch, "dev", "--cost", "--events", "7_000", "--recommendations", "8", "--rerankings", "9") == 0
+    assert [("local", Traffic()), ("dev", Traffic(7_000, 8, 9))] == reports
+    assert [] == asked
+
+
+@pytest.mark.parametrize("arguments", [["--dry-run"], ["--cost"], ["--destroy"], []])
+def test_a_region_without_personalize_is_refused_first(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    """Before credentials, templates or anything else; one line with the Regions that have it."""
+    monkeypatch.setenv("CDK_DEPLOY_REGION", "eu-north-1")
+    assert run(monkeypatch, "dev", *arguments) == 2
+    captured = capsys.readouterr()
+    (line,) = captured.err.strip().splitlines()
+    assert "CDK_DEPLOY_REGION: 'eu-north-1' has no Amazon Personalize; the Regions that have it are" in line
+    assert "eu-west-1" in line
+    assert captured.out == ""
+
+
+class Refusing:
+    """STS that answers with an error."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def get_caller_identity(self) -> dict[str, str]:
+        raise self._error
+
+
+def _client_error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "GetCallerIdentity")
+
+
+@pytest.mark.parametrize("dry", [["--dry-run"], []])
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (_client_error("ExpiredToken"), "the AWS credentials for dev have expired: log in again"),
+        (_client_error("ExpiredTokenException"), "the AWS credentials for dev have expired: log in again"),
+        (UnauthorizedSSOTokenError(), "the AWS credentials for dev have expired: log in again"),
+        (SSOTokenLoadError(error_msg="gone"), "the AWS credentials for dev have expired: log in again"),
+        (TokenRetrievalError(provider="sso", error_msg="x"), "the AWS credentials for dev have expired: log in again"),
+        (_client_error("InvalidClientTokenId"), "the AWS credentials for dev do not work"),
+        (ProfileNotFound(profile="nobody"), "the AWS credentials for dev do not work: The config profile (nobody)"),
+        (EndpointConnectionError(endpoint_url="https://sts"), "AWS could not be reached to check the credentials"),
+    ],
+)
+def test_credentials_that_do_not_work_are_said_for_what_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+    connection: Connection,
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    message: str,
+    dry: list[str],
+) -> None:
+    """Expired, wrong, or nobody to ask: three messages, none of which is that there are no credentials."""
+    connection._clients["sts"] = Refusing(error)
+    monkeypatch.setattr(main_module, "connect", lambda _: connection)
+    assert run(monkeypatch, "dev", *dry) == 1
+    shown = capsys.readouterr().err
+    assert message in shown
+    assert "no AWS credentials" not in shown
+
+
+def test_a_dry_run_without_credentials_goes_on_as_if_nothing_stood(
+    monkeypatch: pytest.MonkeyPatch, connection: Connection, asked: list[Any]
+) -> None:
+    """A deploy without them still ends at once."""
+    connection._clients["sts"] = Refusing(NoCredentialsError())
+    monkeypatch.setattr(main_module, "connect", lambda _: connection)
+    monkeypatch.setattr(main_module, "_reach", REACH)
+    assert run(monkeypatch, "dev", "--dry-run") == 0
+    assert [("dev", "dry run", False)] == asked
+    assert run(monkeypatch, "dev") == 1
 
 
 class Identity:

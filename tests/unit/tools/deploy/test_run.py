@@ -155,6 +155,21 @@ def test_nothing_is_changed_before_the_bill_is_accepted(
     assert ["synthesize (1,) 1"] == world.done
     shown = screen.getvalue()
     assert shown.index("2 idle campaigns") < shown.index("Kinesis stream") < shown.index("Deploy dev to account")
+    assert "were not read on AWS's own pages" in shown
+    assert "ABOVE" not in shown
+
+
+def test_a_bill_above_the_budget_is_said_before_the_question(
+    deployment: Deployment, screen: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two idle campaigns are more than 500 dollars a month."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    poor = deployment.connection.settings.model_copy(update={"monthly_budget_usd": 500.0})
+    poorer = Deployment(Connection(settings=poor, state=deployment.connection.state), deployment.display, Path("out"))
+    with pytest.raises(DeployError, match="nothing was changed"):
+        poorer.deploy(wait=True, confirm=confirm(poorer, yes=False))
+    shown = screen.getvalue()
+    assert shown.index("ABOVE THE BUDGET: 788.40 USD a month") < shown.index("Deploy dev to account")
 
 
 def test_a_deploy_of_what_stands_asks_nothing_and_trains_nothing(deployment: Deployment, world: World) -> None:
@@ -201,12 +216,16 @@ def test_campaigns_that_do_not_serve_their_ledgers_are_an_error(
     assert world.done[-1] == "deploy campaigns"
 
 
-def test_a_dry_run_without_a_cloud_shows_the_bill_and_the_steps(
+def test_a_dry_run_without_credentials_shows_the_bill_the_steps_and_the_stacks(
     deployment: Deployment, world: World, screen: io.StringIO
 ) -> None:
-    """Only the templates are made."""
+    """Only the templates are made; it says what credentials would add."""
     deployment.dry_run(reachable=False)
     assert ["synthesize (1,) 1"] == world.done
     shown = screen.getvalue()
     assert "2 idle campaigns" in shown
     assert "- Training, judging, promoting" in shown
+    assert "dev-pets-data" in shown
+    assert "No AWS credentials" in shown
+    assert "With credentials (AWS_PROFILE, or `aws sso login`) this would also show what stands" in shown
+    assert "local cloud" not in shown

@@ -64,6 +64,25 @@ def test_the_bill_puts_campaigns_first_and_names_what_is_not_in_the_sum(display:
     assert "Here it costs nothing" not in shown
 
 
+def test_a_bill_above_the_budget_is_red_and_says_so_in_words() -> None:
+    """Whoever has no colours reads the same; who has them sees red."""
+    for terminal, red in ((True, True), (False, False)):
+        screen = io.StringIO()
+        shown = Display(Console(file=screen, force_terminal=terminal, color_system="standard" if terminal else None))
+        shown.costs("dev", [Cost("Key", 9.0, "")], 5, simulated=False, over="ABOVE THE BUDGET: 4.00 more")
+        assert "ABOVE THE BUDGET: 4.00 more" in screen.getvalue()
+        assert red == ("\x1b[1;31m" in screen.getvalue())
+
+
+def test_what_costs_nothing_at_rest_is_one_line_of_the_bill(display: Display, screen: io.StringIO) -> None:
+    """With the command that says what it costs with visitors."""
+    costs = [Cost("2 idle campaigns", 788.4, ""), Cost("Firehose", 0.0, "a"), Cost("Archive", 0.0, "b")]
+    display.costs("dev", costs, 900, simulated=False)
+    line = next(line for line in screen.getvalue().splitlines() if line.startswith("Firehose; Archive"))
+    assert line.split()[2] == "0.00"
+    assert "--cost --events N" in screen.getvalue()
+
+
 def test_the_local_cloud_costs_nothing(display: Display, screen: io.StringIO) -> None:
     """The bill is what the same would cost on AWS."""
     display.costs("local", [Cost("Key", 1.0, "")], 500, simulated=True)
