@@ -9,7 +9,7 @@ SBOM := .venv-sbom
 PEERS := .venv-peers
 DATA ?= ../shared/data
 SDK := tests/conformance/personalize/sdk
-UNUSED := $(shell command -v $(PYTHON) >/dev/null || echo missing)
+UNUSED := $(shell $(PYTHON) -c '' 2>/dev/null || echo missing)
 ifeq ($(UNUSED),missing)
 PYTHON := python3
 endif
@@ -23,6 +23,13 @@ MAKEFLAGS += --jobs=2
 # Runs a command of the project where its environment exists; without one there is nothing to stop.
 with_python = if [ -x $(BIN)/python ]; then $(BIN)/python $(1); else echo "Nothing was set up yet."; fi
 
+# Python's own words about what is too old for it are none; it is said before anything is made.
+make_venv = test -x $(1)/bin/python || { \
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	|| { echo "Python 3.11 or newer is needed, and $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -n 1): install one," \
+		"or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }; \
+	$(PYTHON) -m venv $(1); }
+
 .PHONY: help setup run up down status logs clean test pytest lint types lock sbom
 .PHONY: bench-data bench-quality bench-scale
 .PHONY: sdk-boto3 sdk-cli sdk-javascript sdk-cli-client sdk-javascript-client
@@ -34,13 +41,13 @@ setup: $(VENV)/.done $(EMULATOR)/.done node_modules/.done build/layer/.done  ## 
 
 $(VENV)/.done: requirements-dev.txt
 	@echo "== Python environment of the project (about a minute)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(call make_venv,$(VENV))
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements-dev.txt
 	@touch $@
 
 $(EMULATOR)/.done: local/cloud/requirements.txt
 	@echo "== Python environment of the emulator"
-	@test -x $(EMULATOR)/bin/python || $(PYTHON) -m venv $(EMULATOR)
+	@$(call make_venv,$(EMULATOR))
 	@$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r local/cloud/requirements.txt
 	@touch $@
 
@@ -59,7 +66,7 @@ build/layer/.done: lambdas/requirements.txt $(VENV)/.done
 
 $(AWSCLI)/.done: $(SDK)/cli/requirements.txt
 	@echo "== Python environment of the AWS CLI"
-	@test -x $(AWSCLI)/bin/python || $(PYTHON) -m venv $(AWSCLI)
+	@$(call make_venv,$(AWSCLI))
 	@$(AWSCLI)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r $<
 	@touch $@
 
@@ -70,13 +77,13 @@ $(SDK)/javascript/node_modules/.done: $(SDK)/javascript/package-lock.json
 
 $(PEERS)/.done: benchmarks/peers/requirements.txt
 	@echo "== Python environment of the peers (JAX and implicit, 640 MB)"
-	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	@$(call make_venv,$(PEERS))
 	@$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r $<
 	@touch $@
 
 $(SBOM)/.done: tools/sbom/requirements.txt
 	@echo "== Python environment of the bill of materials"
-	@test -x $(SBOM)/bin/python || $(PYTHON) -m venv $(SBOM)
+	@$(call make_venv,$(SBOM))
 	@$(SBOM)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r $<
 	@touch $@
 

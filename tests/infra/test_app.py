@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 from aws_cdk import aws_s3 as s3
+from jsii.errors import JavaScriptError
 
+import app as app_module
 from infra.naming import STACKS
 from tests.infra.synthesis import ENVIRONMENTS, Synthesis, isolated, run_app, synthesize
 
@@ -95,3 +97,52 @@ def test_an_unknown_environment_is_one_clear_line(tmp_path: Path) -> None:
         "no environment 'nonsense': config/nonsense.yaml does not exist (there are: dev, local, prod, staging)\n"
         == done.stderr
     )
+
+
+def test_a_region_without_personalize_is_one_clear_line(tmp_path: Path) -> None:
+    """Before anything is made: the Region, and those that have Personalize."""
+    done = run_app(tmp_path, CDK_DEPLOY_REGION="eu-north-1")
+    assert 1 == done.returncode
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("CDK_DEPLOY_REGION: 'eu-north-1' has no Amazon Personalize; the Regions that have it are")
+    assert "eu-west-1" in line
+    assert not (tmp_path / "cdk.out").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("ACCOUNT_ID", "twelve", "ACCOUNT_ID: 'twelve' is not allowed; it must be twelve digits"),
+        ("CDK_DEPLOY_REGION", "Ireland", "CDK_DEPLOY_REGION: 'Ireland' is not allowed; it must be a region"),
+        ("CDK_ENVIRONMENT", "x" * 300, "no environment 'xxx"),
+        ("CDK_CONTEXT_JSON", '{"generations": "zero"}', "context generations is 'zero'; it must be numbers"),
+        ("CDK_CONTEXT_JSON", '{"deployed_personalize": "absent.json"}', "absent.json"),
+    ],
+)
+def test_whatever_is_wrong_with_the_settings_is_one_message(
+    tmp_path: Path, variable: str, value: str, message: str
+) -> None:
+    """Exit code 1, no traceback."""
+    done = run_app(tmp_path, **{variable: value})
+    assert (1, 1) == (done.returncode, len(done.stderr.splitlines())), done.stderr
+    assert message in done.stderr
+
+
+def test_what_the_cdk_refuses_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The CDK's own words; a fault of the program keeps its traceback."""
+
+    def refused() -> None:
+        raise RuntimeError("ValidationFailed: the report is in x") from JavaScriptError("two hundred lines")
+
+    monkeypatch.setattr(app_module, "main", refused)
+    assert 1 == app_module.run()
+    assert "the templates could not be made: ValidationFailed: the report is in x\n" == capsys.readouterr().err
+
+    def broken() -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(app_module, "main", broken)
+    with pytest.raises(RuntimeError, match="a bug"):
+        app_module.run()

@@ -188,6 +188,17 @@ def test_idle_campaigns_alarm_on_silence(dev: Synthesis) -> None:
         assert [("AWS/Personalize", metric, {"CampaignArn": arn})] == list(_metrics(alarm))
 
 
+def test_idle_alarms_say_what_the_campaign_costs(dev: Synthesis, with_first_recipes: Synthesis) -> None:
+    """From the price table: a v2 campaign by its provisioned requests, one of the first recipes by its TPS-hours."""
+    for role in ("recommendation", "reranking"):
+        assert "about $394 a month" in _alarms(dev)[f"{role}-campaign-idle"]["AlarmDescription"]
+    first = _alarms(with_first_recipes)
+    assert "about $584 a month" in first["recommendation-campaign-idle"]["AlarmDescription"]
+    assert "about $146 a month" in first["reranking-campaign-idle"]["AlarmDescription"]
+    lower = first["recommendation-campaign-overprovisioned"]["AlarmDescription"]
+    assert "each transaction a second is about $146 a month" in lower
+
+
 def test_over_provisioning_alarms_where_capacity_could_be_lowered(with_first_recipes: Synthesis) -> None:
     """Above one transaction a second, the least that there is."""
     alarms = _alarms(with_first_recipes)

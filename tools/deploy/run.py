@@ -232,7 +232,8 @@ class Deployment:
             with self.display.stage(planning.title(first)):
                 self._cdk.synthesize(first.generations, first.serving, deployed=False)
         self._show_costs()
-        self.display.say("\nA deploy would:" if reachable else "\nA deploy to an empty account would:")
+        where = "" if reachable else f" to an empty {'cloud' if self.connection.is_local else 'account'}"
+        self.display.say(f"\nA deploy{where} would:")
         later = planning.training_steps(self._settings, observed)
         for step in [*steps, *later, planning.DeployCampaigns()]:
             self.display.say(f"  - {planning.title(step)}")
