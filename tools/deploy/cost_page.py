@@ -1,6 +1,6 @@
-"""The tables of `docs/costs.md`, from the price table, the settings of `dev` and its templates.
+"""The tables of docs/costs.md and docs/deployment.md, from the price table, the settings of `dev` and its templates.
 
-`python -m tools.deploy.cost_page` writes them into the page; a test fails when the page and the program differ.
+`python -m tools.deploy.cost_page` writes them into the pages; a test fails when a page and the program differ.
 """
 
 import tempfile
@@ -16,26 +16,29 @@ from tools.deploy.cdk import REPOSITORY, Cdk
 from tools.deploy.costs import Cost, monthly_costs, total, unit_costs
 from tools.deploy.show import in_dollars
 
-PAGE = REPOSITORY / "docs" / "costs.md"
+PAGES = {"costs.md": ("bill", "units", "prices", "resources"), "deployment.md": ("summary",)}
+"""The tables of each page."""
 ENVIRONMENT = "dev"
 COMMAND = "python -m tools.deploy.cost_page"
 END = "<!-- end -->"
 
 
 def tables(templates: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """Each table of the page by its name."""
+    """Each table by its name."""
     settings = load_settings(ENVIRONMENT)
+    costs = monthly_costs(settings, templates)
     return {
-        "bill": _bill(monthly_costs(settings, templates)),
+        "bill": _bill(costs),
+        "summary": _bill([costs[0], Cost("everything else, mostly the Kinesis stream", total(costs[1:]), "")]),
         "units": _units(settings),
         "prices": _prices(load_prices().rows),
         "resources": _resources(load_prices().resources),
     }
 
 
-def with_tables(page: str, templates: Iterable[Mapping[str, Any]]) -> str:
-    """The page with its tables written anew; ValueError where it has no place for one."""
-    for name, table in tables(templates).items():
+def with_tables(page: str, named: Mapping[str, str]) -> str:
+    """The page with these tables written anew; ValueError where it has no place for one."""
+    for name, table in named.items():
         begin = f"<!-- {name}: {COMMAND} -->"
         before, found, rest = page.partition(begin)
         _, end, after = rest.partition(END)
@@ -94,14 +97,25 @@ def _said(resource: Resource) -> str:
     return "; ".join(parts)
 
 
-def main(page: Path = PAGE) -> None:
-    """Write the tables into the page."""
+def pages(templates: Iterable[Mapping[str, Any]]) -> dict[Path, str]:
+    """What each page of the docs has to be."""
+    made = tables(templates)
+    paths = {REPOSITORY / "docs" / page: names for page, names in PAGES.items()}
+    return {
+        path: with_tables(path.read_text(encoding="utf-8"), {name: made[name] for name in names})
+        for path, names in paths.items()
+    }
+
+
+def main() -> None:
+    """Write the tables into the pages."""
     settings = load_settings(ENVIRONMENT)
     with tempfile.TemporaryDirectory(prefix="costs-") as folder:
         cdk = Cdk(Connection(settings=settings, state=state_folder()), Path(folder) / "templates", Path(folder) / "log")
         cdk.synthesize((settings.generation,), settings.generation, deployed=False, checked=False)
         templates = [cdk.template(stack) for stack in STACKS]
-    page.write_text(with_tables(page.read_text(encoding="utf-8"), templates), encoding="utf-8")
+    for path, text in pages(templates).items():
+        path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
