@@ -129,8 +129,8 @@ def million_recommendations(settings: Settings) -> list[Cost]:
 def training_dollars(settings: Settings, interactions: int) -> float:
     """What one training run costs: each solution is trained on all interactions."""
     prices = load_prices().of(settings.region)
-    recipes = [settings.recipes.recommendation, settings.recipes.reranking][: len(settings.roles)]
-    recipes += [POPULARITY_RECIPE] if settings.popularity_baseline else []
+    of_roles = (settings.recipes.recommendation, settings.recipes.reranking)[: len(settings.roles)]
+    recipes: tuple[str, ...] = (*of_roles, *((POPULARITY_RECIPE,) if settings.popularity_baseline else ()))
     return sum(_solution_dollars(prices, recipe, interactions) for recipe in recipes) + prices["step-functions"].charge(
         TRANSITIONS_A_RUN
     )
