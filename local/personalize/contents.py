@@ -46,7 +46,7 @@ class Contents:
         if arn not in self._schemas:
             resource = self.store.get(arn, "schema")
             if resource is None:
-                raise not_found(arn)
+                raise not_found("schema", arn)
             self._schemas[arn] = parse_schema(resource.body["schema"])
         return self._schemas[arn]
 

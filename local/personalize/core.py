@@ -35,9 +35,9 @@ class Core(Contents):
         """The resource, or ResourceNotFoundException; with `active`, ResourceInUseException unless it is usable."""
         resource = self.store.get(arn, kind)
         if resource is None:
-            raise not_found(arn)
-        if active and resource.status != ACTIVE:
-            if resource.status in CREATING | DELETING:
+            raise not_found(kind, arn)
+        if active and resource.status != ACTIVE and not (creating and resource.status in CREATING):
+            if resource.status in CREATING | UPDATING | DELETING:
                 raise in_use(f"Resource {arn} has status {resource.status}; it must be ACTIVE.")
             raise invalid_input(f"Resource {arn} has status {resource.status}; it must be ACTIVE.")
         return resource

@@ -18,9 +18,14 @@ def invalid_input(message: str) -> ServiceError:
     return ServiceError("InvalidInputException", message)
 
 
-def not_found(arn: str, *, status: int = 400) -> ServiceError:
-    """No resource has this ARN. The runtime and events APIs answer with HTTP status 404."""
-    return ServiceError("ResourceNotFoundException", f"Resource with Arn {arn} does not exist.", status)
+def not_found(kind: str, arn: str, *, status: int = 400) -> ServiceError:
+    """No resource of this kind has this ARN. The runtime and events APIs answer with HTTP status 404.
+
+    The text of a missing dataset group is the service's own, as recorded; the other kinds follow its pattern.
+    """
+    return ServiceError(
+        "ResourceNotFoundException", f"The given {kind.replace('-', ' ')} does not exist: {arn}", status
+    )
 
 
 def already_exists(arn: str) -> ServiceError:

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 from local.personalize.validation import Json
 
@@ -96,6 +96,14 @@ class Account:
 def short_id() -> str:
     """Eight hexadecimal digits, as solution versions and event trackers have in their ARNs."""
     return secrets.token_hex(4)
+def kind_in(arn: str) -> Kind | None:
+    """The kind of resource that an ARN names by its form; None for what no resource here has."""
+    name, _, rest = arn.rpartition(":")[2].partition("/")
+    if name == "solution" and "/" in rest:
+        return "solution-version"
+    return next((kind for kind in get_args(Kind) if kind == name), None)
+
+
 
 
 def latest_full(versions: Sequence[Resource]) -> Resource | None:

@@ -234,7 +234,7 @@ class Serving:
             raise invalid_input("campaignArn is required; the local Personalize has no recommenders.")
         campaign = self._service.store.get(arn, "campaign")
         if campaign is None or campaign.status in DELETING:
-            raise not_found(arn, status=404)
+            raise not_found("campaign", arn, status=404)
         if campaign.status in CREATING or "_serving" not in campaign.body:
             raise invalid_input(f"Campaign {arn} has status {campaign.status}; it must be ACTIVE.")
         try:
@@ -266,7 +266,7 @@ class Serving:
             return None
         resource = self._service.store.get(arn, "filter")
         if resource is None:
-            raise not_found(arn, status=404)
+            raise not_found("filter", arn, status=404)
         if resource.status != ACTIVE:
             raise invalid_input(f"Filter {arn} has status {resource.status}; it must be ACTIVE.")
         if resource.parent != served.group:

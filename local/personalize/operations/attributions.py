@@ -83,7 +83,7 @@ def update_metric_attribution(core: Core, request: Json) -> Json:
         known = {metric["metricName"] for metric in attribution.body["_metrics"]}
         for name in removed:
             if name not in known:
-                raise not_found(f"{arn}/{name}")
+                raise not_found("metric", f"{arn}/{name}")
         kept = [metric for metric in attribution.body["_metrics"] if metric["metricName"] not in removed]
         for metric in added:
             if metric["metricName"] in {one["metricName"] for one in kept}:

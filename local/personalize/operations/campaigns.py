@@ -54,7 +54,7 @@ def _version(core: Core, arn: str) -> Resource:
     solution = core.need(arn.removesuffix(f"/{LATEST}"), "solution")
     active = [one for one in core.store.every("solution-version", solution.arn) if one.status == ACTIVE]
     if not active:
-        raise not_found(arn)
+        raise not_found("solution version", arn)
     return active[-1]
 
 

@@ -13,7 +13,7 @@ def describe_recipe(core: Core, request: Json) -> Json:
     """DescribeRecipe."""
     recipe = recipe_of(request["recipeArn"])
     if recipe is None:
-        raise not_found(request["recipeArn"])
+        raise not_found("recipe", request["recipeArn"])
     return {
         "recipe": {
             **_summary(core, recipe),
@@ -90,7 +90,7 @@ def _named(core: Core, arn: str, kind: str) -> Recipe:
         name = recipe.algorithm if kind == "algorithm" else recipe.feature_transformation
         if arn == core.account.public_arn(f"{kind}/{name}"):
             return recipe
-    raise not_found(arn)
+    raise not_found(kind, arn)
 
 
 def list_recipes(core: Core, request: Json) -> Json:

@@ -61,7 +61,7 @@ def put_users(core: Core, request: Json) -> None:
 def _put(core: Core, arn: str, kind: str, key: str, records: list[tuple[str, Json]]) -> None:
     dataset = core.store.get(arn, "dataset")
     if dataset is None:
-        raise not_found(arn, status=404)
+        raise not_found("dataset", arn, status=404)
     if dataset.body["datasetType"] != kind:
         raise invalid_input(f"{arn} is no dataset of type {kind}.")
     if dataset.status in CREATING | DELETING:

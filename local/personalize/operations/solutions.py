@@ -80,7 +80,7 @@ def _recipe(request: Json) -> Recipe:
         raise invalid_input("recipeArn is required unless performAutoML is true.")
     recipe = recipe_of(arn)
     if recipe is None:
-        raise not_found(arn)
+        raise not_found("recipe", arn)
     if recipe.model is None:
         known = ", ".join(one.name for one in RECIPES.values() if one.model)
         raise invalid_input(f"Recipe {recipe.name} is not supported by the local Personalize; it has {known}.")

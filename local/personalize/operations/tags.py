@@ -2,6 +2,7 @@
 
 from local.personalize.core import Core
 from local.personalize.errors import ServiceError, invalid_input, not_found
+from local.personalize.resources import kind_in
 from local.personalize.storage import Transaction
 from local.personalize.validation import Json
 
@@ -32,7 +33,7 @@ def _check_number(number: int) -> None:
 
 def _need(core: Core, arn: str) -> None:
     if core.store.get(arn) is None:
-        raise not_found(arn)
+        raise not_found(kind_in(arn) or "resource", arn)
 
 
 def list_tags_for_resource(core: Core, request: Json) -> Json:
