@@ -31,8 +31,11 @@ class Core(Contents):
         self.alarm = Alarm(self.clock)
         self._trackers: tuple[int, Mapping[str, tuple[Resource, int]]] = (-1, {})
 
-    def need(self, arn: str, kind: Kind, *, active: bool = False) -> Resource:
-        """The resource, or ResourceNotFoundException; with `active`, ResourceInUseException unless it is usable."""
+    def need(self, arn: str, kind: Kind, *, active: bool = False, creating: bool = False) -> Resource:
+        """The resource, or ResourceNotFoundException; with `active`, ResourceInUseException unless it is usable.
+
+        `creating` takes one that is being made too: what is made from it waits (`Plan.after`).
+        """
         resource = self.store.get(arn, kind)
         if resource is None:
             raise not_found(kind, arn)

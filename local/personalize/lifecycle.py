@@ -14,7 +14,16 @@ from typing import Literal
 
 from local.personalize.clock import Clock
 from local.personalize.errors import WorkError, WorkStoppedError
-from local.personalize.resources import ACTIVE, CREATE_FAILED, CREATE_STOPPED, CREATE_STOPPING, Kind, Resource
+from local.personalize.resources import (
+    ACTIVE,
+    CREATE_FAILED,
+    CREATE_STOPPED,
+    CREATE_STOPPING,
+    CREATING,
+    DELETING,
+    Kind,
+    Resource,
+)
 from local.personalize.storage import Job, Store, Transaction
 from local.personalize.validation import Json
 
@@ -26,6 +35,10 @@ _WORKERS = 16
 
 def _no_work(resource: Resource, stop: threading.Event) -> Json:
     return {}
+
+
+def _nothing(resource: Resource) -> None:
+    return None
 
 
 def _unchanged(changes: Transaction, resource: Resource, result: Json) -> Resource:
@@ -42,6 +55,8 @@ class Plan:
     """Runs in a thread of its own; WorkError ends the action in failure."""
     end: Callable[[Transaction, Resource, Json], Resource] = _unchanged
     """Gets the work's result; returns the resource as it is once the action has succeeded."""
+    after: Callable[[Resource], str | None] = _nothing
+    """ARN of what must be ACTIVE before the first step ends; when it fails, so does this action."""
     shown_in: str | None = None
     """The member of the body that shows the status (`latestCampaignUpdate`); None: the resource's own status."""
     deletes: bool = False
@@ -133,14 +148,29 @@ class Lifecycle:
 
     def _anything_due(self) -> bool:
         now = self._clock.now()
-        return any(job.due <= now and not self._is_working(job.arn) for job in self._jobs.values())
+        return any(job.due <= now and self._can_move(job) for job in self._jobs.values())
 
     def _is_working(self, arn: str) -> bool:
         working = self._working.get(arn)
         return working is not None and not working[0].done()
 
     def _next_due(self) -> float | None:
-        return min((job.due for job in self._jobs.values() if not self._is_working(job.arn)), default=None)
+        return min((job.due for job in self._jobs.values() if self._can_move(job)), default=None)
+
+    def _can_move(self, job: Job) -> bool:
+        """Whether nothing but time is between a job and its next step."""
+        if self._is_working(job.arn):
+            return False
+        before = self._before(job)
+        return before is None or before[1] is None or before[1].status not in CREATING
+
+    def _before(self, job: Job) -> tuple[str, Resource | None] | None:
+        """ARN and state of the resource that a job comes after; None when it comes after none, or has begun."""
+        resource = self._store.get(job.arn)
+        if job.step or resource is None or resource.status == CREATE_STOPPING:
+            return None
+        arn = self._plans[resource.kind, _action(job)].after(resource)
+        return None if arn is None else (arn, self._store.get(arn))
 
     def _move(self, job: Job) -> bool:
         """Take the job one step on if it can; whether it did."""
@@ -150,13 +180,15 @@ class Lifecycle:
         plan = self._plans[resource.kind, _action(job)]
         last = job.step == len(plan.steps) - 1
         if last and job.arn not in self._working:
+        if not self._can_move(job):
+            return False
             self._begin_work(job, plan, resource)
         if self._clock.now() < job.due:
             return False
         if not last:
             self._next_step(job, plan)
             return True
-        if self._is_working(job.arn):
+        if self._is_working(job.arn):  # since just now
             return False
         self._finish(job, plan)
         return True
@@ -177,7 +209,8 @@ class Lifecycle:
             if resource is None:
                 return
             now = self._clock.now()
-            moved = Job(job.arn, job.action, job.step + 1, now + self._pace, job.outcome)
+            outcome = self._without_parent(job, plan) or job.outcome
+            moved = Job(job.arn, job.action, job.step + 1, now + self._pace, outcome)
             if resource.status != CREATE_STOPPING:
                 changes.put(_showing(plan, resource, now, plan.steps[moved.step], None))
             changes.put_job(moved)
@@ -186,6 +219,20 @@ class Lifecycle:
 
     def _finish(self, job: Job, plan: Plan) -> None:
         with self._changed:
+    def _without_parent(self, job: Job, plan: Plan) -> Json | None:
+        """The end of a job whose work cannot be done because what it comes after has failed or is gone."""
+        before = self._before(job)
+        if before is None:
+            return None
+        arn, parent = before
+        if parent is None:
+            return {"status": plan.failed, "failureReason": f"{arn} was deleted."}
+        if parent.status != CREATE_FAILED and parent.status not in DELETING:
+            return None
+        why = parent.body.get("failureReason")
+        reason = f"{arn} has status {parent.status}" + (f": {why}" if why else ".")
+        return {"status": plan.failed, "failureReason": reason}
+
             future, _ = self._working[job.arn]
         if future.cancelled():
             return

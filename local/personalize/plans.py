@@ -44,7 +44,7 @@ def plans(core: Core) -> Plans:
         ("dataset-group", "delete"): Plan((DELETE_PENDING,), deletes=True),
         ("dataset", "create"): plain,
         ("dataset", "delete"): Plan(_DELETE, work.delete_dataset, work.end_delete_dataset, deletes=True),
-        ("dataset-import-job", "create"): Plan(_CREATE, work.import_data, work.end_import),
+        ("dataset-import-job", "create"): Plan(_CREATE, work.import_data, work.end_import, after=_parent),
         ("dataset-export-job", "create"): Plan(_CREATE, work.export_data),
         ("dataset", "update"): Plan(_CREATE, end=work.end_update_dataset, shown_in="latestDatasetUpdate"),
         ("data-deletion-job", "create"): Plan(
@@ -54,13 +54,13 @@ def plans(core: Core) -> Plans:
         ("batch-segment-job", "create"): Plan((PENDING, BATCH_IN_PROGRESS), work.infer),
         ("metric-attribution", "create"): plain,
         ("metric-attribution", "delete"): gone,
-        ("event-tracker", "create"): plain,
+        ("event-tracker", "create"): Plan(_CREATE, after=work.interactions_of),
         ("event-tracker", "delete"): gone,
         ("filter", "create"): plain,
         ("solution", "create"): plain,
         ("solution", "update"): Plan(_CREATE, end=work.end_update_solution, shown_in="latestSolutionUpdate"),
         ("solution", "delete"): Plan(_DELETE, end=work.end_delete_solution, deletes=True),
-        ("solution-version", "create"): Plan(_CREATE, work.train, work.end_training),
+        ("solution-version", "create"): Plan(_CREATE, work.train, work.end_training, after=_parent),
         ("campaign", "create"): Plan(_CREATE, work.load_first, work.end_create_campaign),
         ("campaign", "update"): Plan(
             _CREATE, work.load_update, work.end_update_campaign, shown_in="latestCampaignUpdate"
@@ -74,6 +74,10 @@ class _Work:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+
+def _parent(resource: Resource) -> str:
+    return resource.parent
+
 
     def _s3(self, job: Resource) -> Json:
         """Where the job's objects are, and the keys of its role."""
@@ -96,6 +100,11 @@ class _Work:
         task = {
             "location": job.body["dataSource"]["dataLocation"],
             **self._s3(job),
+    def interactions_of(self, tracker: Resource) -> str | None:
+        """ARN of the dataset that the tracker's events go to."""
+        interactions = self._core.datasets(tracker.parent).get("INTERACTIONS")
+        return interactions.arn if interactions else None
+
             "schema": self._schema_text(dataset),
             "datasetType": dataset.body["datasetType"],
             "folder": str(self._core.import_folder(job.id)),

@@ -14,13 +14,15 @@ from local.personalize.validation import Json
 EVENT_BYTES = 10 * 1024
 _COLUMNS = frozenset({"eventId", "eventType", "itemId", "sentAt", "eventValue"})
 """Members of an event that need no look of their own."""
+_TAKING = CREATING | {ACTIVE}
+"""Published notebooks send events in the second in which they make the tracker: what is being made takes them."""
 _FORBIDDEN = frozenset({"userid", "sessionid", "eventtype", "timestamp", "recommendationid", "impression"})
 
 
 def put_events(core: Core, request: Json) -> Awaitable[None] | None:
     """PutEvents: one bad event refuses the whole call. Waits where `EventStore.append` says so."""
     found = core.tracker(request["trackingId"])
-    if found is None or found[0].status != ACTIVE:
+    if found is None or found[0].status not in _TAKING:
         raise invalid_input(f"No active event tracker has the tracking id {request['trackingId']}.")
     dataset, user, session = found[1], request.get("userId"), request["sessionId"]
     events = [event if event.keys() <= _COLUMNS else _checked(core, event) for event in request["eventList"]]

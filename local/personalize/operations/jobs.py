@@ -13,9 +13,7 @@ def create_dataset_import_job(core: Core, request: Json) -> Json:
     if "dataLocation" not in request["dataSource"]:
         raise invalid_input("dataSource.dataLocation is required.")
     mode = request.get("importMode", "FULL")
-    dataset = core.need(request["datasetArn"], "dataset", active=True)
-    if updating_to(dataset):
-        raise in_use(f"The schema of dataset {dataset.arn} is being replaced.")
+    dataset = core.need(request["datasetArn"], "dataset", active=True, creating=True)
     if mode == "INCREMENTAL" and not dataset.body["_imports"]:
         raise invalid_input("The first import of a dataset must have importMode FULL.")
     optional = ("roleArn", "publishAttributionMetricsToS3")

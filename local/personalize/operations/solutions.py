@@ -206,7 +206,7 @@ def delete_solution(core: Core, request: Json) -> None:
 def create_solution_version(core: Core, request: Json) -> Json:
     """CreateSolutionVersion: trains on what the dataset group holds when the training begins."""
     with core.store.transaction() as changes:
-        solution = core.need(request["solutionArn"], "solution", active=True)
+        solution = core.need(request["solutionArn"], "solution", active=True, creating=True)
         version = begin_version(core, changes, solution, request, "MANUAL")
         tagged(changes, version.arn, request)
     return {"solutionVersionArn": version.arn}

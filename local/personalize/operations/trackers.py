@@ -18,7 +18,7 @@ def create_event_tracker(core: Core, request: Json) -> Json:
         interactions = core.datasets(group).get("INTERACTIONS")
         if interactions is None:
             raise invalid_input(f"Dataset group {group} needs an Interactions dataset before an event tracker.")
-        core.need(interactions.arn, "dataset", active=True)
+        core.need(interactions.arn, "dataset", active=True, creating=True)
         for tracker in core.store.every("event-tracker", group):
             raise _second(tracker)
         for tracker in core.store.every("event-tracker"):

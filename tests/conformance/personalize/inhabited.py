@@ -153,7 +153,7 @@ def filled(request: dict[str, Any], chosen: dict[str, str]) -> dict[str, Any]:
 def inhabit(folder: Path) -> dict[str, str]:
     """Fill the folder; the names that the server chose: `popular` and `segments` (solution versions), `tracker`, `id`.
 
-    Groups: pets (everything), second (an empty Interactions dataset), empty (nothing). Schemas: pets-Interactions and so
+    Groups: pets (everything), second (empty Interactions and Users datasets), empty (nothing). Schemas: pets-Interactions and so
     on, and lonely, which no dataset uses.
     """
     with LocalPersonalize(folder) as server:
@@ -163,7 +163,9 @@ def inhabit(folder: Path) -> dict[str, str]:
         world.dataset(group, "Users", USERS)
         chosen = {"id": world.tracking_id}
         chosen["tracker"] = control.list_event_trackers()["eventTrackers"][0]["eventTrackerArn"]
-        world.dataset(world.group("second"), "Interactions", INTERACTIONS)
+        second = world.group("second")
+        world.dataset(second, "Interactions", INTERACTIONS)
+        world.dataset(second, "Users", USERS)
         world.group("empty")
         control.create_schema(name="lonely", schema=ITEMS)
         for name, recipe in (("popular", "aws-popularity-count"), ("segments", "aws-item-affinity")):

@@ -70,11 +70,11 @@ CHANGES: dict[tuple[str, str], dict[str, Any]] = {
     ("CreateDataDeletionJob", "ResourceInUse"): {"datasetGroupArn": ARN + "dataset-group/second"},
     ("CreateDataset", "ResourceInUse"): {"datasetGroupArn": ARN + "dataset-group/young"},
     ("CreateDatasetExportJob", "ResourceInUse"): {"datasetArn": ARN + "dataset/empty/ITEMS"},
-    ("CreateDatasetImportJob", "ResourceInUse"): {"datasetArn": ARN + "dataset/empty/ITEMS"},
+    ("CreateDatasetImportJob", "ResourceInUse"): {"datasetArn": ARN + "dataset/second/USERS"},
     ("CreateEventTracker", "ResourceInUse"): {"datasetGroupArn": ARN + "dataset-group/young"},
     ("CreateMetricAttribution", "ResourceInUse"): {"datasetGroupArn": ARN + "dataset-group/young"},
     ("CreateSolution", "ResourceInUse"): {"datasetGroupArn": ARN + "dataset-group/young"},
-    ("CreateSolutionVersion", "ResourceInUse"): {"solutionArn": ARN + "solution/young"},
+    ("CreateSolutionVersion", "ResourceInUse"): {"solutionArn": ARN + "solution/waiting"},
     ("DeleteCampaign", "ResourceInUse"): {"campaignArn": ARN + "campaign/young"},
     ("DeleteDataset", "ResourceInUse"): {"datasetArn": ARN + "dataset/empty/ITEMS"},
     ("DeleteDatasetGroup", "ResourceInUse"): {},
@@ -146,6 +146,8 @@ class Worlds:
         self.made("CreateDataset", {"name": "young"})
         self.made("CreateDataset", {"name": "young", "datasetType": "Users", "schemaArn": ARN + "schema/pets-Users"})
         self.made("CreateDatasetImportJob", {"jobName": "young", "datasetArn": ARN + "dataset/second/INTERACTIONS"})
+        self.made("CreateSolution", {"name": "waiting", "datasetGroupArn": ARN + "dataset-group/second"})
+        self.made("DeleteDataset", {"datasetArn": ARN + "dataset/second/USERS"})
 
     def request(self, name: str, change: dict[str, Any]) -> dict[str, Any]:
         """The request of an operation with a change, chosen names filled in."""
