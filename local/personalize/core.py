@@ -10,7 +10,7 @@ from local.personalize.faults import Faults
 from local.personalize.lifecycle import Action, Lifecycle
 from local.personalize.options import Options
 from local.personalize.recommended import Recommended
-from local.personalize.resources import ACTIVE, CREATING, DELETING, Kind, Resource
+from local.personalize.resources import ACTIVE, CREATING, DELETING, UPDATING, Kind, Resource
 from local.personalize.serving import Serving
 from local.personalize.storage import Transaction
 from local.personalize.throttling import Throttle

@@ -37,7 +37,7 @@ def _column(name: str, content: bytes) -> list[str]:
         rows = list(read_rows(content.decode("utf-8-sig")))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DeletionError(f"{name} cannot be read: {error}") from error
-    if not rows or [cell.strip() for cell in rows[0]] != [_COLUMN]:
+    if not rows or [cell.strip().upper() for cell in rows[0]] != [_COLUMN]:
         raise DeletionError(f"{name} must have the single column {_COLUMN}.")
     return [row[0] for row in rows[1:] if row]
 

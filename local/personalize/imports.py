@@ -72,14 +72,30 @@ def _read(name: str, content: bytes, schema: Schema, builder: TableBuilder) -> N
         raise ImportJobError(f"{name} is not UTF-8: {error}") from error
     rows = read_rows(text)
     header = [cell.strip() for cell in _next_row(name, rows)]
-    missing = [column for column in schema.names if column not in header]
-    if missing:
-        raise ImportJobError(f"Input CSV is missing the following columns:[{', '.join(missing)}].")
-    places = [(header.index(field.name), field) for field in schema.fields]
+    places = list(zip(column_places(name, header, schema.names), schema.fields, strict=True))
     while row := _next_row(name, rows):
         if len(row) != len(header):
             raise ImportJobError(f"{name}, line {rows.line_num}: {len(row)} cells under {len(header)} columns.")
         builder.add({field.name: _cell(name, rows.line_num, field, row[place]) for place, field in places})
+
+
+def column_places(name: str, header: list[str], columns: tuple[str, ...]) -> list[int]:
+    """Where the columns stand in a header; case does not matter, as little as in the names of filters.
+
+    ImportJobError when a column is missing, or when two cells of the header could be it.
+    """
+    by_name: dict[str, list[int]] = {}
+    for place, cell in enumerate(header):
+        by_name.setdefault(cell.upper(), []).append(place)
+    missing = [column for column in columns if column.upper() not in by_name]
+    if missing:
+        raise ImportJobError(f"Input CSV is missing the following columns:[{', '.join(missing)}].")
+    for column in columns:
+        found = by_name[column.upper()]
+        if len(found) > 1:
+            given = ", ".join(header[place] for place in found)
+            raise ImportJobError(f"{name} has more than one column {column} (case does not matter): {given}.")
+    return [by_name[column.upper()][0] for column in columns]
 
 
 def _next_row(name: str, rows: Any) -> list[str]:

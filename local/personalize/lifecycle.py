@@ -59,6 +59,8 @@ class Plan:
     """ARN of what must be ACTIVE before the first step ends; when it fails, so does this action."""
     shown_in: str | None = None
     """The member of the body that shows the status (`latestCampaignUpdate`); None: the resource's own status."""
+    shows_itself: bool = False
+    """With `shown_in`: the resource shows the steps too, and is ACTIVE again at the end, whatever that is."""
     deletes: bool = False
     done: str = ACTIVE
     """The status of success."""
@@ -178,10 +180,10 @@ class Lifecycle:
         if resource is None:
             return False
         plan = self._plans[resource.kind, _action(job)]
-        last = job.step == len(plan.steps) - 1
-        if last and job.arn not in self._working:
         if not self._can_move(job):
             return False
+        last = job.step == len(plan.steps) - 1
+        if last and job.arn not in self._working:
             self._begin_work(job, plan, resource)
         if self._clock.now() < job.due:
             return False
@@ -217,8 +219,6 @@ class Lifecycle:
         with self._changed:
             self._jobs[job.arn] = moved
 
-    def _finish(self, job: Job, plan: Plan) -> None:
-        with self._changed:
     def _without_parent(self, job: Job, plan: Plan) -> Json | None:
         """The end of a job whose work cannot be done because what it comes after has failed or is gone."""
         before = self._before(job)
@@ -233,6 +233,8 @@ class Lifecycle:
         reason = f"{arn} has status {parent.status}" + (f": {why}" if why else ".")
         return {"status": plan.failed, "failureReason": reason}
 
+    def _finish(self, job: Job, plan: Plan) -> None:
+        with self._changed:
             future, _ = self._working[job.arn]
         if future.cancelled():
             return
@@ -294,4 +296,5 @@ def _showing(plan: Plan, resource: Resource, now: float, status: str, reason: st
     if reason is not None:
         shown["failureReason"] = reason
     body: Json = {plan.shown_in: shown}
-    return resource.changed(now, **body)
+    itself = (status if status in plan.steps else ACTIVE) if plan.shows_itself else None
+    return resource.changed(now, status=itself, **body)

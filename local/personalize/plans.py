@@ -13,7 +13,6 @@ from local.personalize.lifecycle import Plan, Plans
 from local.personalize.recipes import recipe_of
 from local.personalize.resources import (
     ACTIVE,
-    BATCH_IN_PROGRESS,
     COMPLETED,
     CREATE_IN_PROGRESS,
     CREATE_PENDING,
@@ -22,6 +21,8 @@ from local.personalize.resources import (
     FAILED,
     IN_PROGRESS,
     PENDING,
+    UPDATE_IN_PROGRESS,
+    UPDATE_PENDING,
     Resource,
     latest_full,
 )
@@ -46,12 +47,17 @@ def plans(core: Core) -> Plans:
         ("dataset", "delete"): Plan(_DELETE, work.delete_dataset, work.end_delete_dataset, deletes=True),
         ("dataset-import-job", "create"): Plan(_CREATE, work.import_data, work.end_import, after=_parent),
         ("dataset-export-job", "create"): Plan(_CREATE, work.export_data),
-        ("dataset", "update"): Plan(_CREATE, end=work.end_update_dataset, shown_in="latestDatasetUpdate"),
+        ("dataset", "update"): Plan(
+            (UPDATE_PENDING, UPDATE_IN_PROGRESS),
+            end=work.end_update_dataset,
+            shown_in="latestDatasetUpdate",
+            shows_itself=True,
+        ),
         ("data-deletion-job", "create"): Plan(
             (PENDING, IN_PROGRESS), work.delete_users, work.end_delete_users, done=COMPLETED, failed=FAILED
         ),
-        ("batch-inference-job", "create"): Plan((PENDING, BATCH_IN_PROGRESS), work.infer),
-        ("batch-segment-job", "create"): Plan((PENDING, BATCH_IN_PROGRESS), work.infer),
+        ("batch-inference-job", "create"): Plan(_CREATE, work.infer),
+        ("batch-segment-job", "create"): Plan(_CREATE, work.infer),
         ("metric-attribution", "create"): plain,
         ("metric-attribution", "delete"): gone,
         ("event-tracker", "create"): Plan(_CREATE, after=work.interactions_of),
@@ -69,15 +75,15 @@ def plans(core: Core) -> Plans:
     }
 
 
+def _parent(resource: Resource) -> str:
+    return resource.parent
+
+
 class _Work:
     """What is done while a resource is IN_PROGRESS, and what then becomes of it."""
 
     def __init__(self, core: Core) -> None:
         self._core = core
-
-def _parent(resource: Resource) -> str:
-    return resource.parent
-
 
     def _s3(self, job: Resource) -> Json:
         """Where the job's objects are, and the keys of its role."""
@@ -94,17 +100,17 @@ def _parent(resource: Resource) -> str:
             raise WorkError(f"Dataset {arn} was deleted.")
         return dataset
 
+    def interactions_of(self, tracker: Resource) -> str | None:
+        """ARN of the dataset that the tracker's events go to."""
+        interactions = self._core.datasets(tracker.parent).get("INTERACTIONS")
+        return interactions.arn if interactions else None
+
     def import_data(self, job: Resource, stop: threading.Event) -> Json:
         dataset, quotas = self._dataset(job.parent), self._core.options.quotas
         incremental = job.body["importMode"] == "INCREMENTAL"
         task = {
             "location": job.body["dataSource"]["dataLocation"],
             **self._s3(job),
-    def interactions_of(self, tracker: Resource) -> str | None:
-        """ARN of the dataset that the tracker's events go to."""
-        interactions = self._core.datasets(tracker.parent).get("INTERACTIONS")
-        return interactions.arn if interactions else None
-
             "schema": self._schema_text(dataset),
             "datasetType": dataset.body["datasetType"],
             "folder": str(self._core.import_folder(job.id)),

@@ -34,11 +34,14 @@ DELETE_PENDING = "DELETE PENDING"
 DELETE_IN_PROGRESS = "DELETE IN_PROGRESS"
 PENDING = "PENDING"
 IN_PROGRESS = "IN_PROGRESS"
-BATCH_IN_PROGRESS = "IN PROGRESS"
-"""What batch jobs show, with a space, by the documentation of `Describe`; data deletion jobs have the underscore."""
+UPDATE_PENDING = "UPDATE PENDING"
+UPDATE_IN_PROGRESS = "UPDATE IN_PROGRESS"
 COMPLETED = "COMPLETED"
 FAILED = "FAILED"
-CREATING = frozenset({CREATE_PENDING, CREATE_IN_PROGRESS, CREATE_STOPPING, PENDING, IN_PROGRESS, BATCH_IN_PROGRESS})
+CREATING = frozenset({CREATE_PENDING, CREATE_IN_PROGRESS, CREATE_STOPPING, PENDING, IN_PROGRESS, "IN PROGRESS"})
+"""What is being made. `IN PROGRESS` is what batch jobs showed here at first; a data folder may hold one that does."""
+UPDATING = frozenset({UPDATE_PENDING, UPDATE_IN_PROGRESS})
+"""What datasets show themselves while their schema is replaced."""
 DELETING = frozenset({DELETE_PENDING, DELETE_IN_PROGRESS})
 LATEST = "$LATEST"
 """The alias of a solution's newest active version in the ARN that a campaign is given."""
@@ -93,9 +96,6 @@ class Account:
         return f"arn:{self.partition}:personalize:::{resource}"
 
 
-def short_id() -> str:
-    """Eight hexadecimal digits, as solution versions and event trackers have in their ARNs."""
-    return secrets.token_hex(4)
 def kind_in(arn: str) -> Kind | None:
     """The kind of resource that an ARN names by its form; None for what no resource here has."""
     name, _, rest = arn.rpartition(":")[2].partition("/")
@@ -104,6 +104,9 @@ def kind_in(arn: str) -> Kind | None:
     return next((kind for kind in get_args(Kind) if kind == name), None)
 
 
+def short_id() -> str:
+    """Eight hexadecimal digits, as solution versions and event trackers have in their ARNs."""
+    return secrets.token_hex(4)
 
 
 def latest_full(versions: Sequence[Resource]) -> Resource | None:

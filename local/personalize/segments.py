@@ -92,7 +92,7 @@ class _Segments:
             most = MAXIMUM_QUERY_LINES if self._by_attributes else MAXIMUM_ITEM_LINES
             if number > most:
                 raise invalid_input(f"A file can have {most} lines.")
-            return {"input": given, "output": {"recommendedUsers": self._segment(given)}, "error": None}
+            return {"input": given, "output": _output(self._segment(given)), "error": None}
         except ServiceError as error:
             return {"input": given, "output": None, "error": error.message}
 
@@ -159,6 +159,11 @@ class _Segments:
             user=dict,
             n_items=len(self._users),
         ).mask()
+
+
+def _output(users: list[str]) -> Json:
+    """A segment by both its names: `usersList` in recorded jobs of the service, `recommendedUsers` in its guide."""
+    return {"usersList": users, "recommendedUsers": users}
 
 
 def parse_query(text: str) -> Query:

@@ -193,7 +193,10 @@ class Serving:
     # --- GetPersonalizedRanking
 
     def rank(self, request: Json) -> Json:
-        """The answer to GetPersonalizedRanking: known items by score, then the others in the order given."""
+        """The answer to GetPersonalizedRanking: known items by score, then the others as given, with score 0.
+
+        Source: developer guide, "How personalized ranking scoring works".
+        """
         served, campaign = self._campaign(request["campaignArn"])
         return self.rank_of(served, request, campaign)
 
@@ -223,7 +226,7 @@ class Serving:
         shares = softmax(self._scoring.raw(served, visitor, None, request.get("context", {})), places)
         order = (-shares).argsort(kind="stable")
         listed = scored([names[number] for number in order.tolist()], rounded(shares[order]).tolist())
-        listed.extend([Entry(name) for name in unknown])
+        listed.extend([Entry(name, 0.0) for name in unknown])
         self._add_metadata(listed, columns, served.group)
         return {"personalizedRanking": listed, "recommendationId": _recommendation_id()}
 

@@ -175,7 +175,11 @@ VIEWS: dict[Kind, View] = {
 
 def described(resource: Resource) -> Json:
     """The resource as Describe shows it (without the wrapper)."""
-    return _shown(resource, VIEWS[resource.kind].members)
+    shown = _shown(resource, VIEWS[resource.kind].members)
+    if resource.kind == "solution-version":
+        # Recorded of the service: a version that was made without a name is called SOLUTION/ID.
+        shown.setdefault("name", resource.arn.partition(":solution/")[2])
+    return shown
 
 
 def summarized(resource: Resource) -> Json:
@@ -193,10 +197,13 @@ def _shown(resource: Resource, members: Sequence[str]) -> Json:
     return shown
 
 
-def page(plural: str, shown: Sequence[tuple[int, Json]], request: Json) -> Json:
-    """One page of a list of (rising number, entry), with the token of the next one."""
+def page(plural: str, shown: Sequence[tuple[int, Json]], request: Json, *, size: int = _PAGE) -> Json:
+    """One page of a list of (rising number, entry), with the token of the next one.
+
+    `size` is that of a page whose request does not say.
+    """
     after = _position(plural, request["nextToken"]) if "nextToken" in request else 0
-    size = request.get("maxResults", _PAGE)
+    size = request.get("maxResults", size)
     rest = [entry for entry in shown if entry[0] > after]
     answer: Json = {plural: [entry for _, entry in rest[:size]]}
     if len(rest) > size:

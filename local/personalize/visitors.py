@@ -171,14 +171,18 @@ def _doings(who: Text, what: Text, users: Mapping[str, int]) -> Iterator[tuple[i
 
 
 def metadata(table: Table | None, names: Sequence[str], wanted: Sequence[str]) -> list[dict[str, str]]:
-    """For each item its `wanted` columns as text; a column without a value is left out."""
+    """For each item its `wanted` columns as text; a column without a value is left out.
+
+    The keys are the columns' names in lower case, as in recorded answers of the service.
+    """
     if table is None:
         return [{} for _ in names]
     ids = table.text("ITEM_ID")
     rows = {ids.values[code]: row for row, code in enumerate(ids.codes.tolist())}
+    columns = [(column.lower(), table.columns[column]) for column in wanted]
     shown: list[dict[str, str]] = []
     for name in names:
         row = rows.get(name)
-        cells = {} if row is None else {one: table.columns[one].of(slice(row, row + 1)).cells()[0] for one in wanted}
-        shown.append({column: cell for column, cell in cells.items() if cell})
+        cells = {} if row is None else {key: column.of(slice(row, row + 1)).cells()[0] for key, column in columns}
+        shown.append({key: cell for key, cell in cells.items() if cell})
     return shown

@@ -17,7 +17,7 @@ from local.personalize.operations import (
     tags,
     trackers,
 )
-from local.personalize.operations.listing import describe, list_kind
+from local.personalize.operations.listing import describe, list_kind, list_nothing
 from local.personalize.validation import Json
 
 Answer = Json | None | Awaitable[None]
@@ -86,6 +86,7 @@ OPERATIONS: dict[str, Call] = {
     "DescribeFeatureTransformation": catalogue.describe_feature_transformation,
     "DescribeRecipe": catalogue.describe_recipe,
     "ListRecipes": catalogue.list_recipes,
+    "ListRecommenders": list_nothing("recommenders"),
     "ListTagsForResource": tags.list_tags_for_resource,
     "TagResource": tags.tag_resource,
     "UntagResource": tags.untag_resource,

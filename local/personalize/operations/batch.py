@@ -8,7 +8,7 @@ from local.personalize.filters import parse_filter
 from local.personalize.objects import folder_of
 from local.personalize.operations.tags import tagged
 from local.personalize.recipes import recipe_of
-from local.personalize.resources import CREATING, PENDING, Kind, Resource
+from local.personalize.resources import CREATE_PENDING, CREATING, Kind, Resource
 from local.personalize.validation import Json
 
 _INFERENCE_TYPES = ("USER_PERSONALIZATION", "PERSONALIZED_RANKING", "RELATED_ITEMS", "POPULAR_ITEMS")
@@ -65,7 +65,7 @@ def _create(core: Core, request: Json, kind: Kind, version: Resource, more: Json
                 kind=kind,
                 name=name,
                 parent=version.arn,
-                status=PENDING,
+                status=CREATE_PENDING,
                 created=now,
                 updated=now,
                 body={"solutionVersionArn": version.arn, **body, **more},

@@ -1,17 +1,20 @@
 """What every account sees: recipes, their algorithms and feature transformations."""
 
 from local.personalize.core import Core
+from local.personalize.domains import DOMAIN_RECIPES, DOMAINS, domain_recipe_of
 from local.personalize.errors import not_found
 from local.personalize.recipes import RECIPES, Recipe, recipe_of
 from local.personalize.validation import Json
 from local.personalize.views import page
 
+_EVERY = {**RECIPES, **DOMAIN_RECIPES}
+_RECIPES_A_PAGE = 20
 _MADE = 1_541_030_400.0  # 1 November 2018; a fixed time, so that answers do not change
 
 
 def describe_recipe(core: Core, request: Json) -> Json:
-    """DescribeRecipe."""
-    recipe = recipe_of(request["recipeArn"])
+    """DescribeRecipe, of a domain too."""
+    recipe = recipe_of(request["recipeArn"]) or domain_recipe_of(request["recipeArn"])
     if recipe is None:
         raise not_found("recipe", request["recipeArn"])
     return {
@@ -86,7 +89,7 @@ def describe_feature_transformation(core: Core, request: Json) -> Json:
 
 def _named(core: Core, arn: str, kind: str) -> Recipe:
     """The first recipe with the algorithm or feature transformation of this ARN."""
-    for recipe in RECIPES.values():
+    for recipe in _EVERY.values():
         name = recipe.algorithm if kind == "algorithm" else recipe.feature_transformation
         if arn == core.account.public_arn(f"{kind}/{name}"):
             return recipe
@@ -94,6 +97,15 @@ def _named(core: Core, arn: str, kind: str) -> Recipe:
 
 
 def list_recipes(core: Core, request: Json) -> Json:
-    """ListRecipes: the custom recipes; there are none of the domains."""
-    shown = [] if "domain" in request else [_summary(core, recipe) for recipe in RECIPES.values()]
-    return page("recipes", list(enumerate(shown, 1)), request)
+    """ListRecipes: by name, those of the domains among them unless the request asks for one domain.
+
+    A page of a request that names no size ends before the list does, as in recorded answers: clients ask for the second
+    page without a look whether there is one, and look no further.
+    """
+    wanted = request.get("domain")
+    shown = [
+        {**_summary(core, recipe), **({"domain": DOMAINS[name]} if name in DOMAINS else {})}
+        for name, recipe in sorted(_EVERY.items())
+        if wanted in (None, DOMAINS.get(name))
+    ]
+    return page("recipes", list(enumerate(shown, 1)), request, size=_RECIPES_A_PAGE)

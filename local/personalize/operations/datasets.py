@@ -4,7 +4,7 @@ from local.personalize.core import Core
 from local.personalize.errors import already_exists, in_use, invalid_input
 from local.personalize.operations.removal import begin_deletion, deletable
 from local.personalize.operations.tags import tagged
-from local.personalize.resources import CREATE_PENDING, CREATING, Kind, Resource
+from local.personalize.resources import CREATE_PENDING, CREATING, UPDATE_PENDING, UPDATING, Kind, Resource
 from local.personalize.schemas import DATASET_TYPES, check_dataset_type, check_replacement, parse_schema
 from local.personalize.validation import Json
 
@@ -111,19 +111,18 @@ def create_dataset(core: Core, request: Json) -> Json:
 def updating_to(dataset: Resource) -> str | None:
     """The schema that the dataset is about to get; None when no update is under way."""
     update = dataset.body.get("latestDatasetUpdate")
-    return str(update["schemaArn"]) if update and update["status"] in CREATING else None
+    return str(update["schemaArn"]) if update and update["status"] in CREATING | UPDATING else None
 
 
 def update_dataset(core: Core, request: Json) -> Json:
     """UpdateDataset: another schema that holds all of the old one; what it adds must allow null.
 
     Source: developer guide, "Replacing a dataset's schema". Solutions that exist never train on the added columns.
+    The dataset itself shows UPDATE PENDING and UPDATE IN_PROGRESS, as recorded of the service (October 2023).
     """
     arn, schema_arn = request["datasetArn"], request["schemaArn"]
     with core.store.transaction() as changes:
         dataset = core.need(arn, "dataset", active=True)
-        if updating_to(dataset):
-            raise in_use(f"Dataset {arn} is being updated already.")
         core.need(schema_arn, "schema")
         kind = dataset.body["datasetType"]
         if kind not in ("ITEMS", "USERS"):
@@ -137,11 +136,11 @@ def update_dataset(core: Core, request: Json) -> Json:
         now = core.clock.now()
         shown = {
             "schemaArn": schema_arn,
-            "status": CREATE_PENDING,
+            "status": UPDATE_PENDING,
             "creationDateTime": now,
             "lastUpdatedDateTime": now,
         }
-        updating = dataset.changed(now, latestDatasetUpdate=shown)
+        updating = dataset.changed(now, status=UPDATE_PENDING, latestDatasetUpdate=shown)
         changes.put(updating)
         core.begin(changes, updating, "update", request)
     return {"datasetArn": arn}

@@ -8,7 +8,7 @@ from local.personalize.errors import in_use, invalid_input, not_found
 from local.personalize.exploration import IMPLICIT
 from local.personalize.properties import own_members, parse_properties
 from local.personalize.records import check_record
-from local.personalize.resources import ACTIVE, CREATING, DELETING
+from local.personalize.resources import ACTIVE, CREATING, DELETING, UPDATING
 from local.personalize.validation import Json
 
 EVENT_BYTES = 10 * 1024
@@ -68,7 +68,7 @@ def _put(core: Core, arn: str, kind: str, key: str, records: list[tuple[str, Jso
         raise invalid_input(f"{arn} is no dataset of type {kind}.")
     if dataset.status in CREATING | DELETING:
         raise in_use(f"Dataset {arn} has status {dataset.status}; it must be ACTIVE.", status=409)
-    if dataset.status != ACTIVE:
+    if dataset.status not in UPDATING | {ACTIVE}:
         raise invalid_input(f"Dataset {arn} has status {dataset.status}; it must be ACTIVE.")
     schema = core.schema(dataset.body["schemaArn"])
     delay = core.options.record_delay

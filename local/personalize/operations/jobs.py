@@ -2,7 +2,6 @@
 
 from local.personalize.core import Core
 from local.personalize.errors import already_exists, in_use, invalid_input
-from local.personalize.operations.datasets import updating_to
 from local.personalize.operations.tags import tagged
 from local.personalize.resources import CREATE_PENDING, CREATING, PENDING, Kind, Resource
 from local.personalize.validation import Json

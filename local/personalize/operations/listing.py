@@ -18,6 +18,15 @@ def describe(kind: Kind) -> Callable[[Core, Json], Json]:
     return operation
 
 
+def list_nothing(plural: str) -> Callable[[Core, Json], Json]:
+    """The List operation of what can never be made here: an empty list, for clients that look before they clean up."""
+
+    def operation(core: Core, request: Json) -> Json:
+        return page(plural, (), request)
+
+    return operation
+
+
 def list_kind(kind: Kind, *, parent: Kind | None = None) -> Callable[[Core, Json], Json]:
     """The List operation of a kind, narrowed to a parent when the request names one.
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from local.personalize.core import Core
+from local.personalize.domains import domain_recipe_of
 from local.personalize.errors import ServiceError, already_exists, in_use, invalid_input, not_found
 from local.personalize.objective import ObjectiveError, reward_column
 from local.personalize.operations.batch import running_batch
@@ -79,6 +80,11 @@ def _recipe(request: Json) -> Recipe:
     if arn is None:
         raise invalid_input("recipeArn is required unless performAutoML is true.")
     recipe = recipe_of(arn)
+    if recipe is None and domain_recipe_of(arn) is not None:
+        raise invalid_input(
+            f"Recipe {arn} is a domain's, for recommenders, which the local Personalize does not have; a solution needs"
+            " a custom recipe."
+        )
     if recipe is None:
         raise not_found("recipe", arn)
     if recipe.model is None:
@@ -213,7 +219,7 @@ def create_solution_version(core: Core, request: Json) -> Json:
 
 
 def begin_version(core: Core, changes: Transaction, solution: Resource, request: Json, training_type: str) -> Resource:
-    """A new version of an active solution, in training; ServiceError when it cannot be trained now."""
+    """A new version of a solution, in training once that is active; ServiceError when it cannot be trained now."""
     mode, name = request.get("trainingMode", "FULL"), request.get("name")
     if _under_way(solution.body.get("latestSolutionUpdate")):
         raise in_use(f"Solution {solution.arn} is being updated.")

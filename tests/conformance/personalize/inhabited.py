@@ -116,6 +116,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "ListMetricAttributionMetrics": {"metricAttributionArn": ARN + "metric-attribution/impact"},
     "ListMetricAttributions": {"datasetGroupArn": ARN + "dataset-group/pets"},
     "ListRecipes": {},
+    "ListRecommenders": {"datasetGroupArn": ARN + "dataset-group/pets"},
     "ListSchemas": {},
     "ListSolutionVersions": {"solutionArn": ARN + "solution/popular"},
     "ListSolutions": {"datasetGroupArn": ARN + "dataset-group/pets"},

@@ -66,13 +66,13 @@ def test_the_answers_are_those_of_a_campaign(trained: Trained) -> None:
 
 
 def test_rankings_rank_their_own_items(trained: Trained, ranking_version: str) -> None:
-    """Each line has its list; the answer is that list in the user's order."""
+    """Each line has its list; the answer is that list in the user's order, what training has not seen last with score 0."""
     items = ["dog1", "cat1", "dog2", "cat2", "stranger"]
     _run(trained.world, "rank", ranking_version, [{"userId": "u1", "itemList": items}, {"userId": "u1"}])
     ranked, refused = _answers(trained.world, "rank")
     assert sorted(items) == sorted(ranked["output"]["recommendedItems"])
     assert {"cat1", "cat2"} == set(ranked["output"]["recommendedItems"][:2])
-    assert ("stranger", None) == (ranked["output"]["recommendedItems"][-1], ranked["output"]["scores"][-1])
+    assert ("stranger", 0.0) == (ranked["output"]["recommendedItems"][-1], ranked["output"]["scores"][-1])
     assert "itemList" in refused["error"]
 
 

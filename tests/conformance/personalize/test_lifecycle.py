@@ -8,7 +8,7 @@ import pytest
 
 from local.personalize.clock import ManualClock
 from local.personalize.testing import LocalPersonalize
-from tests.conformance.personalize.world import INTERACTIONS, World, gone, interactions_csv, until
+from tests.conformance.personalize.world import INTERACTIONS, ROLE, World, gone, interactions_csv, until
 
 PACE = 60.0
 
@@ -98,6 +98,34 @@ def test_every_kind_passes_through_its_statuses(paced: World, clock: ManualClock
     until(describe, lambda campaign: campaign["status"] == "DELETE IN_PROGRESS")
     clock.advance(PACE)
     gone(describe, control.exceptions.ResourceNotFoundException)
+
+
+@pytest.mark.parametrize(("recipe", "kind"), [("aws-sims", "inference"), ("aws-item-affinity", "segment")])
+def test_batch_jobs_pass_through_the_statuses_of_other_jobs(
+    clock: ManualClock, tmp_path: Path, recipe: str, kind: str
+) -> None:
+    """CREATE PENDING, CREATE IN_PROGRESS, ACTIVE, as recorded of the service, and in lists too."""
+    with LocalPersonalize(tmp_path / "paced", clock=clock) as server:
+        world = World(server)
+        version = world.train(world.solution(world.seeded(), recipe))["solutionVersionArn"]
+        source = world.put("in/asked.json", '{"itemId": "cat1"}\n')
+    with LocalPersonalize(tmp_path / "paced", pace=PACE, clock=clock) as server:
+        control = World(server).control
+        arn = getattr(control, f"create_batch_{kind}_job")(
+            jobName="j",
+            solutionVersionArn=version,
+            roleArn=ROLE,
+            jobInput={"s3DataSource": {"path": source}},
+            jobOutput={"s3DataDestination": {"path": "s3://out/"}},
+        )[f"batch{kind.capitalize()}JobArn"]
+        (listed,) = getattr(control, f"list_batch_{kind}_jobs")()[f"batch{kind.capitalize()}Jobs"]
+        assert "CREATE PENDING" == listed["status"]
+
+        def describe() -> Any:
+            answer = getattr(control, f"describe_batch_{kind}_job")(**{f"batch{kind.capitalize()}JobArn": arn})
+            return answer[f"batch{kind.capitalize()}Job"]
+
+        assert CREATION == _passes(clock, describe)
 
 
 def test_stopped_training_ends_as_stopped(clock: ManualClock, tmp_path: Path) -> None:

@@ -312,17 +312,17 @@ def test_filters_come_and_go(trained: Trained) -> None:
     )
 
 
-def test_recipes_are_described(trained: Trained) -> None:
-    """All custom recipes are listed, with the ARNs that every account sees, and none of a domain."""
-    control = trained.world.control
-    names = [recipe["name"] for recipe in control.list_recipes()["recipes"]]
-    assert 12 == len(names)
-    for name in names:
-        recipe = control.describe_recipe(recipeArn=f"arn:aws:personalize:::recipe/{name}")["recipe"]
-        assert (name, "ACTIVE") == (recipe["name"], recipe["status"])
-        assert recipe["algorithmArn"].startswith("arn:aws:personalize:::algorithm/")
-    assert [] == control.list_recipes(domain="ECOMMERCE")["recipes"]
-    _refused(control.describe_recipe, "ResourceNotFoundException", recipeArn="arn:aws:personalize:::recipe/none")
+def test_versions_have_names(world: World) -> None:
+    """The one that the request gives, else SOLUTION/ID, as recorded of the service."""
+    control, group = world.control, world.group()
+    world.dataset(group, "Interactions", INTERACTIONS)
+    solution = world.solution(group, "aws-popularity-count")
+    arns = [
+        control.create_solution_version(solutionArn=solution, **request)["solutionVersionArn"]
+        for request in ({}, {"name": "mine"}, {})
+    ]
+    names = [control.describe_solution_version(solutionVersionArn=arn)["solutionVersion"]["name"] for arn in arns]
+    assert [arns[0].partition(":solution/")[2], "mine", arns[2].partition(":solution/")[2]] == names
 
 
 def test_lists_come_in_pages(world: World) -> None:

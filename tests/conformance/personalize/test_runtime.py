@@ -88,14 +88,14 @@ def test_popularity_has_no_scores(trained: Trained) -> None:
 
 
 def test_ranking_orders_the_list(trained: Trained) -> None:
-    """Known items come by score, which sum to one; unknown ones last, in the order given, without a score."""
+    """Known items come by score, which sum to one; unknown ones last, in the order given, with score 0."""
     given = ["dog1", "unknown-b", "cat1", "dog2", "cat2", "unknown-a"]
     ranked = trained.world.runtime.get_personalized_ranking(campaignArn=trained.ranking, userId="u1", inputList=given)[
         "personalizedRanking"
     ]
-    assert ["unknown-b", "unknown-a"] == [entry["itemId"] for entry in ranked if "score" not in entry]
+    assert [("unknown-b", 0.0), ("unknown-a", 0.0)] == [(entry["itemId"], entry["score"]) for entry in ranked[-2:]]
     assert {"cat1", "cat2"} == {entry["itemId"] for entry in ranked[:2]}
-    assert sum(entry.get("score", 0.0) for entry in ranked) == pytest.approx(1.0, abs=1e-6)
+    assert sum(entry["score"] for entry in ranked) == pytest.approx(1.0, abs=1e-6)
     assert sorted(given) == sorted(entry["itemId"] for entry in ranked)
 
 
@@ -146,16 +146,29 @@ def test_any_visitor_is_answered(trained: Trained, visitor: str, number: int, it
         campaignArn=trained.ranking, userId=visitor, inputList=items
     )["personalizedRanking"]
     assert sorted(items) == sorted(entry["itemId"] for entry in ranked)
-    unscored = [entry["itemId"] for entry in ranked if "score" not in entry]
-    assert unscored == [item for item in items if item not in ("cat1", "cat2", "dog1")]
+    unknown = [item for item in items if item not in ("cat1", "cat2", "dog1")]
+    assert [(item, 0.0) for item in unknown] == [
+        (entry["itemId"], entry["score"]) for entry in ranked[len(items) - len(unknown) :]
+    ]
 
 
 def test_metadata_comes_on_demand(trained: Trained) -> None:
-    """The v2 recipes return the item columns that are asked for, as text."""
+    """The v2 recipes return the item columns that are asked for, as text, under their names in lower case."""
     answer = _answer(trained, "u1", numResults=3, metadataColumns={"ITEMS": ["ANIMAL_TYPE", "ITEM_VALUE"]})
     for entry in answer["itemList"]:
         number = int(entry["itemId"].removeprefix("cat"))
-        assert entry["metadata"] == {"ANIMAL_TYPE": "1", "ITEM_VALUE": str(number / 10)}
+        assert entry["metadata"] == {"animal_type": "1", "item_value": str(number / 10)}
+
+
+def test_metadata_of_a_ranking_has_lower_case_keys(trained: Trained) -> None:
+    """However the request spells a column; an item without a value for it, or of no Items dataset, lacks the key."""
+    ranked = trained.world.runtime.get_personalized_ranking(
+        campaignArn=trained.ranking,
+        userId="u1",
+        inputList=["cat3", "unknown"],
+        metadataColumns={"ITEMS": ["animal_type", "Item_Value"]},
+    )["personalizedRanking"]
+    assert [{"animal_type": "1", "item_value": "0.3"}, {}] == [entry["metadata"] for entry in ranked]
 
 
 def test_promotions_take_their_share(trained: Trained) -> None:

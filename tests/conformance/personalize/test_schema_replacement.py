@@ -1,12 +1,17 @@
 """UpdateDataset: which schemas may follow which, and what the new columns are good for."""
 
 import json
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.conformance.personalize.world import INTERACTIONS, ITEMS, World, items_csv, until
+from local.personalize.clock import ManualClock
+from local.personalize.testing import LocalPersonalize
+from tests.conformance.personalize.world import INTERACTIONS, ITEMS, START, World, items_csv, until
 
+PACE = 60.0
 MORE = {"name": "COLOUR", "type": ["null", "string"], "categorical": True}
 
 
@@ -73,6 +78,60 @@ def test_a_schema_cannot_shrink_or_change(world: World, text: str, complaint: st
     other = _schema(world, "other", text)
     with pytest.raises(world.control.exceptions.InvalidInputException, match=complaint):
         world.control.update_dataset(datasetArn=dataset, schemaArn=other)
+
+
+def _statuses(shown: Any) -> tuple[str, str]:
+    return shown["status"], shown["latestDatasetUpdate"]["status"]
+
+
+@pytest.mark.parametrize("reason", [None, "No luck."])
+def test_a_replacement_shows_in_the_datasets_status(tmp_path: Path, reason: str | None) -> None:
+    """UPDATE PENDING, UPDATE IN_PROGRESS, ACTIVE: also in latestDatasetUpdate, which alone shows a failure and its reason.
+
+    Meanwhile items can be put, and nothing else is made from the dataset.
+    """
+    clock = ManualClock(START + 10_000.0)
+    with LocalPersonalize(tmp_path, clock=clock) as server:
+        World(server).dataset(World(server).group(), "Items", ITEMS)
+    with LocalPersonalize(tmp_path, clock=clock, pace=PACE) as server:
+        world = World(server)
+        control, dataset = world.control, world.arn("dataset/pets/ITEMS")
+        in_use = control.exceptions.ResourceInUseException
+        before = control.describe_dataset(datasetArn=dataset)["dataset"]["schemaArn"]
+        if reason is not None:
+            outcome = {"status": "CREATE FAILED", "failureReason": reason}
+            httpx.post(f"{server.endpoint}/_local/faults", json={"operation": "UpdateDataset", "outcome": outcome})
+        wider = _schema(world, "wider", _with(MORE))
+        control.update_dataset(datasetArn=dataset, schemaArn=wider)
+
+        def describe() -> Any:
+            return control.describe_dataset(datasetArn=dataset)["dataset"]
+
+        assert ("UPDATE PENDING", "UPDATE PENDING") == _statuses(describe())
+        assert "UPDATE PENDING" == control.list_datasets()["datasets"][0]["status"]
+        item = {"itemId": "i", "properties": '{"animalType": "1", "creationTimestamp": 1}'}
+        world.events.put_items(datasetArn=dataset, items=[item])
+        for refused in (
+            lambda: control.create_dataset_import_job(
+                jobName="j", datasetArn=dataset, dataSource={"dataLocation": "s3://b/i.csv"}
+            ),
+            lambda: control.update_dataset(datasetArn=dataset, schemaArn=wider),
+            lambda: control.delete_dataset(datasetArn=dataset),
+            lambda: control.delete_schema(schemaArn=wider),
+            lambda: control.delete_schema(schemaArn=before),
+        ):
+            with pytest.raises(in_use):
+                refused()
+        clock.advance(PACE)
+        shown = until(describe, lambda shown: shown["status"] != "UPDATE PENDING")
+        assert ("UPDATE IN_PROGRESS", "UPDATE IN_PROGRESS") == _statuses(shown)
+        clock.advance(PACE)
+        shown = until(describe, lambda shown: shown["status"] != "UPDATE IN_PROGRESS")
+        assert ("ACTIVE", "CREATE FAILED" if reason else "ACTIVE") == _statuses(shown)
+        assert reason == shown["latestDatasetUpdate"].get("failureReason")
+        assert "failureReason" not in shown
+        assert (before if reason else wider) == shown["schemaArn"]
+        control.delete_schema(schemaArn=wider if reason else before)
 
 
 def test_interactions_keep_their_schema(world: World) -> None:

@@ -56,11 +56,15 @@ def _dog_people(users: list[str]) -> float:
 
 
 def test_an_item_finds_its_users(versions: tuple[World, str, str]) -> None:
-    """Dogs find dog people, cats the others; an item that nobody knows has an error."""
+    """Dogs find dog people, cats the others; an item that nobody knows has an error.
+
+    Both names of the list are there: the guide's and the one of recorded jobs.
+    """
     world, version, _ = versions
     dog, cat, stranger = _run(
         world, "items", version, [{"itemId": "dog1"}, {"itemId": "cat1"}, {"itemId": "bird"}], numResults=40
     )
+    assert dog["output"]["recommendedUsers"] == dog["output"]["usersList"]
     assert (40, 1.0) == (len(dog["output"]["recommendedUsers"]), _dog_people(dog["output"]["recommendedUsers"]))
     assert 0.0 == _dog_people(cat["output"]["recommendedUsers"])
     assert (None, True) == (stranger["output"], "bird" in stranger["error"])

@@ -22,8 +22,8 @@ def _table(folder: Path, *users: str) -> str:
 
 
 def test_users_are_read_below_a_prefix(tmp_path: Path) -> None:
-    """All files whose address begins so, in sub-folders too; each user once."""
-    for name, text in (("a/1.csv", "USER_ID\nu1\nu2\n"), ("a/b/2.csv", "USER_ID\nu2\n"), ("c/3.csv", "USER_ID\nu3\n")):
+    """All files whose address begins so, in sub-folders too; each user once; however the header is spelt."""
+    for name, text in (("a/1.csv", "USER_ID\nu1\nu2\n"), ("a/b/2.csv", "user_id\nu2\n"), ("c/3.csv", "USER_ID\nu3\n")):
         path = tmp_path / "bucket" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)

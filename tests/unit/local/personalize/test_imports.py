@@ -52,6 +52,29 @@ def test_all_files_of_the_first_level_are_read(tmp_path: Path) -> None:
     assert [("a", 'x, "y"', "1"), ("b", "", ""), ("c", "ü", "2")] == rows
 
 
+@pytest.mark.parametrize("header", ["item_id,kind,size", "Item_Id,KIND,Size", "SIZE,MORE,kind,iTEM_iD"])
+def test_case_does_not_matter_in_headers(tmp_path: Path, header: str) -> None:
+    """Columns are found by name however the file spells them, in any order, and are called as in the schema."""
+    row = {"ITEM_ID": "a", "KIND": "x", "SIZE": "1", "MORE": "-"}
+    line = ",".join(row[name] for name in header.upper().split(","))
+    assert [("a", "x", "1")] == _import(tmp_path, f"{header}\n{line}\n")
+    assert ["ITEM_ID", "KIND", "SIZE"] == list(Table.load(tmp_path / "table").columns)
+
+
+@pytest.mark.parametrize("header", ["ITEM_ID,KIND,SIZE,kind", "ITEM_ID,KIND,SIZE,KIND", "item_id,Kind,SIZE,kIND"])
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, header: str) -> None:
+    """Which of them holds the values nobody can say."""
+    first, second = (name for name in header.split(",") if name.upper() == "KIND")
+    reason = rf"0\.csv has more than one column KIND \(case does not matter\): {first}, {second}"
+    with pytest.raises(ImportJobError, match=reason):
+        _import(tmp_path, f"{header}\na,x,1,y\n")
+
+
+def test_columns_that_are_not_asked_for_may_be_there_twice(tmp_path: Path) -> None:
+    """Only columns of the schema are read."""
+    assert [("a", "x", "1")] == _import(tmp_path, "ITEM_ID,KIND,SIZE,NOTE,note\na,x,1,-,-\n")
+
+
 def test_the_last_of_an_item_counts(tmp_path: Path) -> None:
     """An item that comes twice has the columns of its last row."""
     assert [("b", "y", "2"), ("a", "z", "3")] == _import(tmp_path, "ITEM_ID,KIND,SIZE\na,x,1\nb,y,2\na,z,3\n")
