@@ -92,10 +92,10 @@ RECORDED: tuple[tuple[str, str, str, str], ...] = (
         "as recorded; two pages hold all",
     ),
     (
-        "ListRecommenders without recommenders",
-        f"clean-up notebooks call it for every group ({_CLEANING})",
-        "a list",
-        "an empty list",
+        "lists of a dataset group that has nothing, or is not there; ListRecommenders of a custom group",
+        f"empty ({_CLEANING}, of a group that was gone)",
+        f"a list ({_link('API', f'{_GUIDE}/API_ListRecommenders.html')})",
+        "empty; `ListSolutionVersions` alone has an error for a solution that is not there",
     ),
     (
         "`name` of a solution version that was made without one",
