@@ -7,7 +7,7 @@ import dataclasses
 from pathlib import Path
 
 from local.personalize import exploration, schedule
-from local.personalize.operations import OPERATIONS
+from local.personalize.operations import ABSENT, OPERATIONS
 from local.personalize.quotas import Quotas
 from local.personalize.recipes import RECIPES
 from local.personalize.recordings import RECORDED
@@ -17,19 +17,11 @@ from local.personalize.throttling import Rates
 PAGE = Path(__file__).parents[2] / "docs" / "personalize-fidelity.md"
 
 _DOMAIN = "Domain dataset groups and recommenders are not there."
+_NO_RECOMMENDER = "There are no recommenders: `ResourceNotFoundException`, whatever the request names."
 _ACTIONS = "Next-best-action is not there: no action datasets, no such recipe."
 REASONS: dict[str, str] = {
-    **dict.fromkeys(
-        (
-            "CreateRecommender",
-            "DeleteRecommender",
-            "DescribeRecommender",
-            "StartRecommender",
-            "StopRecommender",
-            "UpdateRecommender",
-        ),
-        _DOMAIN,
-    ),
+    "CreateRecommender": _DOMAIN,
+    **dict.fromkeys(ABSENT, _NO_RECOMMENDER),
     **dict.fromkeys(("PutActions", "PutActionInteractions", "GetActionRecommendations"), _ACTIONS),
 }
 """Why an operation is refused."""
@@ -266,7 +258,7 @@ def page() -> str:
         "service that published notebooks have kept.",
         "",
         f"{done} of {len(operations)} operations are carried out. The others are refused with `InvalidInputException`",
-        'and the text "... is not supported by the local Personalize."',
+        'and the text "... is not supported by the local Personalize.", or find nothing that they could be about.',
     ]
     for api, names in apis.items():
         lines += ["", f"## {api}", "", "| operation | state | differences known |", "| --- | --- | --- |"]

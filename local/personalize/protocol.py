@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from local.personalize.decoding import decoded
-from local.personalize.errors import ServiceError, not_supported
+from local.personalize.errors import ServiceError, not_found, not_supported
 from local.personalize.identities import new_identity
-from local.personalize.operations import OPERATIONS
+from local.personalize.operations import ABSENT, OPERATIONS
 from local.personalize.service import Personalize
 from local.personalize.services import Operation, routes
 from local.personalize.usage import Usage
@@ -82,7 +82,7 @@ class Protocol:
     async def _call(self, operation: Operation, body: bytes) -> bytes:
         call = OPERATIONS.get(operation.name)
         if call is None:
-            raise not_supported(operation.name)
+            raise _refusal(operation, body)
         request = operation.decode(body)
         if self._service.throttle is not None:
             self._service.throttle.check(operation.name, request)
@@ -124,6 +124,14 @@ class Protocol:
                     return _plain(404, {"message": f"There is no {method} {path}."})
         except ServiceError as error:
             return _plain(error.status, {"message": error.message})
+
+
+def _refusal(operation: Operation, body: bytes) -> ServiceError:
+    """Why an operation is not carried out: what it is about is not there and never was, or it is not known here."""
+    if operation.name not in ABSENT:
+        return not_supported(operation.name)
+    kind, member = ABSENT[operation.name]
+    return not_found(kind, operation.decode(body)[member])
 
 
 def _plain(status: int, content: Mapping[str, Any]) -> Answer:

@@ -106,6 +106,8 @@ class Serving:
 
     def recommend(self, request: Json) -> Json:
         """The answer to GetRecommendations."""
+        if "campaignArn" not in request and "recommenderArn" in request:
+            raise not_found("recommender", request["recommenderArn"], status=404)
         served, campaign = self._campaign(request.get("campaignArn"))
         return self.recommend_of(served, request, campaign)
 

@@ -96,3 +96,9 @@ OPERATIONS: dict[str, Call] = {
     "GetRecommendations": runtime.get_recommendations,
     "GetPersonalizedRanking": runtime.get_personalized_ranking,
 }
+
+ABSENT: dict[str, tuple[str, str]] = dict.fromkeys(
+    ("DeleteRecommender", "DescribeRecommender", "StartRecommender", "StopRecommender", "UpdateRecommender"),
+    ("recommender", "recommenderArn"),
+)
+"""Operations on what cannot be made here: whatever they name (kind, member of the request) is not there."""

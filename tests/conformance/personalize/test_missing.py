@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.personalize.operations import OPERATIONS
+from local.personalize.operations import ABSENT, OPERATIONS
 from local.personalize.services import routes
 from tests.conformance.personalize.conftest import Inhabited
-from tests.conformance.personalize.inhabited import ARN, RECIPE, REQUESTS, Server, filled
+from tests.conformance.personalize.inhabited import ARN, RECIPE, REQUESTS, Server, code, filled
 
 LOOKING = sorted(name for name in OPERATIONS if "ResourceNotFoundException" in routes().operations[name].errors)
 PUBLIC = ("recipe", "algorithm", "feature-transformation")
@@ -94,3 +94,28 @@ def test_what_is_missing_is_what_was_looked_for(
     """The text names what the request asked for, also where that is not the resource the call is about."""
     answer = server.sent(name, filled({**REQUESTS[name], **change}, inhabited.chosen))
     assert text == json.loads(answer.body)["message"]
+
+
+@pytest.mark.parametrize("name", sorted(ABSENT))
+def test_there_is_no_recommender(server: Server, name: str) -> None:
+    """Clean-up scripts wait for this error; a request that the model forbids is refused as such."""
+    arn = f"{ARN}recommender/none"
+    answer = server.sent(name, {"recommenderArn": arn, "recommenderConfig": {}})
+    assert ("ResourceNotFoundException", f"The given recommender does not exist: {arn}") == (
+        code(answer),
+        json.loads(answer.body)["message"],
+    )
+    assert "InvalidInputException" == code(server.sent(name, {"recommenderArn": "no ARN", "recommenderConfig": {}}))
+
+
+def test_a_recommender_recommends_nothing(server: Server) -> None:
+    """GetRecommendations with `recommenderArn` alone: HTTP status 404, as the API has it; a campaign counts more."""
+    arn = f"{ARN}recommender/none"
+    answer = server.sent("GetRecommendations", {"recommenderArn": arn, "userId": "u1"})
+    assert (404, f"The given recommender does not exist: {arn}") == (
+        answer.status,
+        json.loads(answer.body)["message"],
+    )
+    both = {"recommenderArn": arn, "campaignArn": f"{ARN}campaign/popular"}
+    assert 200 == server.sent("GetRecommendations", both).status
+    assert "campaignArn is required" in json.loads(server.sent("GetRecommendations", {}).body)["message"]
