@@ -15,9 +15,11 @@ from typing import Any
 import msgspec
 import uvicorn
 
-from local.personalize.app import SERVER, App, Receive, Scope, Send
+from local.personalize.app import App
 from local.personalize.entries import Entry
+from local.personalize.guard import Receive, Scope, Send
 from local.personalize.options import Options
+from local.personalize.server import config
 from local.personalize.service import Personalize
 
 
@@ -69,7 +71,7 @@ class WithoutScoring(App):
 async def _serve(application: Any) -> None:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(application, **SERVER))
+    server = uvicorn.Server(config(application))
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not serving.done():
         await asyncio.sleep(0.005)
@@ -92,7 +94,7 @@ def main() -> None:
     else:
         options = Options(folder=given.data, synchronous=given.durability)
         application = App(options) if given.kind == "whole" else WithoutScoring(options, answers)
-    with asyncio.Runner(loop_factory=uvicorn.Config(application, **SERVER).get_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=config(application).get_loop_factory()) as runner:
         runner.run(_serve(application))
 
 

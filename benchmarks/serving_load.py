@@ -29,6 +29,7 @@ from typing import Any
 from benchmarks.handlers import ANIMALS
 from benchmarks.lambda_environment import Context, handler_environment
 from benchmarks.personalize_world import Made, World, make
+from local.personalize.guard import LOCAL_REQUEST
 from local.personalize.testing import LocalPersonalize
 
 REQUESTS: Mapping[str, Mapping[str, Any]] = {
@@ -143,7 +144,7 @@ def stalling(url: str, deadline: int) -> Iterator[None]:
 
 
 def _admin(url: str, method: str, body: bytes | None) -> None:
-    with urllib.request.urlopen(urllib.request.Request(url, body, method=method), timeout=10):  # noqa: S310 - http
+    with urllib.request.urlopen(urllib.request.Request(url, body, LOCAL_REQUEST, method=method), timeout=10):  # noqa: S310 - http
         pass
 
 

@@ -1,5 +1,6 @@
 """What every test may rely on."""
 
+import os
 import signal
 
 from hypothesis import HealthCheck, settings
@@ -7,6 +8,19 @@ from hypothesis import HealthCheck, settings
 # How long an example takes says how busy the machine is.
 settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy machine")
+
+# Whoever runs the tests may be signed in to an account of AWS: no test finds it, nor asks the computer for a role.
+for name in (
+    *("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+    *("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
+    *("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"),
+):
+    os.environ.pop(name, None)
+os.environ |= {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 # A shell without job control starts background commands with SIGINT ignored, and what is ignored is inherited: the
 # programs that tests interrupt would never hear of it.

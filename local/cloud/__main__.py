@@ -19,6 +19,7 @@ from local.cloud.identity_rights import granted, used
 from local.cloud.processes import processes
 from local.cloud.services import ACCOUNT_ENVIRONMENT, ALL_SERVICES, Options
 from local.cloud.state import DEFAULT_STATE, LocalCloudError, StateFolder
+from local.personalize.bind import LOOPBACK
 
 ACCOUNT_KEYS = {
     "aws_access_key_id": ACCOUNT_KEY,
@@ -42,12 +43,20 @@ def up(
     pace: Annotated[
         float, typer.Option(min=0, help="Seconds that Personalize spends in each step of a creation.")
     ] = Options().pace,
+    bind: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="127.0.0.1, or 0.0.0.0 in a container; that needs --allow-host.")
+    ] = LOOPBACK,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A name by which it is asked for, beside this computer's; repeatable."),
+    ] = None,
 ) -> None:
     """Start the local cloud, or find the one that runs; returns once everything answers."""
     folder = _folder(state)
     found = lifecycle.running(folder) is not None
     with console.status("Starting the local cloud"):
-        record = lifecycle.start(folder, Options(wait_scale=wait_scale, pace=pace))
+        names = tuple(allow_host or ())
+        record = lifecycle.start(folder, Options(wait_scale=wait_scale, pace=pace, bind=bind, allow_hosts=names))
     console.print("The local cloud is up already." if found else "The local cloud is up.")
     console.print(f"  AWS          {record.endpoint}")
     console.print(f"  Personalize  {record.personalize}")

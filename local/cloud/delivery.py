@@ -36,6 +36,7 @@ from local.cloud.delivery_stream import StreamConsumer
 from local.cloud.mapping import ConfigurationError, EventSourceMapping
 from local.cloud.mapping_function import Function, role_of
 from local.cloud.mapping_worker import MappingShard, lane_names
+from local.personalize.private import write_for_owner
 
 log = logging.getLogger("delivery")
 
@@ -255,6 +256,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--state", type=Path, required=True, help="state folder of the local cloud")
     parser.add_argument("--endpoint", required=True, help="endpoint of the emulator, http://127.0.0.1:PORT")
     options = parser.parse_args(arguments)
+    write_for_owner()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     time_scale = float(os.environ.get("DELIVERY_TIME_SCALE", DEFAULT_TIME_SCALE))
     stop = threading.Event()

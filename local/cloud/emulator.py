@@ -16,8 +16,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local.cloud import emulator_guard
 from local.cloud.identity_decisions import DecisionLog
 from local.cloud.state import StateFolder
+from local.personalize.bind import LOOPBACK, add_options, check_options
+from local.personalize.private import write_for_owner
 
 if TYPE_CHECKING:
     from local.cloud.emulator_identity import Judge
@@ -28,13 +31,13 @@ WARM_FUNCTION_SECONDS = 60
 """Idle function processes end after this: each holds some 50 MB."""
 
 
-def configure(*, port: int, personalize: str, state: Path, wait_scale: float) -> None:
+def configure(*, port: int, personalize: str, state: Path, wait_scale: float, bind: str = LOOPBACK) -> None:
     """Sets the environment that MiniStack, and every function process that it starts, reads."""
     folder = state / "emulator"
     os.environ.update(
         {
             "GATEWAY_PORT": str(port),
-            "BIND_HOST": "127.0.0.1",
+            "BIND_HOST": bind,
             "MINISTACK_HOST": "127.0.0.1",
             "MINISTACK_REGION": "us-east-1",
             "PERSIST_STATE": "1",
@@ -115,8 +118,16 @@ async def save_now_and_then(changes: Changes, seconds: float, save: Callable[[],
             save()
 
 
-async def serve(port: int, judge: "Judge", *, personalize: str, save_every: float) -> None:
-    """Serves until SIGTERM or SIGINT."""
+async def serve(
+    port: int,
+    judge: "Judge",
+    *,
+    personalize: str,
+    save_every: float,
+    bind: str = LOOPBACK,
+    allowed_hosts: Sequence[str] = (),
+) -> None:
+    """Serves until SIGTERM or SIGINT, behind the guard."""
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
     from ministack import app
@@ -129,7 +140,7 @@ async def serve(port: int, judge: "Judge", *, personalize: str, save_every: floa
     alarms = AlarmClock(LookedAt(personalize))
     changes = Changes(AlarmRoute(Identity(app.app, judge), alarms))
     config = Config()
-    config.bind = [f"127.0.0.1:{port}"]
+    config.bind = [f"[{bind}]:{port}" if ":" in bind else f"{bind}:{port}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     config.loglevel = "WARNING"
@@ -144,7 +155,10 @@ async def serve(port: int, judge: "Judge", *, personalize: str, save_every: floa
         save_all(app._build_persistence_save_dict())
 
     working = [asyncio.create_task(save_now_and_then(changes, save_every, save)), asyncio.create_task(alarms.run())]
-    await hypercorn_serve(changes, config, shutdown_trigger=wait_for_stop)
+    the_guard = emulator_guard.guard(allowed_hosts)
+    emulator_guard.guard_small_servers(the_guard)
+    served: Any = emulator_guard.Guarded(changes, the_guard)
+    await hypercorn_serve(served, config, shutdown_trigger=wait_for_stop)
     for task in working:
         task.cancel()
 
@@ -157,10 +171,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--state", type=Path, required=True)
     parser.add_argument("--wait-scale", type=float, default=1.0)
     parser.add_argument("--save-every", type=float, default=60.0, metavar="SECONDS")
+    add_options(parser)
     given = parser.parse_args(arguments)
-    configure(port=given.port, personalize=given.personalize, state=given.state, wait_scale=given.wait_scale)
+    check_options(parser, given)
+    write_for_owner()
+    configure(
+        port=given.port, personalize=given.personalize, state=given.state, wait_scale=given.wait_scale, bind=given.bind
+    )
     judge = install(personalize=given.personalize, state=given.state)
-    asyncio.run(serve(given.port, judge, personalize=given.personalize, save_every=given.save_every))
+    asyncio.run(
+        serve(
+            given.port,
+            judge,
+            personalize=given.personalize,
+            save_every=given.save_every,
+            bind=given.bind,
+            allowed_hosts=given.allow_host,
+        )
+    )
     logging.shutdown()
     # The state is saved; threads of state machines and functions that still work must not hold up the end.
     os._exit(0)

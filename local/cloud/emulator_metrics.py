@@ -21,6 +21,7 @@ from typing import Any
 import urllib3
 
 from local.cloud import emulator_stream_metrics
+from local.personalize.guard import LOCAL_REQUEST
 
 logger = logging.getLogger("emulator")
 
@@ -87,6 +88,6 @@ class LookedAt:
 
 
 def _fetched(url: str) -> Mapping[str, Mapping[str, int]]:
-    answer = urllib3.request("GET", url, retries=False, timeout=2.0)
+    answer = urllib3.request("GET", url, headers=LOCAL_REQUEST, retries=False, timeout=2.0)
     found: Mapping[str, Mapping[str, int]] = json.loads(answer.data) if answer.status == 200 else {}
     return found

@@ -14,6 +14,8 @@ import urllib3
 Answer = tuple[int, dict[str, str], bytes]
 
 _HOP_BY_HOP = {"host", "content-length", "connection", "keep-alive", "transfer-encoding", "accept-encoding"}
+_OF_A_PAGE = {"origin", "sec-fetch-site"}
+"""The emulator has judged them; its own origin is not that of the server behind it."""
 
 
 class Forwarder:
@@ -38,7 +40,7 @@ class Forwarder:
 
 
 def _end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
-    return {key: value for key, value in headers.items() if key.lower() not in _HOP_BY_HOP}
+    return {key: value for key, value in headers.items() if key.lower() not in _HOP_BY_HOP | _OF_A_PAGE}
 
 
 def _unavailable(message: str) -> Answer:

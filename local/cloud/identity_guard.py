@@ -13,22 +13,18 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from local.cloud.identity import access_key_in, session_of
+from local.personalize.guard import LOCAL_REQUEST, App, Receive, Scope, Send
 from local.personalize.services import routes
 
 VALID_SECONDS = 1.0
 _ASK_SECONDS = 10.0
 _MAXIMUM_BODY = 6 * 1024 * 1024
 _WITHOUT_RESOURCE = frozenset({"PutEvents", "PutActionInteractions"})
-
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,9 @@ def ask_emulator(url: str) -> Callable[[Question], Verdict]:
 
     def ask(question: Question) -> Verdict:
         content = {"accessKey": question.access_key, "action": question.action, "resources": question.resources}
-        request = urllib.request.Request(url, json.dumps(content).encode(), method="POST")  # noqa: S310 (127.0.0.1)
+        request = urllib.request.Request(  # noqa: S310 (127.0.0.1)
+            url, json.dumps(content).encode(), LOCAL_REQUEST, method="POST"
+        )
         try:
             with urllib.request.urlopen(request, timeout=_ASK_SECONDS) as answer:  # noqa: S310
                 told: Verdict = json.load(answer)

@@ -18,6 +18,7 @@ from local.cloud.identity_decisions import refusals
 from local.cloud.services import ACCOUNT_ENVIRONMENT, ALL_SERVICES, Options
 from local.cloud.state import REPOSITORY, CloudRecord, LocalCloudError, StateFolder
 from local.cloud.supervisor import STOP_SECONDS, lock_holder
+from local.personalize.private import for_owner
 
 START_SECONDS = 90.0
 
@@ -42,7 +43,7 @@ def start(state: StateFolder, options: Options, *, on_wait: Callable[[], None] =
     if lock_holder(state) is None:
         for log in state.logs.glob("*.log"):
             log.unlink()
-        with state.log("supervisor").open("ab") as log_file:
+        with open(state.log("supervisor"), "ab", opener=for_owner) as log_file:
             subprocess.run(
                 [*_supervisor_command(state, options), "--detach"],
                 cwd=REPOSITORY,
@@ -142,7 +143,7 @@ class LocalCloud:
         reading, self._leash = os.pipe()
         command = _supervisor_command(self.state, self._options, leash=reading)
         try:
-            with self.state.log("supervisor").open("ab") as log:
+            with open(self.state.log("supervisor"), "ab", opener=for_owner) as log:
                 self._process = subprocess.Popen(
                     command,
                     cwd=REPOSITORY,
@@ -190,6 +191,7 @@ def _supervisor_command(state: StateFolder, options: Options, *, leash: int | No
         *(sys.executable, "-m", *run, "--state", str(state.root)),
         *("--wait-scale", str(options.wait_scale), "--pace", str(options.pace)),
         *("--save-every", str(options.save_every), "--services", ",".join(options.services)),
+        *options.listening,
     ]
 
 

@@ -10,6 +10,8 @@ from local.cloud.identity import JUDGE_PATH, role_session
 from local.cloud.identity_guard import Asking, Guard, ask_emulator
 from local.personalize.__main__ import options, parser, serve
 from local.personalize.app import App
+from local.personalize.bind import check_options
+from local.personalize.private import SharedFolderError, keep_to_owner
 
 
 def role_keys(role_arn: str) -> dict[str, str]:
@@ -28,8 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     made.prog = "python -m local.cloud.personalize_host"
     made.add_argument("--emulator", required=True, metavar="URL", help="where the judge of calls answers")
     given = made.parse_args(arguments)
+    check_options(made, given)
+    try:
+        keep_to_owner(given.data.resolve())
+    except SharedFolderError as error:
+        made.error(f"--data: {error}")
     asking = Asking(ask_emulator(f"{given.emulator}{JUDGE_PATH}"))
-    serve(Guard(App(replace(options(given), role_keys=role_keys)), asking), given.port)
+    serve(Guard(App(replace(options(given), role_keys=role_keys)), asking), given)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.cloud.state import REPOSITORY, LocalCloudError, StateFolder
+from local.personalize.bind import LOOPBACK, check_bind
+from local.personalize.guard import LOCAL_REQUEST, HostNameError, host_name
 
 EMULATOR_PYTHON = REPOSITORY / ".venv-emulator" / "bin" / "python"
+EVERYWHERE = "0.0.0.0"  # noqa: S104 (asked for, and then with --allow-host alone)
 ALL_SERVICES = ("emulator", "personalize", "delivery")
 
 ACCOUNT_ENVIRONMENT = {
@@ -39,6 +42,26 @@ class Options:
     save_every: float = 60.0
     """Seconds between two saves of the emulator's state, when it changes."""
     services: tuple[str, ...] = ALL_SERVICES
+    bind: str = LOOPBACK
+    """Where the emulator and Personalize listen: 127.0.0.1, or 0.0.0.0 in a container, with `allow_hosts`."""
+    allow_hosts: tuple[str, ...] = ()
+    """Names by which they are asked for, beside those of this computer."""
+
+    def __post_init__(self) -> None:
+        if self.bind not in (LOOPBACK, EVERYWHERE):
+            raise LocalCloudError(f"the local cloud listens on {LOOPBACK} or {EVERYWHERE}, not on {self.bind!r}")
+        try:
+            check_bind(self.bind, self.allow_hosts)
+            for name in self.allow_hosts:
+                host_name(name)
+        except HostNameError as error:
+            raise LocalCloudError(str(error)) from error
+
+    @property
+    def listening(self) -> tuple[str, ...]:
+        """The options of a server's command line that differ from its defaults."""
+        names = [word for name in self.allow_hosts for word in ("--allow-host", name)]
+        return ("--bind", self.bind, *names) if self.bind != LOOPBACK else tuple(names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +79,9 @@ class Service:
     def answers(self, *, timeout: float = 1.0) -> bool:
         if self.health_url is None:
             return True
+        request = urllib.request.Request(self.health_url, headers=LOCAL_REQUEST)  # noqa: S310 (http of 127.0.0.1)
         try:
-            with urllib.request.urlopen(self.health_url, timeout=timeout) as answer:  # noqa: S310 (http of 127.0.0.1)
+            with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310 (http of 127.0.0.1)
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as other:
             other.close()
@@ -81,7 +105,7 @@ def services(state: StateFolder, options: Options, ports: Mapping[str, int]) -> 
             arguments=(
                 *("--port", str(ports["emulator"]), "--personalize", personalize),
                 *("--state", str(state.root), "--wait-scale", str(options.wait_scale)),
-                *("--save-every", str(options.save_every)),
+                *("--save-every", str(options.save_every), *options.listening),
             ),
             environment=environment,
             health_url=f"{endpoint}/_ministack/health",
@@ -93,7 +117,7 @@ def services(state: StateFolder, options: Options, ports: Mapping[str, int]) -> 
             arguments=(
                 *("--port", str(ports["personalize"]), "--data", str(state.personalize)),
                 *("--emulator", endpoint),
-                *("--pace", str(options.pace)),
+                *("--pace", str(options.pace), *options.listening),
             ),
             environment=environment | {"AWS_ENDPOINT_URL": endpoint},
             health_url=f"{personalize}/_local/health",

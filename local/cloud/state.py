@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from local.personalize.private import SharedFolderError, for_owner, make_for_owner
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 DEFAULT_STATE = REPOSITORY / ".local"
 
@@ -86,10 +88,14 @@ class StateFolder:
         return self.root / "identity" / "decisions.jsonl"
 
     def make(self) -> None:
+        try:
+            make_for_owner(self.root)
+        except SharedFolderError as error:
+            raise LocalCloudError(f"--state: {error}") from error
         for folder in (
             self.logs, self.emulator, self.personalize, self.mappings, self.delivery_streams, self.scratch,
         ):  # fmt: skip
-            folder.mkdir(parents=True, exist_ok=True)
+            make_for_owner(folder)
 
     def log(self, service: str) -> Path:
         return self.logs / f"{service}.log"
@@ -105,9 +111,10 @@ class StateFolder:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes the file whole: a reader sees the old content or the new, also after a crash in between."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_for_owner(path.parent)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(content, indent=1, sort_keys=True, default=str) + "\n", encoding="utf-8")
+    with open(temporary, "w", encoding="utf-8", opener=for_owner) as file:
+        file.write(json.dumps(content, indent=1, sort_keys=True, default=str) + "\n")
     temporary.replace(path)
 
 

@@ -25,6 +25,8 @@ from types import FrameType
 from local.cloud.ports import remembered_ports
 from local.cloud.services import ALL_SERVICES, Options, Service, services, url
 from local.cloud.state import REPOSITORY, CloudRecord, LocalCloudError, StateFolder
+from local.personalize.bind import add_options, check_options
+from local.personalize.private import FILE_MODE, keep_to_owner
 
 logger = logging.getLogger("supervisor")
 
@@ -182,7 +184,7 @@ def hold_lock(state: StateFolder) -> int:
 
     Raises LocalCloudError when another supervisor holds it.
     """
-    descriptor = os.open(state.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(state.lock_file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -234,12 +236,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pace", type=float, default=Options().pace)
     parser.add_argument("--save-every", type=float, default=Options().save_every)
     parser.add_argument("--services", default=",".join(ALL_SERVICES))
+    add_options(parser)
     parser.add_argument("--detach", action="store_true", help="return once the supervisor runs in the background")
     given = parser.parse_args(arguments)
+    check_options(parser, given)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     state = StateFolder(given.state.resolve())
     try:
         state.make()
+        keep_to_owner(state.root)
         lock = hold_lock(state)
         if given.detach:
             _detach(lock)
@@ -250,6 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             pace=given.pace,
             save_every=given.save_every,
             services=tuple(given.services.split(",")),
+            bind=given.bind,
+            allow_hosts=tuple(given.allow_host),
         )
         code = Supervisor(state, options).run()
     except LocalCloudError as error:

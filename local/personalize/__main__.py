@@ -8,13 +8,17 @@ from typing import Any
 
 import uvicorn
 
-from local.personalize.app import SERVER, App
+from local.personalize.app import App
+from local.personalize.bind import add_options, check_options
 from local.personalize.options import Options
+from local.personalize.private import SharedFolderError, keep_to_owner
 from local.personalize.quotas import QuotaFileError, Quotas, read_quotas
 from local.personalize.resources import Account
+from local.personalize.server import config
 from local.personalize.throttling import Rates
 
 _DESCRIPTION = """Serve the Amazon Personalize API: control plane, events and runtime on one port of 127.0.0.1.
+Programs of this computer are answered; pages that a browser shows are not.
 
 Point any AWS SDK at it with AWS_ENDPOINT_URL_PERSONALIZE, AWS_ENDPOINT_URL_PERSONALIZE_EVENTS and
 AWS_ENDPOINT_URL_PERSONALIZE_RUNTIME. Ctrl-C or SIGTERM stops it; what it acknowledged is kept either way."""
@@ -30,11 +34,17 @@ def parser() -> argparse.ArgumentParser:
     add = made.add_argument
     add("--data", type=Path, required=True, metavar="DIR", help="folder that everything is kept in")
     add("--port", type=int, default=4600, help="default 4600")
+    add_options(made)
     add(
         "--s3-root",
         type=Path,
         metavar="DIR",
-        help="folder whose sub-folders are the buckets; without it S3 is where AWS_ENDPOINT_URL says",
+        help="folder whose sub-folders are the buckets; symbolic links below it are not followed",
+    )
+    add(
+        "--s3-endpoint",
+        metavar="URL",
+        help="an S3 in place of folders; default AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL; jobs are refused without",
     )
     add(
         "--pace",
@@ -96,6 +106,7 @@ def options(given: argparse.Namespace) -> Options:
         account=Account(given.account, given.region),
         pace=given.pace,
         s3_root=given.s3_root.resolve() if given.s3_root else None,
+        s3_endpoint=given.s3_endpoint,
         synchronous=given.durability,
         quotas=given.quotas[0],
         rates=given.quotas[1],
@@ -104,16 +115,22 @@ def options(given: argparse.Namespace) -> Options:
     )
 
 
-def serve(app: Any, port: int) -> None:
-    """Serve an application, e.g. `App(options)`, until a signal comes."""
+def serve(app: Any, given: argparse.Namespace) -> None:
+    """Serve an application, e.g. `App(options(given))`, where the command line says, until a signal comes."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    uvicorn.run(app, host="127.0.0.1", port=port, **SERVER)
+    uvicorn.Server(config(app, allowed_hosts=given.allow_host, host=given.bind, port=given.port)).run()
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until a signal comes."""
-    given = parser().parse_args(arguments)
-    serve(App(options(given)), given.port)
+    made = parser()
+    given = made.parse_args(arguments)
+    check_options(made, given)
+    try:
+        keep_to_owner(given.data.resolve())
+    except SharedFolderError as error:
+        made.error(f"--data: {error}")
+    serve(App(options(given)), given)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,11 @@
-"""The ASGI application: HTTP around the protocol, nothing else."""
+"""The ASGI application: HTTP around the protocol, nothing else. server.py puts the guard before it."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
+from local.personalize.guard import Receive, Scope, Send
 from local.personalize.options import Options
 from local.personalize.protocol import DroppedError, Protocol
 from local.personalize.service import Personalize
 
-Scope = dict[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-
 _MAXIMUM_BODY = 6 * 1024 * 1024
-
-SERVER: dict[str, Any] = {"log_level": "warning", "access_log": False, "lifespan": "on", "timeout_keep_alive": 75}
-"""How uvicorn serves the application. Clients keep connections for about a minute: the server must not close first."""
 
 
 class App:

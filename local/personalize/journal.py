@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+from local.personalize.private import FILE_MODE
+
 _HEAD = struct.Struct("<II")
 """Length and CRC-32 of the payload that follows."""
 
@@ -26,7 +28,7 @@ class Journal:
     @classmethod
     def create(cls, path: Path, *, durable: bool = False) -> Self:
         """A new journal; with `durable` the file's name survives the loss of power too. FileExistsError."""
-        made = cls(path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644))
+        made = cls(path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, FILE_MODE))
         if durable:
             folder = os.open(path.parent, os.O_RDONLY | os.O_CLOEXEC)
             try:

@@ -21,7 +21,9 @@ class Options:
     pace: float = 0.2
     """Seconds that a resource stays in each of its PENDING and IN_PROGRESS statuses at least."""
     s3_root: Path | None = None
-    """Where `s3://bucket/key` is a file; None: S3 as the environment says."""
+    """Where `s3://bucket/key` is a file; None: there is an S3."""
+    s3_endpoint: str | None = None
+    """Where that S3 answers; None: as the environment says, and jobs are refused when it says nothing."""
     role_keys: Callable[[str], Mapping[str, str]] | None = None
     """The keys, as boto3 names them, of the role with this ARN, with which a job reaches S3; None: the server's own."""
     synchronous: str = "NORMAL"

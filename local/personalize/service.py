@@ -10,6 +10,7 @@ from local.personalize import events as event_storage
 from local.personalize.core import Core
 from local.personalize.options import Options
 from local.personalize.plans import plans
+from local.personalize.private import for_owner, make_for_owner
 from local.personalize.schedule import Schedule
 
 _TIDY_SECONDS = 5.0
@@ -21,7 +22,7 @@ class FolderInUseError(RuntimeError):
 
 def _locked(folder: Path) -> IO[str]:
     """An open file that keeps other servers out of the folder until it is closed, or the process has ended."""
-    file = (folder / "lock").open("w")
+    file = open(folder / "lock", "w", opener=for_owner)  # noqa: SIM115 - closed by the caller
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -34,7 +35,7 @@ class Personalize(Core):
     """The whole: what the operations share, the lifecycles' plans, and the threads that work as time passes."""
 
     def __init__(self, options: Options) -> None:
-        options.folder.mkdir(parents=True, exist_ok=True)
+        make_for_owner(options.folder)
         self._lock = _locked(options.folder)
         super().__init__(options)
         self.schedule = Schedule(self)

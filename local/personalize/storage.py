@@ -5,6 +5,7 @@ start. Resources are few (hundreds), so every read is a dictionary's.
 """
 
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from local.personalize.private import for_owner
 from local.personalize.resources import Kind, Resource
 from local.personalize.validation import Json
 
@@ -50,6 +52,8 @@ def connect(path: Path, *, synchronous: str = "NORMAL", read_only: bool = False)
         return sqlite3.connect(
             f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
+    # SQLite gives its -wal and -shm the rights of the file itself.
+    os.close(for_owner(path, os.O_RDWR | os.O_CREAT))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA busy_timeout = 30000")
     connection.execute("PRAGMA journal_mode = WAL")

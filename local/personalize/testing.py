@@ -14,10 +14,11 @@ import boto3
 import uvicorn
 from botocore.config import Config
 
-from local.personalize.app import SERVER, App
+from local.personalize.app import App
 from local.personalize.clock import Clock, SystemClock
 from local.personalize.options import Options
 from local.personalize.resources import Account
+from local.personalize.server import config
 from local.personalize.work import InProcess, Subprocess
 
 Api = Literal["personalize", "personalize-events", "personalize-runtime"]
@@ -27,8 +28,8 @@ _START_SECONDS = 30.0
 class LocalPersonalize:
     """A server in a thread, on a free port, with its data in `folder`.
 
-    Buckets are the sub-folders of `folder/s3`. Trainings run in threads of the process unless `isolated`.
-    `more` are other members of `Options`: `quotas`, `record_delay`, `update_interval`.
+    Buckets are the sub-folders of `folder/s3`; with `buckets=False` S3 is where the environment says. Trainings run in
+    threads of the process unless `isolated`. `more` are other members of `Options`, e.g. `quotas`, `record_delay`.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class LocalPersonalize:
         clock: Clock | None = None,
         isolated: bool = False,
         s3_root: Path | None = None,
+        buckets: bool = True,
         **more: Any,
     ) -> None:
         self.s3_root = s3_root or folder / "s3"
@@ -49,12 +51,11 @@ class LocalPersonalize:
             folder=folder / "data",
             account=self.account,
             pace=pace,
-            s3_root=self.s3_root,
+            s3_root=self.s3_root if buckets else None,
             worker=Subprocess() if isolated else InProcess(),
             clock=clock or SystemClock(),
         )
-        config = uvicorn.Config(App(options), **SERVER)
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(config(App(options)))
         self._socket = socket.socket()
         self._thread = threading.Thread(target=self._serve, name="personalize", daemon=True)
 

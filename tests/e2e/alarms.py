@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 
 from infra.naming import Role
+from local.personalize.guard import LOCAL_REQUEST
 from tests.deadline import eventually
 from tests.e2e.deploy_checkout import until
 from tools.connection import Connection
@@ -71,7 +72,7 @@ class World:
     def pass_by(self, seconds: float) -> None:
         """Lets time pass, and has all alarms evaluated then."""
         url = f"{self.connection.endpoint('cloudwatch')}/_local/alarms"
-        answer = httpx.post(url, json={"pass": seconds}, timeout=120)
+        answer = httpx.post(url, json={"pass": seconds}, headers=LOCAL_REQUEST, timeout=120)
         answer.raise_for_status()
         self.states = answer.json()
 
@@ -146,11 +147,11 @@ class World:
     def fault(self, operation: str, outcome: Mapping[str, Any], times: int = 100_000) -> Iterator[None]:
         url = f"{self.connection.endpoint('personalize')}/_local/faults"
         order = {"operation": operation, "times": times, "outcome": outcome}
-        httpx.post(url, json=order).raise_for_status()
+        httpx.post(url, json=order, headers=LOCAL_REQUEST).raise_for_status()
         try:
             yield
         finally:
-            httpx.delete(url).raise_for_status()
+            httpx.delete(url, headers=LOCAL_REQUEST).raise_for_status()
 
     def invoke(self, function: str, payload: object, *, alias: str = ":live") -> Any:
         answer = self.client("lambda").invoke(FunctionName=f"{self.name(function)}{alias}", Payload=json.dumps(payload))

@@ -23,6 +23,7 @@ from infra.naming import DATASETS
 from local.cloud.lifecycle import LocalCloud
 from local.cloud.processes import Process, processes
 from local.cloud.services import ALL_SERVICES
+from local.personalize.guard import LOCAL_REQUEST
 from tools.connection import Connection, settings_of
 from tools.deploy import seed
 from tools.deploy.cdk import REPOSITORY, Cdk
@@ -68,11 +69,11 @@ class Pipeline:
 
     def order(self, fault: dict[str, Any]) -> None:
         """Order a fault of the embedded Personalize."""
-        httpx.post(f"{self.cloud.personalize}/_local/faults", json=fault).raise_for_status()
+        httpx.post(f"{self.cloud.personalize}/_local/faults", json=fault, headers=LOCAL_REQUEST).raise_for_status()
 
     def calm(self) -> None:
         """Forget all faults: every call succeeds from now on."""
-        httpx.delete(f"{self.cloud.personalize}/_local/faults").raise_for_status()
+        httpx.delete(f"{self.cloud.personalize}/_local/faults", headers=LOCAL_REQUEST).raise_for_status()
 
     def events(self) -> sqlite3.Connection:
         """A read-only connection to the stored events."""

@@ -22,6 +22,7 @@ import httpx
 
 from local.cloud.lifecycle import LocalCloud
 from local.cloud.states_definition import states
+from local.personalize.guard import LOCAL_REQUEST
 from tests.deadline import eventually
 
 ROLE = "arn:aws:iam::000000000000:role/any"
@@ -414,10 +415,10 @@ class Environment:
     def fault(self, operation: str, outcome: Mapping[str, Any], *, role: str, times: int = 1) -> None:
         """The next calls of the operation that name this role's solution or campaign have this outcome."""
         fault = {"operation": operation, "match": f"{self.name}-{role}", "times": times, "outcome": outcome}
-        httpx.post(f"{self.cloud.personalize}/_local/faults", json=fault).raise_for_status()
+        httpx.post(f"{self.cloud.personalize}/_local/faults", json=fault, headers=LOCAL_REQUEST).raise_for_status()
 
     def forget_faults(self) -> None:
-        httpx.delete(f"{self.cloud.personalize}/_local/faults").raise_for_status()
+        httpx.delete(f"{self.cloud.personalize}/_local/faults", headers=LOCAL_REQUEST).raise_for_status()
 
     def measure(self, metrics: Mapping[str, float], *roles: str) -> None:
         """The metrics that the next version of each role is recorded with."""

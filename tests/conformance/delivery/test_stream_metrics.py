@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from local.personalize.guard import LOCAL_REQUEST
 from tests.conformance.delivery.conftest import Pipeline
 from tests.deadline import eventually
 
 
 def measured(pipeline: Pipeline, metric: str) -> dict[str, float]:
     """The metric of the pipeline's stream over its life."""
-    httpx.post(f"{pipeline.cloud.endpoint}/_local/alarms", timeout=60).raise_for_status()
+    httpx.post(f"{pipeline.cloud.endpoint}/_local/alarms", headers=LOCAL_REQUEST, timeout=60).raise_for_status()
     now = datetime.now(UTC)
     points = pipeline.cloud.client("cloudwatch").get_metric_statistics(
         Namespace="AWS/Kinesis",

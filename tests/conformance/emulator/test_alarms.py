@@ -7,6 +7,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
+from local.personalize.guard import LOCAL_REQUEST
 from tests.conformance.emulator.conftest import ROLE, eventually, invoke, make_function
 
 ABOVE = {"EvaluationPeriods": 1, "Period": 60, "ComparisonOperator": "GreaterThanThreshold"}
@@ -14,7 +15,7 @@ ABOVE = {"EvaluationPeriods": 1, "Period": 60, "ComparisonOperator": "GreaterTha
 
 def after(cloud, seconds: float) -> dict[str, str]:
     """The states of all alarms when all that was measured is so many seconds older."""
-    answer = httpx.post(f"{cloud.endpoint}/_local/alarms", json={"pass": seconds}, timeout=120)
+    answer = httpx.post(f"{cloud.endpoint}/_local/alarms", json={"pass": seconds}, headers=LOCAL_REQUEST, timeout=120)
     answer.raise_for_status()
     states: dict[str, str] = answer.json()
     return states
@@ -86,7 +87,7 @@ def test_an_expression_that_cannot_be_judged_is_refused(cloud, name):
 @pytest.mark.parametrize("body", ["no JSON", '{"pass": -1}', '{"pass": "long"}', "[]", '{"pass": true}'])
 def test_time_passes_forwards_and_in_seconds(cloud, body):
     """Everything else is refused with what is allowed."""
-    answer = httpx.post(f"{cloud.endpoint}/_local/alarms", content=body)
+    answer = httpx.post(f"{cloud.endpoint}/_local/alarms", content=body, headers=LOCAL_REQUEST)
     assert 400 == answer.status_code
     assert "seconds" in answer.json()["message"]
 

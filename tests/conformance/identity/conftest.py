@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from local.cloud.identity import JUDGE_PATH, role_session
 from local.cloud.identity_rights import Right, rights_of
 from local.cloud.lifecycle import LocalCloud
+from local.personalize.guard import LOCAL_REQUEST
 from tests.infra.synthesis import Synthesis, synthesize
 
 ACCOUNT = "000000000000"
@@ -108,7 +109,7 @@ class Tried:
         """What the judge says when asked, without a call: `{"allowed", "code", "message"}`."""
         key = role_session(self.roles[purpose].arn, self.roles[purpose].service).access_key
         question = {"accessKey": key, "action": action, "resources": [resource]}
-        return self.http.post(f"{self.cloud.endpoint}{JUDGE_PATH}", json=question).json()
+        return self.http.post(f"{self.cloud.endpoint}{JUDGE_PATH}", json=question, headers=LOCAL_REQUEST).json()
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from local.personalize.guard import LOCAL_REQUEST
 from local.personalize.testing import LocalPersonalize
 
 LIST = {"X-Amz-Target": "AmazonPersonalize.ListSchemas", "Content-Type": "application/x-amz-json-1.1"}
@@ -85,7 +86,7 @@ def test_header_names_have_no_case(address: tuple[str, int]) -> None:
 )
 def test_other_methods_and_paths(address: tuple[str, int], method: str, path: str, status: int) -> None:
     """What is no operation is not found."""
-    assert status == _asked(address, method, path, headers={})[0]
+    assert status == _asked(address, method, path, headers=LOCAL_REQUEST)[0]
 
 
 def test_a_query_is_ignored(address: tuple[str, int]) -> None:
@@ -111,9 +112,7 @@ def test_a_large_body_that_is_allowed(address: tuple[str, int]) -> None:
 
 def test_a_body_in_chunks(address: tuple[str, int]) -> None:
     """Without a length, as streaming clients send it."""
-    head = (
-        b"POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: AmazonPersonalize.ListSchemas\r\nTransfer-Encoding: chunked\r\n"
-    )
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AmazonPersonalize.ListSchemas\r\nTransfer-Encoding: chunked\r\n"
     answer = _said(address, head + b"Connection: close\r\n\r\n1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.endswith(b'{"schemas":[]}')
@@ -127,7 +126,9 @@ def test_an_older_http(address: tuple[str, int]) -> None:
 
 def test_requests_that_do_not_wait_for_answers(address: tuple[str, int]) -> None:
     """Three on one connection are answered in order."""
-    one = b"POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: AmazonPersonalize.List%s\r\nContent-Length: 2\r\n%s\r\n{}"
+    one = (
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AmazonPersonalize.List%s\r\nContent-Length: 2\r\n%s\r\n{}"
+    )
     text = one % (b"Schemas", b"") + one % (b"DatasetGroups", b"") + one % (b"Solutions", b"Connection: close\r\n")
     answer = _said(address, text)
     assert 3 == answer.count(b"HTTP/1.1 200")
@@ -137,7 +138,7 @@ def test_requests_that_do_not_wait_for_answers(address: tuple[str, int]) -> None
 
 def test_a_client_that_asks_before_it_sends(address: tuple[str, int]) -> None:
     """`Expect: 100-continue` is told to go on."""
-    head = b"POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: AmazonPersonalize.ListSchemas\r\nContent-Length: 2\r\n"
+    head = b"POST / HTTP/1.1\r\nHost: localhost\r\nX-Amz-Target: AmazonPersonalize.ListSchemas\r\nContent-Length: 2\r\n"
     answer = _said(address, head + b"Expect: 100-continue\r\nConnection: close\r\n\r\n{}")
     assert b'{"schemas":[]}' in answer
 
@@ -152,7 +153,7 @@ def test_a_client_that_asks_before_it_sends(address: tuple[str, int]) -> None:
         b"POST / HTTP/1.1\r\nContent-Length: many\r\n\r\n",
         b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"POST / HTTP/1.1\r\nno header at all\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n{",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{",
         b"\x00" * 1000,
         b"",
     ],

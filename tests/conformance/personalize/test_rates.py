@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from local.personalize.clock import ManualClock
+from local.personalize.guard import LOCAL_REQUEST
 from local.personalize.quotas import Quotas
 from local.personalize.testing import LocalPersonalize
 from local.personalize.throttling import Rates
@@ -81,9 +82,8 @@ def test_quotas_can_be_others(tmp_path: Path) -> None:
 def test_connections_break_off_on_order(world: World) -> None:
     """The client hears nothing and nothing was done; the next call is answered."""
     order = {"operation": "CreateDatasetGroup", "outcome": {"drop": True}}
-    with urlopen(  # noqa: S310 - our own server
-        Request(f"{world.server.endpoint}/_local/faults", data=json.dumps(order).encode(), method="POST")  # noqa: S310
-    ) as answer:
+    url, content = f"{world.server.endpoint}/_local/faults", json.dumps(order).encode()
+    with urlopen(Request(url, content, LOCAL_REQUEST, method="POST")) as answer:  # noqa: S310 - our own server
         assert 200 == answer.status
     with pytest.raises(ConnectionClosedError):
         world.control.create_dataset_group(name="pets")

@@ -18,6 +18,7 @@ import boto3
 import httpx
 from botocore.config import Config
 
+from local.personalize.guard import LOCAL_REQUEST
 from local.personalize.testing import LocalPersonalize
 from tests.conformance.personalize.world import INTERACTIONS, World, settled, until
 
@@ -46,13 +47,15 @@ def test_a_restart_keeps_everything(tmp_path: Path) -> None:
 
 
 @contextmanager
-def process(folder: Path, *, pace: float = 0.0) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
-    """A server as users start it, and its address; killed at the end if it still runs."""
+def process(folder: Path, *more: str, pace: float = 0.0) -> Iterator[tuple["subprocess.Popen[bytes]", str]]:
+    """A server as users start it, with `more` on its command line, and its address; killed at the end if it still runs."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     arguments = ["--data", str(folder / "data"), "--s3-root", str(folder / "s3"), "--port", str(port)]
-    running = subprocess.Popen([sys.executable, "-m", "local.personalize", *arguments, "--pace", str(pace)], cwd=ROOT)
+    running = subprocess.Popen(
+        [sys.executable, "-m", "local.personalize", *arguments, *more, "--pace", str(pace)], cwd=ROOT
+    )
     endpoint = f"http://127.0.0.1:{port}"
     try:
         until(lambda: _healthy(endpoint), bool)
@@ -65,7 +68,7 @@ def process(folder: Path, *, pace: float = 0.0) -> Iterator[tuple["subprocess.Po
 def _healthy(endpoint: str) -> bool:
     connection = http.client.HTTPConnection(endpoint.removeprefix("http://"))
     try:
-        connection.request("GET", "/_local/health")
+        connection.request("GET", "/_local/health", headers=LOCAL_REQUEST)
         return connection.getresponse().status == 200
     except ConnectionError:
         return False

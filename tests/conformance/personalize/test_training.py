@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from local.personalize.guard import LOCAL_REQUEST
 from tests.conformance.personalize.world import (
     INTERACTIONS,
     ITEMS,
@@ -88,7 +89,7 @@ def test_orders_of_failure(world: World) -> None:
     faults = f"{world.server.endpoint}/_local/faults"
 
     def order(**fault: Any) -> None:
-        assert 200 == httpx.post(faults, json=fault).status_code
+        assert 200 == httpx.post(faults, json=fault, headers=LOCAL_REQUEST).status_code
 
     order(
         operation="CreateSolutionVersion", match=solution, outcome={"status": "CREATE FAILED", "failureReason": "No."}
@@ -119,9 +120,10 @@ def test_orders_of_failure(world: World) -> None:
     assert world.recommended(campaign, "u1")
 
     order(operation="GetRecommendations", outcome={"error": error})
-    assert 200 == httpx.delete(faults).status_code
+    assert 200 == httpx.delete(faults, headers=LOCAL_REQUEST).status_code
     assert world.recommended(campaign, "u1")
-    assert 400 == httpx.post(faults, json={"operation": "Nothing", "outcome": {"delaySeconds": 1}}).status_code
+    wrong = {"operation": "Nothing", "outcome": {"delaySeconds": 1}}
+    assert 400 == httpx.post(faults, json=wrong, headers=LOCAL_REQUEST).status_code
 
 
 def test_imports_follow_the_rules(world: World) -> None:

@@ -11,6 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.personalize.clock import StoppedClock
+from local.personalize.guard import LOCAL_REQUEST
 from local.personalize.options import Options
 from local.personalize.service import Personalize
 from local.personalize.testing import LocalPersonalize
@@ -57,7 +58,7 @@ def _age(folder: Path) -> None:
 
 def test_the_server_starts(upgraded: Upgraded) -> None:
     """What has an old model is there as before."""
-    assert 200 == httpx.get(f"{upgraded.world.server.endpoint}/_local/health").status_code
+    assert 200 == httpx.get(f"{upgraded.world.server.endpoint}/_local/health", headers=LOCAL_REQUEST).status_code
     shown = upgraded.world.control.describe_campaign(campaignArn=upgraded.campaign)["campaign"]
     assert "ACTIVE" == shown["status"]
 

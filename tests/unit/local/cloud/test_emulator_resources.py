@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from local.cloud.emulator_resources import RESOURCE_TYPES, Provisioner, ResourceError, tags_of, to_api
+from local.personalize.guard import LOCAL_REQUEST
 from local.personalize.testing import LocalPersonalize
 from tests.conformance.emulator.conftest import eventually
 
@@ -50,7 +51,7 @@ def fault(personalize):
 
     def call(method: str, body: Any = None) -> None:
         url = f"{personalize.endpoint}/_local/faults"
-        httpx.request(method, url, json=body).raise_for_status()
+        httpx.request(method, url, json=body, headers=LOCAL_REQUEST).raise_for_status()
 
     yield lambda body: call("POST", body)
     call("DELETE")

@@ -8,7 +8,7 @@ import pytest
 
 from local.cloud import services
 from local.cloud.services import ALL_SERVICES, Options, Service
-from local.cloud.state import StateFolder
+from local.cloud.state import LocalCloudError, StateFolder
 
 PORTS = {"emulator": 20001, "personalize": 20002}
 
@@ -75,3 +75,20 @@ def test_health_is_an_answer_of_200(status, answers):
         assert answers == service.answers()
         thread.join()
     assert not service.answers(timeout=0.2)
+
+
+def test_the_cloud_opens_to_others_only_under_a_name(tmp_path):
+    """Both ports, and the names reach both servers; without a name, or elsewhere, it says what to give."""
+    options = Options(bind="0.0.0.0", allow_hosts=("cloud", "*.cloud"))  # noqa: S104
+    children = {child.name: child for child in services.services(StateFolder(tmp_path), options, PORTS)}
+    given = "--bind 0.0.0.0 --allow-host cloud --allow-host *.cloud"
+    assert {"emulator": True, "personalize": True, "delivery": False} == {
+        name: given in " ".join(child.arguments) for name, child in children.items()
+    }
+    assert "http://127.0.0.1:20001" == children["delivery"].environment["AWS_ENDPOINT_URL"]
+    with pytest.raises(LocalCloudError, match="--allow-host NAME"):
+        Options(bind="0.0.0.0")  # noqa: S104
+    with pytest.raises(LocalCloudError, match="is no host name"):
+        Options(allow_hosts=("http://cloud",))
+    with pytest.raises(LocalCloudError, match=r"listens on 127\.0\.0\.1 or"):
+        Options(bind="192.168.1.5", allow_hosts=("cloud",))
