@@ -8,6 +8,7 @@ from local.personalize.contents import Contents
 from local.personalize.errors import in_use, invalid_input, not_found
 from local.personalize.faults import Faults
 from local.personalize.lifecycle import Action, Lifecycle
+from local.personalize.objects import NO_S3, s3_endpoint
 from local.personalize.options import Options
 from local.personalize.recommended import Recommended
 from local.personalize.resources import ACTIVE, CREATING, DELETING, UPDATING, Kind, Resource
@@ -48,6 +49,11 @@ class Core(Contents):
     def admit(self, kind: Kind, group: str | None = None) -> None:
         """LimitExceededException when the quota of the kind is used up."""
         self.options.quotas.check(self.store, kind, group)
+
+    def need_s3(self) -> None:
+        """InvalidInputException when jobs could not tell where S3 is."""
+        if self.options.s3_root is None and s3_endpoint(self.options.s3_endpoint) is None:
+            raise invalid_input(NO_S3)
 
     def begin(self, changes: Transaction, resource: Resource, action: Action, request: Json) -> None:
         """Start a lifecycle of a resource that shows its first status; `_fault` in the request orders its end."""

@@ -8,12 +8,11 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.personalize.folder_objects import LOCATION, FolderObjects, ObjectError, split
+
+__all__ = ["FolderObjects", "ObjectError", "Objects", "S3Objects", "at_most", "open_objects", "s3_endpoint", "split"]
+
 _PRIVILEGES = "Insufficient privileges for accessing data in Amazon S3."
-_LOCATION = "Invalid Data location."
-
-
-class ObjectError(Exception):
-    """An object cannot be read or written; the text is the service's own where it is known."""
 
 
 class Objects(Protocol):
@@ -32,12 +31,10 @@ class Objects(Protocol):
         ...
 
 
-def split(location: str) -> tuple[str, str]:
-    """Bucket and key of an `s3://` address."""
-    parts = urlsplit(location)
-    if parts.scheme != "s3" or not parts.netloc:
-        raise ObjectError(_LOCATION)
-    return parts.netloc, location.split("/", 3)[3] if location.count("/") > 2 else ""
+NO_S3 = (
+    "The local Personalize does not know where S3 is, and does not take the Amazon S3 of your account for it. Start it "
+    "with --s3-root FOLDER, whose sub-folders are the buckets, or with --s3-endpoint URL (or AWS_ENDPOINT_URL_S3)."
+)
 
 
 def folder_of(location: str) -> str:
@@ -45,57 +42,28 @@ def folder_of(location: str) -> str:
     return location if location.endswith("/") else location + "/"
 
 
-class FolderObjects:
-    """`s3://bucket/key` is the file `root/bucket/key`."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-
-    def _path(self, location: str) -> Path:
-        bucket, key = split(location)
-        path = (self._root / bucket / key).resolve()
-        if not path.is_relative_to(self._root.resolve()):
-            raise ObjectError(_LOCATION)
-        return path
-
-    def read(self, location: str) -> Iterator[tuple[str, bytes]]:
-        path = self._path(location)
-        if location.endswith("/"):
-            files = sorted(one for one in path.iterdir() if one.is_file()) if path.is_dir() else []
-        else:
-            files = [path] if path.is_file() else []
-        if not files:
-            raise ObjectError(_LOCATION)
-        for file in files:
-            yield file.name, file.read_bytes()
-
-    def find(self, location: str) -> Iterator[tuple[str, bytes]]:
-        bucket, prefix = split(location)
-        root = self._path(f"s3://{bucket}/")
-        keys = sorted(one.relative_to(root).as_posix() for one in root.rglob("*") if one.is_file())
-        found = [key for key in keys if key.startswith(prefix)]
-        if not found:
-            raise ObjectError(_LOCATION)
-        for key in found:
-            yield key.rpartition("/")[2], (root / key).read_bytes()
-
-    def write(self, location: str, content: bytes) -> None:
-        path = self._path(location)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+def s3_endpoint(given: str | None = None) -> str | None:
+    """Where S3 answers: what is given, else what the environment says; None where nothing does."""
+    return given or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or None
 
 
 class S3Objects:
-    """S3 as boto3 finds it: endpoint, region and, unless `keys` are given, credentials from the environment."""
+    """An S3 at the endpoint that is given or that the environment names; ObjectError without one.
 
-    def __init__(self, keys: Mapping[str, str] | None = None) -> None:
+    Without an endpoint boto3 would take the S3 of AWS and whatever credentials it finds for it. The keys are those that
+    are given, else the caller's own; an S3 on this computer takes any key where the environment has none.
+    """
+
+    def __init__(self, keys: Mapping[str, str] | None = None, *, endpoint: str | None = None) -> None:
         import boto3  # here, because the server's own process need not hold it
 
-        # A session of its own: the shared one keeps the credentials that it first found.
-        # An S3 on this computer takes any key; AWS takes the caller's own, which boto3 finds where it always does.
+        url = s3_endpoint(endpoint)
+        if url is None:
+            raise ObjectError(NO_S3)
         if keys is None:
-            keys = _ANY_KEYS if _on_this_computer() and "AWS_ACCESS_KEY_ID" not in os.environ else {}
-        self._client: Any = boto3.Session().client("s3", **keys)
+            keys = _ANY_KEYS if _on_this_computer(url) and "AWS_ACCESS_KEY_ID" not in os.environ else {}
+        # A session of its own: the shared one keeps the credentials that it first found.
+        self._client: Any = boto3.Session().client("s3", endpoint_url=url, **keys)
 
     def read(self, location: str) -> Iterator[tuple[str, bytes]]:
         bucket, key = split(location)
@@ -103,7 +71,7 @@ class S3Objects:
             yield from self._contents(bucket, self._below(bucket, key) if key.endswith("/") or not key else [key])
         except ClientError as error:
             missing = error.response.get("Error", {}).get("Code") in ("NoSuchKey", "404")
-            raise ObjectError(_LOCATION if missing else f"{_PRIVILEGES} ({error})") from error
+            raise ObjectError(LOCATION if missing else f"{_PRIVILEGES} ({error})") from error
         except BotoCoreError as error:
             raise ObjectError(f"Amazon S3 cannot be reached: {error}") from error
 
@@ -119,7 +87,7 @@ class S3Objects:
 
     def _contents(self, bucket: str, keys: list[str]) -> Iterator[tuple[str, bytes]]:
         if not keys:
-            raise ObjectError(_LOCATION)
+            raise ObjectError(LOCATION)
         for key in keys:
             yield key, self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
 
@@ -141,9 +109,8 @@ class S3Objects:
 _ANY_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 
-def _on_this_computer() -> bool:
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
-    return urlsplit(endpoint).hostname in ("127.0.0.1", "localhost", "::1")
+def _on_this_computer(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def at_most(found: Iterator[tuple[str, bytes]], most_bytes: int) -> Iterator[tuple[str, bytes]]:
@@ -156,6 +123,6 @@ def at_most(found: Iterator[tuple[str, bytes]], most_bytes: int) -> Iterator[tup
         yield name, content
 
 
-def open_objects(s3_root: str | None, keys: Mapping[str, str] | None = None) -> Objects:
-    """The folders below `s3_root` when it is given, else S3, reached with `keys` where there are any."""
-    return FolderObjects(Path(s3_root)) if s3_root else S3Objects(keys)
+def open_objects(s3_root: str | None, keys: Mapping[str, str] | None = None, endpoint: str | None = None) -> Objects:
+    """The folders below `s3_root` when it is given, else the S3 at `endpoint`, with `keys` where there are any."""
+    return FolderObjects(Path(s3_root)) if s3_root else S3Objects(keys, endpoint=endpoint)

@@ -91,6 +91,7 @@ class _Work:
         role = job.body.get("roleArn")
         return {
             "s3Root": str(root) if root else None,
+            "s3Endpoint": self._core.options.s3_endpoint,
             "s3Keys": dict(role_keys(role)) if role_keys and role else None,
         }
 

@@ -35,13 +35,18 @@ from local.personalize.validation import Json
 _POLL_SECONDS = 0.2
 
 
+def _objects(task: Json) -> Objects:
+    """Where a task's objects are: its members s3Root, s3Endpoint and s3Keys."""
+    return open_objects(task["s3Root"], task.get("s3Keys"), task.get("s3Endpoint"))
+
+
 def run_import(task: Json) -> Json:
     """Import CSV files, and write the reports of metric attributions on what they hold.
 
     Task: location, s3Root, s3Keys, schema, datasetType, folder, mostBytes, leastInteractions, reports {attributions
     [{location, metrics}], mode, now, items {dataset, bulk, schema} or null, events}, or null. Result: rows.
     """
-    objects, folder = open_objects(task["s3Root"], task.get("s3Keys")), Path(task["folder"])
+    objects, folder = _objects(task), Path(task["folder"])
     rows = imports.import_csv(
         objects,
         task["location"],
@@ -98,11 +103,7 @@ def run_export(task: Json) -> Json:
             rows = list(exports.record_rows(schema, imports.KEYS[task["datasetType"]], bulk, put))
     finally:
         reader.close()
-    return {
-        "rows": exports.export_csv(
-            open_objects(task["s3Root"], task.get("s3Keys")), task["location"], schema.names, rows
-        )
-    }
+    return {"rows": exports.export_csv(_objects(task), task["location"], schema.names, rows)}
 
 
 def run_deletion(task: Json) -> Json:
@@ -110,9 +111,7 @@ def run_deletion(task: Json) -> Json:
 
     Task: location, s3Root, s3Keys, mostBytes, folders {source: target}. Result: users, changed, deleted.
     """
-    users = deletions.users_to_delete(
-        open_objects(task["s3Root"], task.get("s3Keys")), task["location"], most_bytes=task["mostBytes"]
-    )
+    users = deletions.users_to_delete(_objects(task), task["location"], most_bytes=task["mostBytes"])
     changed, deleted = deletions.delete_from_tables(users, task["folders"])
     return {"users": users, "changed": changed, "deleted": deleted}
 
@@ -126,7 +125,7 @@ def run_batch(task: Json) -> Json:
     contents = Contents(Path(task["data"]), StoppedClock(task["now"]))
     try:
         serving = Serving(contents)
-        served, objects = serving.load(task["version"]), open_objects(task["s3Root"], task.get("s3Keys"))
+        served, objects = serving.load(task["version"]), _objects(task)
         if task["segments"]:
             return {"lines": segment(contents, served, objects, task)}
         return {"lines": infer(serving, served, objects, task)}

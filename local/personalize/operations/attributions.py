@@ -18,6 +18,7 @@ MAXIMUM_METRICS = 10
 def create_metric_attribution(core: Core, request: Json) -> Json:
     """CreateMetricAttribution: imports that ask for it write reports on its metrics."""
     group = request["datasetGroupArn"]
+    _check_output(core, request["metricsOutputConfig"])
     with core.store.transaction() as changes:
         core.need(group, "dataset-group", active=True)
         arn, now = core.account.arn(f"metric-attribution/{request['name']}"), core.clock.now()
@@ -42,6 +43,11 @@ def create_metric_attribution(core: Core, request: Json) -> Json:
         )
         core.begin(changes, made, "create", request)
     return {"metricAttributionArn": arn}
+
+
+def _check_output(core: Core, config: Json) -> None:
+    if "s3DataDestination" in config:
+        core.need_s3()
 
 
 def _check(core: Core, group: str, metrics: list[Json]) -> None:
@@ -76,6 +82,7 @@ def update_metric_attribution(core: Core, request: Json) -> Json:
     output = request.get("metricsOutputConfig")
     if not added and not removed and output is None:
         raise invalid_input("UpdateMetricAttribution needs something to update.")
+    _check_output(core, output or {})
     with core.store.transaction() as changes:
         attribution = core.need(arn, "metric-attribution")
         if attribution.status != ACTIVE:

@@ -46,6 +46,7 @@ def create_batch_segment_job(core: Core, request: Json) -> Json:
 
 def _create(core: Core, request: Json, kind: Kind, version: Resource, more: Json) -> str:
     _check_places(request["jobInput"]["s3DataSource"]["path"], request["jobOutput"]["s3DataDestination"]["path"])
+    core.need_s3()
     name, now = request["jobName"], core.clock.now()
     arn = core.account.arn(f"{kind}/{name}")
     with core.store.transaction() as changes:

@@ -59,6 +59,7 @@ def create_data_deletion_job(core: Core, request: Json) -> Json:
 def _create(
     core: Core, request: Json, kind: Kind, parent: Resource, body: Json, *, status: str = CREATE_PENDING
 ) -> str:
+    core.need_s3()
     name, now = request["jobName"], core.clock.now()
     arn = core.account.arn(f"{kind}/{name}")
     with core.store.transaction() as changes:

@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 
 from local.personalize import work
 from local.personalize.errors import WorkError, WorkStoppedError
-from local.personalize.objects import ObjectError, S3Objects, split
+from local.personalize.objects import ObjectError, S3Objects, open_objects, split
 from local.personalize.work import InProcess, Subprocess, Worker, left_out
 from tests.conformance.personalize.world import ITEMS as WORLD_ITEMS
 
@@ -206,3 +206,30 @@ def test_columns_are_left_out_by_name_by_omission_and_by_age() -> None:
     for config, added, expected in cases:
         task = {"solutionConfig": {"trainingDataConfig": config}, "added": added, "items": items}
         assert expected == left_out(task)
+
+
+@pytest.mark.parametrize("keys", [None, {"aws_access_key_id": "a", "aws_secret_access_key": "b"}])
+def test_without_an_endpoint_s3_is_nowhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, keys: dict[str, str] | None
+) -> None:
+    """The caller's own account is not taken for it, whatever credentials lie around; the text says what to give."""
+    credentials = tmp_path / "credentials"
+    credentials.write_text("[default]\naws_access_key_id = real\naws_secret_access_key = real\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(credentials))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "real")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "real")
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(boto3, "Session", lambda: pytest.fail("a client was made"))
+    with pytest.raises(ObjectError, match=r"--s3-root FOLDER.*--s3-endpoint URL"):
+        open_objects(None, keys)
+
+
+def test_the_endpoint_that_is_given_counts_before_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is the one that the client asks."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "https://other.example")
+    monkeypatch.setenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true")
+    objects = open_objects(None, endpoint="http://127.0.0.1:9000")
+    assert isinstance(objects, S3Objects)
+    assert "http://127.0.0.1:9000" == objects._client.meta.endpoint_url
+    assert "https://other.example" == S3Objects()._client.meta.endpoint_url
