@@ -7,7 +7,13 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.cloud import emulator_alarms, emulator_budgets, emulator_settling
+from local.cloud import (
+    emulator_alarms,
+    emulator_budgets,
+    emulator_settling,
+    emulator_stream_encryption,
+    emulator_validation,
+)
 from local.cloud.emulator_calls import InnerService
 from local.cloud.emulator_records import (
     DELIVERY_STREAM_CREATE_ONLY,
@@ -32,6 +38,7 @@ def install(*, personalize: str, state: Path) -> None:
     for name, resource_type in RESOURCE_TYPES.items():
         provisioner = Provisioner(resource_type, client)
         _register(provisioners, name, provisioner, resource_type.create_only)
+        _validate_first(provisioners, name)
     folder = StateFolder(state)
     _register(
         provisioners,
@@ -59,6 +66,7 @@ def install(*, personalize: str, state: Path) -> None:
     )
     emulator_alarms.install()
     emulator_settling.install()
+    emulator_stream_encryption.install()
     _refuse_to_delete_full_buckets(provisioners, s3)
     _run_off_the_loop(stacks)
     _take_up_existing_buckets(changesets)
@@ -71,6 +79,23 @@ def _register(provisioners: Any, name: str, handler: Any, create_only: tuple[str
         "delete": handler.delete,
     }
     provisioners._REPLACING_PROPERTIES[name] = create_only
+
+
+def _validate_first(provisioners: Any, name: str) -> None:
+    """Holds the properties of a type's resources against its schema before they are made or changed."""
+    handlers = provisioners._RESOURCE_HANDLERS[name]
+    make, change = handlers["create"], handlers["update"]
+
+    def create(logical_id: str, properties: Any, stack: str) -> Any:
+        emulator_validation.check(name, logical_id, properties)
+        return make(logical_id, properties, stack)
+
+    def update(physical_id: str, old: Any, new: Any, stack: str, logical_id: str) -> Any:
+        emulator_validation.check(name, logical_id, new)
+        return change(physical_id, old, new, stack)
+
+    # The stack engine tells an update the logical id only when it is asked to.
+    handlers.update(create=create, update=update, update_with_logical_id=True)
 
 
 def _refuse_to_delete_full_buckets(provisioners: Any, s3: Any) -> None:
