@@ -15,6 +15,9 @@ MOST_ANIMALS = 5000
 MOST_GROUPS = 500
 """GetPersonalizedRanking's; the scores of two calls cannot be compared, so a longer list cannot be cut in two."""
 
+_METADATA = ("RequestId", "HTTPStatusCode", "RetryAttempts")
+_HEADERS = ("date", "content-type", "content-length", "connection", "x-amzn-requestid")
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
@@ -38,7 +41,8 @@ class Reranker:
     def rerank(self, payload: dict[str, Any]) -> Ranking:
         """The visitor's order of `itemMetadataList` (docs/payloads.md). Raises PayloadError.
 
-        Animals of one group keep their order; groups that Personalize does not score go last, in the order given.
+        Animals of one group keep their order; groups that Personalize does not know go last, in the order given, with
+        the score 0.
         """
         answer_by = self.campaign.answer_by()
         animals = _animals_by_group(payload.get("itemMetadataList"))
@@ -49,7 +53,7 @@ class Reranker:
             **({"context": context} if context else {}),
         }
         if not animals:
-            return Ranking(_body(animals, [], None))
+            return Ranking(_body(animals, []))
         try:
             answer = self.campaign.ask("get_personalized_ranking", parameters, answer_by=answer_by)
         except UnavailableError as error:
@@ -57,12 +61,12 @@ class Reranker:
         except InvalidRequestError as error:
             blame_caller(error, payload, "context")
             return self._by_popularity(animals, error.code, answer_by)
-        return Ranking(_body(animals, answer.get("personalizedRanking", []), answer.get("recommendationId")))
+        return Ranking(_body(animals, answer.get("personalizedRanking", []), answer))
 
     def _by_popularity(self, animals: dict[str, list[object]], failure: str, answer_by: float) -> Ranking:
         places = {item_id: place for place, item_id in enumerate(self.campaign.popular_groups(answer_by=answer_by))}
         order = sorted(animals, key=lambda item_id: places.get(item_id, len(places)))  # stable: ties keep their order
-        return Ranking(_body(animals, [{"itemId": item_id} for item_id in order], None, source="popular"), failure)
+        return Ranking(_body(animals, [{"itemId": item_id} for item_id in order], source="popular"), failure)
 
 
 def _animals_by_group(given: object) -> dict[str, list[object]]:
@@ -85,20 +89,32 @@ def _animals_by_group(given: object) -> dict[str, list[object]]:
 def _body(
     animals: dict[str, list[object]],
     ranked: list[dict[str, Any]],
-    recommendation_id: str | None,
+    answer: Mapping[str, Any] | None = None,
     *,
     source: str = "personalize",
 ) -> dict[str, Any]:
-    """The answer for groups in the order of `ranked`; those without a score or a place there follow as given."""
-    scored = [item for item in ranked if item.get("score") is not None or source == "popular"]
+    """The answer for groups in the order of `ranked`; those without a score or a place there follow as given.
+
+    The service scores an item that it does not know 0. Readers of the published sample read a score of every group.
+    """
+    scored = [item for item in ranked if item.get("score") or source == "popular"]
     known = {item["itemId"] for item in scored}
     ordered = [*scored, *({"itemId": item_id} for item_id in animals if item_id not in known)]
-    ranking = [
-        {"itemId": item["itemId"], **({"score": item["score"]} if item.get("score") is not None else {})}
-        for item in ordered
-    ]
+    response = {
+        "personalizedRanking": [{"itemId": item["itemId"], "score": item.get("score") or 0.0} for item in ordered],
+        "recommendationId": answer.get("recommendationId") if answer else None,
+    }
+    if answer:
+        response["ResponseMetadata"] = _metadata(answer.get("ResponseMetadata", {}))
     return {
         "ranking": [animal for item in ordered for animal in animals.get(item["itemId"], ())],
-        "personalizeResponse": {"personalizedRanking": ranking, "recommendationId": recommendation_id},
+        "personalizeResponse": response,
         "source": source,
     }
+
+
+def _metadata(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the SDK tells of the call, with the headers that the published sample's README shows, and no others."""
+    headers = given.get("HTTPHeaders", {})
+    shown = {name: headers[name] for name in _HEADERS if name in headers}
+    return {**{name: given[name] for name in _METADATA if name in given}, "HTTPHeaders": shown}

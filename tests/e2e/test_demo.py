@@ -16,6 +16,7 @@ from local.cloud import lifecycle
 from local.cloud.identity_decisions import read_decisions, refusals
 from local.cloud.services import Options
 from local.cloud.state import REPOSITORY, StateFolder
+from tests.e2e import published_sample
 from tests.e2e.disclosure import disclosed, identifiers
 from tests.infra.security_page import justified, purpose
 from tools.connection import LOCAL, Connection, settings_of
@@ -49,13 +50,17 @@ class Demo:
 
     @cached_property
     def again(self) -> tuple[list[bytes], int, str]:
-        """The archived records, and how `python -m local.cloud rights` ends and what it says: the cloud is up for that."""
+        """The archived records, and how `python -m local.cloud rights` ends and what it says: the cloud is up for that.
+
+        Clients of the published sample come last.
+        """
         lifecycle.start(StateFolder(self.state), Options())
         try:
             cloud = Cloud(Connection(settings_of(LOCAL), self.state))
             records = read_archive(body for _, body in cloud.archived())
             command = [sys.executable, "-m", "local.cloud", "rights", "--state", str(self.state)]
             rights = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
+            self.sample = published_sample.ask(Connection(settings_of(LOCAL), self.state))
             return records, rights.returncode, rights.stdout + rights.stderr
         finally:
             lifecycle.stop(StateFolder(self.state))
@@ -157,6 +162,23 @@ def test_every_right_that_was_not_used_has_its_reason(demo: Demo) -> None:
     unused = {(purpose(role), action) for _, role, action, *_ in lines}
     assert len(unused) > 20
     assert set() == unused - justified()
+
+
+def test_clients_of_the_published_sample_find_what_they_read(demo: Demo) -> None:
+    """They look names up, invoke both functions and put an event, all by the account's key and SDK defaults."""
+    assert demo.again
+    recommended, ranked, put = demo.sample.recommended, demo.sample.ranked, demo.sample.put
+    first = json.loads(recommended["body"].replace("[", "").replace("]", "").split(",")[0])
+    assert first["id"].split("-")[0] in {"1", "2"}
+    body = json.loads(ranked["body"])
+    response = body["personalizeResponse"]
+    assert ["1", "3", "2"] == body["ranking"]
+    assert response["personalizedRanking"][0]["itemId"].split("-")[0] in {"1", "2"}
+    assert 2 == len([entry for entry in response["personalizedRanking"] if entry["score"] >= 0.0])
+    assert (200, 0) == (response["ResponseMetadata"]["HTTPStatusCode"], response["ResponseMetadata"]["RetryAttempts"])
+    headers = response["ResponseMetadata"]["HTTPHeaders"]
+    assert response["ResponseMetadata"]["RequestId"] == headers["x-amzn-requestid"]
+    assert ("KMS", 200) == (put["EncryptionType"], put["ResponseMetadata"]["HTTPStatusCode"])
 
 
 def test_no_log_tells_of_visitors(demo: Demo) -> None:

@@ -112,9 +112,11 @@ def test_d28_the_input_order_is_the_callers(rerank, personalize):
     assert [first] * 4 == others
 
 
-def test_d29_the_answer_holds_no_transport(rerank):
-    """Ranking and recommendation id, no ResponseMetadata; the body is JSON once."""
+def test_d29_the_answer_is_json_once_with_what_the_published_one_holds(rerank):
+    """ResponseMetadata has the members and headers of the published README, and no other header of the transport."""
     answer = rerank({"body": request(("a", PUG), ("b", BEAGLE))})
+    body = json.loads(answer["body"])
+    metadata = body["personalizeResponse"].pop("ResponseMetadata")
 
     expected = {
         "ranking": ["b", "a"],
@@ -124,7 +126,12 @@ def test_d29_the_answer_holds_no_transport(rerank):
         },
         "source": "personalize",
     }
-    assert (200, expected) == (answer["statusCode"], json.loads(answer["body"]))
+    assert (200, expected) == (answer["statusCode"], body)
+    assert (200, 0) == (metadata["HTTPStatusCode"], metadata["RetryAttempts"])
+    members = {"HTTPStatusCode", "RetryAttempts", "HTTPHeaders"}
+    assert members <= set(metadata) <= members | {"RequestId"}
+    shown = {"date", "content-type", "content-length", "connection", "x-amzn-requestid"}
+    assert {"date", "content-type", "content-length"} <= set(metadata["HTTPHeaders"]) <= shown
 
 
 def test_unknown_groups_go_last_in_the_order_given(rerank):
@@ -134,6 +141,23 @@ def test_unknown_groups_go_last_in_the_order_given(rerank):
     )
 
     assert ["b", "a", "x", "z", "y"] == answer["ranking"]
+    scores = [(entry["itemId"], entry["score"]) for entry in answer["personalizeResponse"]["personalizedRanking"]]
+    assert [(BEAGLE, 0.5), (PUG, 0.5), ("2-New A-1-1", 0.0), ("2-New B-1-1", 0.0)] == scores
+
+
+def test_unknown_groups_that_are_scored_0_go_last_in_the_order_given(rerank, personalize, monkeypatch):
+    """As the service answers them, wherever it puts them; every group has a score."""
+    items = [
+        {"itemId": "2-New B-1-1", "score": 0.0},
+        {"itemId": PUG, "score": 1.0},
+        {"itemId": "2-New A-1-1", "score": 0},
+    ]
+    monkeypatch.setattr(personalize, "_answer", lambda operation, request: {"personalizedRanking": items})
+    answer = rerank(request(("x", "2-New A-1-1"), ("a", PUG), ("y", "2-New B-1-1")))
+
+    assert ["a", "x", "y"] == answer["ranking"]
+    scores = [entry["score"] for entry in answer["personalizeResponse"]["personalizedRanking"]]
+    assert [1.0, 0.0, 0.0] == scores
 
 
 def test_ids_of_animals_come_back_as_they_were_given(rerank):
@@ -151,6 +175,8 @@ def test_d31_without_personalize_the_order_is_by_popularity(rerank, personalize,
     answer = rerank(request(("x", "2-New A-1-1"), ("a", PUG), ("y", "2-New B-1-1"), ("r", RUSSIAN)))
 
     assert (["r", "a", "x", "y"], "popular") == (answer["ranking"], answer["source"])
+    assert {0.0} == {entry["score"] for entry in answer["personalizeResponse"]["personalizedRanking"]}
+    assert "ResponseMetadata" not in answer["personalizeResponse"]
     assert [([1], [1])] == [(metrics["Requests"], metrics["Fallbacks"]) for metrics in published()]
 
 
