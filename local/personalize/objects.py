@@ -10,7 +10,17 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.personalize.folder_objects import LOCATION, FolderObjects, ObjectError, split
 
-__all__ = ["FolderObjects", "ObjectError", "Objects", "S3Objects", "at_most", "open_objects", "s3_endpoint", "split"]
+__all__ = [
+    "FolderObjects",
+    "ObjectError",
+    "Objects",
+    "S3Objects",
+    "at_most",
+    "folder_of",
+    "open_objects",
+    "s3_endpoint",
+    "split",
+]
 
 _PRIVILEGES = "Insufficient privileges for accessing data in Amazon S3."
 
