@@ -1,4 +1,4 @@
-"""The data stack: key, Personalize role, buckets, stream, and the archive with its query table.
+"""The data stack: key, Personalize role, buckets, stream, the archive with its query table, and the lock's table.
 
 It is deployed first, so that every right that the other stacks rely on exists before they use it. The other stacks
 find its resources by name and the key by the ARN in SSM (`imported_key`): no stack exports anything, so none can be
@@ -6,6 +6,7 @@ held hostage by another's references.
 """
 
 import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kms as kms
@@ -39,6 +40,7 @@ class DataStack(cdk.Stack):
     seed_bucket: s3.Bucket
     quarantine_bucket: s3.Bucket
     stream: kinesis.Stream
+    lock_table: dynamodb.Table
 
     def __init__(self, scope: Construct, id_: str, *, settings: Settings, env: cdk.Environment) -> None:
         super().__init__(scope, id_, env=env, termination_protection=settings.protected)
@@ -87,11 +89,33 @@ class DataStack(cdk.Stack):
                 )
             },
         )
+        self.lock_table = self._lock_table()
         Archive(self, "Delivery", settings=settings, key=self.key, stream=self.stream, bucket=self.archive_bucket)
         self._publish()
 
     def _removal(self, *, keep: bool) -> cdk.RemovalPolicy:
         return cdk.RemovalPolicy.RETAIN if keep else cdk.RemovalPolicy.DESTROY
+
+    def _lock_table(self) -> dynamodb.Table:
+        """One item: who works on the campaigns. It exists before anything that takes it.
+
+        Nothing in it outlives its holder, so that the table goes with its stack; `deploy.sh --destroy` lifts the
+        protection.
+        """
+        return dynamodb.Table(
+            self,
+            "LockTable",
+            table_name=self._names.lock_table,
+            partition_key=dynamodb.Attribute(name="id", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self.key,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            deletion_protection=self._settings.protected,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
 
     # --- the Personalize role and the key
 

@@ -31,6 +31,9 @@ ARCHIVE_PREFIX = "events/"
 EMPTY_LEDGER = "none"
 """What a ledger holds before the first promotion."""
 
+LOCK_ID = "campaigns"
+"""The key of the item that is the lock."""
+
 _SOLUTION_PREFIX = {"recommendation": "recommender", "reranking": "reranking"}
 
 
@@ -85,6 +88,11 @@ class Names:
     @property
     def state_machine(self) -> str:
         return self._name("recommender-state-machine", "stm")
+
+    @property
+    def lock_table(self) -> str:
+        """The DynamoDB table that holds the lock on the campaigns, in one item (`LOCK_ID`)."""
+        return self._name("recommender-lock", "ddb")
 
     @property
     def schedule(self) -> str:
@@ -161,6 +169,10 @@ class Names:
     @property
     def state_machine_arn(self) -> str:
         return self._arn("states", f"stateMachine:{self.state_machine}")
+
+    @property
+    def lock_table_arn(self) -> str:
+        return self._arn("dynamodb", f"table/{self.lock_table}")
 
     def execution_arn(self, name: str) -> str:
         """An execution of the training state machine."""
@@ -266,8 +278,8 @@ class Names:
         return self._of_generation("personalize/event-tracker/id", generation)
 
     @property
-    def lock(self) -> str:
-        """Held by the training run or the deploy that works on the campaigns; exists only while held."""
+    def old_lock(self) -> str:
+        """The lock of environments that were deployed before it became an item; gone after their upgrade."""
         return self.parameter("lock")
 
     @property
@@ -280,9 +292,9 @@ class Names:
         return self.parameter("event-source-mapping/id")
 
     @property
-    def takeover(self) -> str:
-        """Made by the run that takes the lock over from a holder that no longer runs, and gone when it has."""
-        return f"{self.lock}-takeover"
+    def old_takeover(self) -> str:
+        """Made by whoever takes the old lock over from a holder that no longer runs, and gone when it has."""
+        return f"{self.old_lock}-takeover"
 
     # --- S3 keys with a meaning
 

@@ -16,7 +16,7 @@ from constructs import Construct
 from infra.acknowledgements import acknowledge
 from infra.data import imported_key
 from infra.functions import LOG_RETENTION, ROOT, HandlerFunction
-from infra.naming import METRIC_NAMESPACE, ROLES, Names, Role
+from infra.naming import LOCK_ID, METRIC_NAMESPACE, ROLES, Names, Role
 from infra.settings import Settings
 
 DEFINITION = ROOT / "statemachines" / "train.asl.json"
@@ -155,8 +155,8 @@ class TrainingStack(cdk.Stack):
             "MetricNamespace": METRIC_NAMESPACE,
             "EvaluateFunctionArn": self.gate.alias.function_arn,
             "TopicArn": self.topic.topic_arn,
-            "LockParameter": names.lock,
-            "TakeoverParameter": names.takeover,
+            "LockTable": names.lock_table,
+            "LockId": LOCK_ID,
             "SeedBucket": names.bucket("seed"),
             "PopularKey": names.popular_key(generation),
             "RerankingEnabled": str(self._settings.reranking_enabled).lower(),
@@ -200,11 +200,8 @@ class TrainingStack(cdk.Stack):
                 for role in settings.roles
             ),
             _allow("Ledger", ["ssm:GetParameter", "ssm:PutParameter"], ledgers),
-            _allow(
-                "Lock",
-                ["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"],
-                [names.parameter_arn(names.lock), names.parameter_arn(names.takeover)],
-            ),
+            # Nothing on the lock of before, a parameter: an execution of an earlier definition cannot take it any more.
+            _allow("Lock", ["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], [names.lock_table_arn]),
             _allow(
                 "SeeWhetherTheHolderRuns",
                 ["states:DescribeExecution"],
@@ -223,6 +220,14 @@ class TrainingStack(cdk.Stack):
             ),
             _allow("Tell", ["sns:Publish"], [self.topic.topic_arn]),
             _allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn]),
+            # The table's key is used for whoever calls DynamoDB, with these and the two above:
+            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+            iam.PolicyStatement(
+                sid="UseKeyForLock",
+                actions=["kms:DescribeKey", "kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"],
+                resources=[key.key_arn],
+                conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{names.region}.amazonaws.com"}},
+            ),
             # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html: these know no resources.
             _allow(
                 "DeliverLogs",

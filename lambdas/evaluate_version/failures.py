@@ -20,6 +20,8 @@ _ADVICE = {
     " machine again with force.",
     "update campaign": "See the reason, then start the state machine again with force.",
     "canary": "The new version did not answer as it should. Find out why before you start the state machine again.",
+    "lock": "Another may work on the campaigns; docs/operations.md tells how to see who holds the lock. Start a new run"
+    " when it is free: a run that was redriven after another had the lock does not go on.",
     "write ledger": "See the cause. Then start the state machine again with force.",
 }
 _ANYTHING_ELSE = "See the execution's history, then start the state machine again with force."
@@ -27,6 +29,8 @@ _ANYTHING_ELSE = "See the execution's history, then start the state machine agai
 _CAMPAIGN = {
     "unchanged": "The campaign was not changed.",
     "put back": "The campaign serves its previous version again: {production}.",
+    "left": "This run was not sure of the lock any more and touched neither campaign nor ledger: the campaign may serve"
+    " the new version.",
     "not put back": "The campaign could not be put back to {production}: look at what it serves now, and put it back as"
     " docs/operations.md tells (go back to an earlier model).",
 }

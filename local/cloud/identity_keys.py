@@ -7,6 +7,8 @@ only judged: the key is the one that the deployed template names.
 - Kinesis: https://docs.aws.amazon.com/streams/latest/dev/permissions-user-key-KMS.html
 - SQS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 - SNS: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+- DynamoDB, whose table key is decrypted for each principal that reads or writes the table:
+  https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html
 """
 
 import json
@@ -24,6 +26,10 @@ KEY_ACTIONS: Mapping[str, tuple[str, ...]] = {
     "sqs:SendMessage": ("kms:GenerateDataKey", "kms:Decrypt"),
     "sqs:ReceiveMessage": ("kms:Decrypt",),
     "sns:Publish": ("kms:GenerateDataKey", "kms:Decrypt"),
+    "dynamodb:GetItem": ("kms:Decrypt",),
+    "dynamodb:PutItem": ("kms:Decrypt",),
+    "dynamodb:UpdateItem": ("kms:Decrypt",),
+    "dynamodb:DeleteItem": ("kms:Decrypt",),
 }
 
 
@@ -76,6 +82,11 @@ _READERS = {
     "AWS::S3::Bucket": _Reader("s3", lambda path: path.partition("/")[0], _bucket_key),
     "AWS::Kinesis::Stream": _Reader(
         "kinesis", lambda path: path.partition("/")[2], lambda p: (p.get("StreamEncryption") or {}).get("KeyId")
+    ),
+    "AWS::DynamoDB::Table": _Reader(
+        "dynamodb",
+        lambda path: path.partition("/")[2],
+        lambda p: (p.get("SSESpecification") or {}).get("KMSMasterKeyId"),
     ),
     "AWS::SQS::Queue": _Reader("sqs", str, lambda p: p.get("KmsMasterKeyId")),
     "AWS::SNS::Topic": _Reader("sns", str, lambda p: p.get("KmsMasterKeyId")),

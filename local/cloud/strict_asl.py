@@ -84,7 +84,7 @@ def _install_paths(sfn: Any) -> None:
 
     place, run_items = sfn._apply_result_path_raw, sfn._run_map_items
     sfn._resolve_path = lambda path, data: resolve(path or "$", data)
-    sfn._resolve_ctx_path = lambda path, context: resolve(path[1:], context)
+    sfn._resolve_ctx_path = lambda path, context: resolve(path[1:], _whole(context or {}))
     sfn._resolve_path_or_ctx = _find
     sfn._evaluate_rule = rule_holds
     sfn._resolve_params_obj = lambda template, data, context=None: expand(template, look_up(data, context))
@@ -97,7 +97,17 @@ def _install_paths(sfn: Any) -> None:
 
 def _source(path: str, data: Any, context: Any) -> tuple[str, Any]:
     """The path without the context's second dollar, and what it is a path of."""
-    return (path[1:], context or {}) if path.startswith("$$") else (path, data)
+    return (path[1:], _whole(context or {})) if path.startswith("$$") else (path, data)
+
+
+def _whole(context: Any) -> Any:
+    """The context with `RedriveCount`, which MiniStack leaves out; it redrives nothing, and before a redrive it is 0.
+
+    https://docs.aws.amazon.com/step-functions/latest/dg/input-output-contextobject.html
+    """
+    if "Execution" not in context:
+        return context
+    return {**context, "Execution": {"RedriveCount": 0, **context["Execution"]}}
 
 
 def _find(path: str, data: Any, context: Any) -> Any:

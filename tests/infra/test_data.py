@@ -223,3 +223,18 @@ def test_d56_d59_what_clients_look_up_is_published(dev: Synthesis) -> None:
         "/animal-recommender/dev/kms-key/arn",
     } == set(parameters)
     assert {"Ref"} == set(parameters["/animal-recommender/dev/kinesis-stream/name"])
+
+
+def test_the_locks_table_is_encrypted_backed_up_and_protected_where_the_environment_is(
+    dev: Synthesis, prod: Synthesis
+) -> None:
+    """By the request, with the environment's key; it goes with its stack, because nothing in it outlives a holder."""
+    for synthesis, protected in ((dev, False), (prod, True)):
+        (resource,) = [r for _, _, r in synthesis.everything() if r["Type"] == "AWS::DynamoDB::Table"]
+        table = resource["Properties"]
+        assert table["BillingMode"] == "PAY_PER_REQUEST"
+        assert table["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+        assert {"Fn::GetAtt"} == set(table["SSESpecification"]["KMSMasterKeyId"])
+        assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+        assert table["DeletionProtectionEnabled"] is protected
+        assert resource["DeletionPolicy"] == "Delete"

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from infra.naming import Names
 from infra.settings import load_settings
 from local.cloud.states_definition import problems, states
 from local.cloud.states_integrations import PREFIX, integration
@@ -74,6 +73,8 @@ def calls(values: dict[str, str]) -> set[tuple[str, str]]:
         elif service == "s3":
             key = values["PopularKey"] if parameters["Key"] == "${PopularKey}" else "runs/dt=2026-11-22/any.json"
             resources = [f"arn:aws:s3:::{values['SeedBucket']}/{key}"]
+        elif service == "dynamodb":
+            resources = [f"arn:aws:dynamodb:us-east-1:123456789012:table/{values['LockTable']}"]
         elif service == "sns":
             resources = [values["TopicArn"]]
         else:
@@ -184,7 +185,18 @@ def test_d47_the_gate_has_time_and_memory(dev: Synthesis) -> None:
     assert gate["MemorySize"] >= 256
 
 
-def test_names_agree_with_the_definition() -> None:
-    """The take-over parameter stands beside the lock."""
-    names = Names(environment="dev", account="123456789012", region="us-east-1", ssm_prefix="/p")
-    assert (names.lock, names.takeover) == ("/p/lock", "/p/lock-takeover")
+def test_the_lock_is_the_table_of_the_data_stack(dev: Synthesis) -> None:
+    """Of the lock of before nothing is granted: what is left of earlier executions can take it no more."""
+    (table,) = dev.resources("data", "AWS::DynamoDB::Table").values()
+    assert substitutions(dev)["LockTable"] == table["TableName"]
+    assert not grants(
+        role_statements(dev),
+        "ssm:PutParameter",
+        "arn:aws:ssm:us-east-1:123456789012:parameter/animal-recommender/dev/lock",
+    )
+
+
+def test_the_key_is_used_for_the_lock_by_way_of_dynamodb_alone(dev: Synthesis) -> None:
+    """What the table's encryption asks for beyond reading and writing messages and objects."""
+    (statement,) = [s for s in role_statements(dev) if "kms:Encrypt" in as_list(s["Action"])]
+    assert statement["Condition"] == {"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}}

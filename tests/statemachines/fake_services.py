@@ -18,6 +18,7 @@ from lambdas.evaluate_version.report import report
 from lambdas.evaluate_version.training import decide
 from local.cloud.states_integrations import integration, to_request
 from local.cloud.states_language import StatesError
+from tests.statemachines.fake_items import Items, RefusedError
 from tests.statemachines.interpreter import Clock, Ended, Interpreter
 from tests.statemachines.world import DEFINITION, GOOD, NDCG, ROLES
 
@@ -30,7 +31,7 @@ LIMITS = Limits(
     min_new_events=1000,
 )
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:test"
-LOCK, CLAIM = "/test/lock", "/test/lock-takeover"
+TABLE, LOCK = "locks", "campaigns"
 OLD, NEW = "old", "new"
 
 
@@ -50,8 +51,8 @@ def definition() -> Mapping[str, Any]:
         "MetricNamespace": "Test",
         "EvaluateFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:gate",
         "TopicArn": "arn:aws:sns:us-east-1:000000000000:topic",
-        "LockParameter": LOCK,
-        "TakeoverParameter": CLAIM,
+        "LockTable": TABLE,
+        "LockId": LOCK,
         "SeedBucket": "seed",
         "PopularKey": "popular/g1.json",
         "RerankingEnabled": "true",
@@ -100,6 +101,7 @@ class Services:
 
     clock: Clock = field(default_factory=Clock)
     parameters: dict[str, str] = field(default_factory=dict)
+    items: Items = field(default_factory=Items)
     campaigns: dict[str, Campaign] = field(default_factory=dict)
     versions: dict[str, dict[str, Any]] = field(default_factory=dict)
     executions: dict[str, str] = field(default_factory=dict)
@@ -113,7 +115,10 @@ class Services:
     """Called before each call, with the state's name: another run or a person at work meanwhile."""
     silent: bool = False
     """Campaigns answer with nothing."""
+    calls: list[tuple[str, str]] = field(default_factory=list)
+    """State and action of every call that was carried out."""
     _used: dict[int, int] = field(default_factory=dict)
+    _interpreter: Interpreter | None = None
 
     @classmethod
     def serving(cls) -> "Services":
@@ -135,7 +140,17 @@ class Services:
     def run(self, given: Mapping[str, Any] | None = None, name: str = "run") -> Ended:
         own = execution_arn(name)
         self.executions[own] = "RUNNING"
-        ended = Interpreter(definition(), self.call, self.clock).run(name, own, {} if given is None else given)
+        self._interpreter = Interpreter(definition(), self.call, self.clock)
+        ended = self._interpreter.run(name, own, {} if given is None else given)
+        self.executions[own] = ended.status
+        return ended
+
+    def redrive(self, given: Mapping[str, Any], name: str = "run") -> Ended:
+        """The last run, which was stopped, redriven."""
+        assert self._interpreter is not None
+        own = execution_arn(name)
+        self.executions[own] = "RUNNING"
+        ended = self._interpreter.redrive(name, own, given)
         self.executions[own] = ended.status
         return ended
 
@@ -145,6 +160,17 @@ class Services:
         for campaign in self.campaigns:
             self._look(campaign)
 
+    # --- the lock
+
+    @property
+    def holder(self) -> str | None:
+        """Who holds the lock."""
+        return self.items.found.get(LOCK, {}).get("holder")
+
+    def hold(self, holder: str, **more: str) -> None:
+        """Somebody holds the lock; `more` are other attributes of the item."""
+        self.items.found[LOCK] = {"id": LOCK, "holder": holder, "heartbeat": "2026-11-21T00:00:00.000Z", **more}
+
     # --- calls
 
     def call(self, state: str, resource: str, parameters: Any) -> Any:
@@ -152,6 +178,7 @@ class Services:
         fault = self._fault(state)
         if fault is not None and not fault.done:
             raise StatesError(fault.error, fault.cause)
+        self.calls.append((state, resource.rpartition(":")[2]))
         answer = self._answer(resource, parameters)
         if fault is not None:
             raise StatesError(fault.error, fault.cause)
@@ -194,6 +221,24 @@ class Services:
         if name not in self.parameters:
             raise StatesError("Ssm.ParameterNotFoundException", name)
         return self.parameters[name]
+
+    # DynamoDB
+
+    def _update_item(self, given: Any) -> Any:
+        return self._conditionally(lambda: self.items.update(given))
+
+    def _delete_item(self, given: Any) -> Any:
+        return self._conditionally(lambda: self.items.delete(given))
+
+    def _get_item(self, given: Any) -> Any:
+        assert given["ConsistentRead"] is True
+        return self.items.get(given)
+
+    def _conditionally(self, write: Callable[[], Any]) -> Any:
+        try:
+            return write()
+        except RefusedError as refused:
+            raise StatesError("DynamoDb.ConditionalCheckFailedException", "The conditional request failed") from refused
 
     # Step Functions, SNS, S3, CloudWatch
 

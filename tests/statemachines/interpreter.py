@@ -50,6 +50,13 @@ class Ended:
     entered: tuple[str, ...]
 
 
+class StoppedError(Exception):
+    """Raised by `call` to stop the execution there, as StopExecution does. Holds where it was, outermost first."""
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[Any, Any]] = []
+
+
 @dataclass
 class Interpreter:
     """Runs a definition. `call` gets a state's name, its resource and its resolved parameters, and answers or raises."""
@@ -58,26 +65,50 @@ class Interpreter:
     call: Callable[[str, str, Any], Any]
     clock: Clock
     _entered: list[str] = field(default_factory=list)
+    _stopped: list[tuple[Any, Any]] = field(default_factory=list)
+    _redrives: int = 0
+
+    def redrive(self, name: str, arn: str, given: Any) -> Ended:
+        """Goes on with the run that was stopped: from the same states, with the same inputs, under the same ARN.
+
+        https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html
+        """
+        self._redrives += 1
+        return self.run(name, arn, given)
 
     def run(self, name: str, arn: str, given: Any) -> Ended:
         self._entered = []
-        context = {"Execution": {"Id": arn, "Name": name, "Input": given, "StartTime": self.clock.text()}}
+        context = {
+            "Execution": {
+                "Id": arn,
+                "Name": name,
+                "Input": given,
+                "StartTime": self.clock.text(),
+                "RedriveCount": self._redrives,
+            }
+        }
         status, error, cause, output = "SUCCEEDED", "", "", None
         try:
             output = self._machine(self.definition, given, context)
         except StatesError as failure:
             status, error, cause = "FAILED", failure.error, failure.cause
+        except StoppedError as stopped:
+            status, self._stopped = "ABORTED", stopped.frames
         return Ended(status, error, cause, output, tuple(self._entered))
 
     def _machine(self, machine: Mapping[str, Any], given: Any, context: Mapping[str, Any]) -> Any:
-        data, name = given, machine["StartAt"]
+        name, data = self._stopped.pop(0) if self._stopped else (machine["StartAt"], given)
         while True:
             state = machine["States"][name]
             self._entered.append(name)
             assert len(self._entered) < MOST_STEPS, f"no end in sight at {name}"
             self.clock.pass_by(0.02)
             here = {**context, "State": {"Name": name, "EnteredTime": self.clock.text()}}
-            data, following = self._state(name, state, data, here)
+            try:
+                data, following = self._state(name, state, data, here)
+            except StoppedError as stopped:
+                stopped.frames.insert(0, (name, data))
+                raise
             if following is None:
                 return data
             name = following
@@ -133,11 +164,17 @@ class Interpreter:
         return self._template(state, "ResultSelector", self.call(name, state["Resource"], parameters), {})
 
     def _map(self, _name: str, state: Mapping[str, Any], data: Any, context: Any) -> Any:
-        results = []
+        begun, results = self._stopped.pop(0) if self._stopped else (0, [])
         for index, item in enumerate(self._find(state["ItemsPath"], data, context)):
+            if index < begun:
+                continue
             inside = {**context, "Map": {"Item": {"Index": index, "Value": item}}}
             given = self._template(state, "ItemSelector", data, inside)
-            results.append(self._machine(state["ItemProcessor"], given, inside))
+            try:
+                results.append(self._machine(state["ItemProcessor"], given, inside))
+            except StoppedError as stopped:
+                stopped.frames.insert(0, (index, results))
+                raise
         return results
 
     def _choice(self, state: Mapping[str, Any], data: Any, context: Any) -> str:
@@ -196,12 +233,21 @@ def _merged(first: Any, second: Any, deep: bool) -> Any:
     return first | second
 
 
+def _item(items: list[Any], index: int) -> Any:
+    if not 0 <= index < len(items):
+        raise StatesError("States.IntrinsicFailure", f"States.ArrayGetItem: there is no item {index}")
+    return items[index]
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "States.Format": lambda template, *arguments: formatted(template, list(arguments)),
     "States.JsonMerge": _merged,
     "States.JsonToString": lambda value: json.dumps(value, separators=(",", ":")),
     "States.MathAdd": lambda first, second: first + second,
     "States.Hash": lambda text, algorithm: hashlib.new(algorithm.replace("-", ""), text.encode()).hexdigest(),
-    "States.ArrayGetItem": lambda items, index: items[index],
+    "States.ArrayGetItem": lambda items, index: _item(items, index),
+    "States.Array": lambda *items: list(items),
+    "States.ArrayLength": len,
+    "States.ArrayUnique": lambda items: [item for place, item in enumerate(items) if item not in items[:place]],
     "States.StringSplit": lambda text, by: [part for part in text.split(by) if part],
 }

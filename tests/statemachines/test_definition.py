@@ -22,6 +22,7 @@ CALLS = {name: state for name, state in TASKS.items() if state["Resource"].start
 OUTSIDE_THE_SDK = {
     "States.ALL",
     "States.Timeout",
+    "States.IntrinsicFailure",
     "Lambda.ServiceException",
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
@@ -134,6 +135,39 @@ def test_d39_the_slowest_run_ends_before_the_machine_does_and_fits_the_history()
     put_backs = 2 * EVENTS_OF_A_TASK * busy["MaxAttempts"]
     everything_once = 3 * EVENTS_OF_A_TASK * len(STATES)
     assert trainings + updates + locks + put_backs + everything_once < HISTORY_LIMIT
+
+
+def test_every_way_to_a_campaign_or_a_ledger_leads_through_the_lock():
+    """Nothing but a check of the lock is followed by a state that updates a campaign or writes a ledger."""
+    protected = {
+        name
+        for name, state in CALLS.items()
+        if state["Resource"].endswith((":updateCampaign", "ssm:putParameter", "ssm:deleteParameter"))
+    }
+    assert protected == {"UpdateCampaign", "WriteLedger", "PutBack", "SettleLedger"}
+    ways = {(name, following) for name, state in STATES.items() for following in _followers(state)}
+    checks = {(name, following) for name, following in ways if following in protected}
+    assert len(checks) == len(protected)
+    for name, following in checks:
+        assert STATES[name]["Resource"].endswith("dynamodb:updateItem")
+        assert STATES[name]["Parameters"]["ConditionExpression"] == "holder = :me AND life = :life"
+        assert "$.checked.redrives" in json.dumps(STATES[following]["Parameters"])
+
+
+@pytest.mark.parametrize("name", sorted(n for n, s in CALLS.items() if ":dynamodb:" in s["Resource"]))
+def test_every_write_of_the_lock_names_its_holder(name):
+    """No unconditional write; reads are consistent ones."""
+    parameters = CALLS[name]["Parameters"]
+    if CALLS[name]["Resource"].endswith(":getItem"):
+        assert parameters["ConsistentRead"] is True
+    else:
+        assert "holder = :me" in parameters["ConditionExpression"]
+        assert parameters["ExpressionAttributeValues"][":me"] == {"S.$": "$$.Execution.Id"}
+
+
+def _followers(state: Mapping[str, Any]) -> list[str]:
+    rules = [*state.get("Choices", []), *state.get("Catch", []), state]
+    return [rule["Next"] for rule in rules if "Next" in rule] + ([state["Default"]] if "Default" in state else [])
 
 
 def test_failures_carry_the_marker():

@@ -2,6 +2,9 @@
 
 from tests.statemachines.world import wait_until
 
+DEPLOY = "deploy:0123456789abcdef"
+PAST, FUTURE = "2026-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z"
+
 
 def test_d40_a_second_start_does_nothing_while_one_runs(new):
     """The second run ends at once and says who is at work; the first goes on."""
@@ -20,10 +23,10 @@ def test_d40_a_second_start_does_nothing_while_one_runs(new):
 def test_a_run_waits_for_a_deploy(served):
     """A deploy holds the lock for minutes: the run waits for it and trains then."""
     served.lengthen("WaitForLock", 6000)
-    served.ssm.put_parameter(Name=served.lock, Value="deploy:abc", Type="String")
+    served.hold(DEPLOY, kind="deploy", expires=FUTURE)
     execution = served.start()
     wait_until(lambda: "WaitForLock" in served.history_of(execution))
-    served.ssm.delete_parameter(Name=served.lock)
+    served.free_lock()
     run = served.after(execution)
     assert run.status == "SUCCEEDED"
     assert set(run.decisions().values()) == {"skipped"}
@@ -32,13 +35,27 @@ def test_a_run_waits_for_a_deploy(served):
 
 def test_a_deploy_that_keeps_the_lock_is_reported(served):
     """After an hour of waiting the run gives up, leaves the lock where it is, and says what to do."""
-    served.ssm.put_parameter(Name=served.lock, Value="deploy:abc", Type="String")
+    served.hold(DEPLOY, kind="deploy", expires=FUTURE)
     run = served.run()
     assert (run.status, run.error) == ("FAILED", "AnimalRecommender.LockNotTaken")
-    assert served.holder() == "deploy:abc"
+    assert served.holder() == DEPLOY
     assert served.history(run).count("WaitForLock") == 12
-    assert "run deploy.sh" in run.messages[0]["message"]
-    served.ssm.delete_parameter(Name=served.lock)
+    assert DEPLOY in run.messages[0]["message"]
+    assert "start the training again when that deploy has ended" in run.messages[0]["message"]
+    served.free_lock()
+
+
+def test_the_lock_of_a_deploy_that_was_killed_is_taken_over(served):
+    """No sign of life during two waits, and its own time has run out: no person has to free the lock."""
+    served.hold(DEPLOY, kind="deploy", expires=PAST)
+    run = served.run()
+    assert set(run.decisions().values()) == {"skipped"}
+    assert [state for state in served.history(run) if state in ("WaitForLock", "TakeOver")] == [
+        "WaitForLock",
+        "WaitForLock",
+        "TakeOver",
+    ]
+    assert served.holder() is None
 
 
 def test_the_lock_of_a_run_that_was_stopped_is_taken_over(new):
@@ -57,7 +74,7 @@ def test_the_lock_of_a_run_that_was_stopped_is_taken_over(new):
 
 def test_the_lock_of_a_run_that_nobody_remembers_is_taken_over(served):
     """Executions are forgotten after 90 days; their locks must not outlive them."""
-    served.ssm.put_parameter(Name=served.lock, Value=served.execution("long-ago"), Type="String")
+    served.hold(served.execution("long-ago"), kind="execution")
     run = served.run()
     assert set(run.decisions().values()) == {"skipped"}
     assert served.holder() is None
@@ -67,7 +84,7 @@ def test_of_several_that_find_a_dead_holder_one_takes_over(new):
     """All see the same dead holder; only one run works at a time all the same."""
     environment = new(reranking=False)
     environment.hang()
-    environment.ssm.put_parameter(Name=environment.lock, Value=environment.execution("dead"), Type="String")
+    environment.hold(environment.execution("dead"), kind="execution")
     executions = {environment.start() for _ in range(3)}
     wait_until(lambda: environment.holder() in executions)
     worker = environment.holder()
@@ -81,16 +98,28 @@ def test_of_several_that_find_a_dead_holder_one_takes_over(new):
 def test_a_run_that_finds_its_own_lock_goes_on(served):
     """The answer to a request that was repeated is no other holder."""
     name = "finds-its-own"
-    served.ssm.put_parameter(Name=served.lock, Value=served.execution(name), Type="String")
+    served.hold(served.execution(name), kind="execution")
     run = served.run(name=name)
     assert run.status == "SUCCEEDED"
-    assert "AskForHolder" not in served.history(run)
+    assert "ReadLock" not in served.history(run)
 
 
 def test_a_lock_that_cannot_be_reached_is_reported(served):
     """Without a lock nothing is trained, and the message gives the cause."""
-    served.break_state("TakeLock", Name="ssm-reserved-name")
+    served.break_state("TakeLock", TableName="no-such-table")
     run = served.run({"force": True})
     assert (run.status, run.error) == ("FAILED", "AnimalRecommender.LockNotTaken")
-    assert "Ssm." in run.messages[0]["message"]
+    assert "DynamoDb.ResourceNotFoundException" in run.messages[0]["message"]
     assert "Train" not in served.history(run)
+
+
+def test_a_run_that_lost_the_lock_touches_neither_campaign_nor_ledger(served):
+    """The check before the update fails: told as such, and the old model serves on."""
+    before = {role: (served.served(role), served.says_ledger(role)) for role in ("recommendation", "reranking")}
+    served.improve()
+    served.break_state("KeepLockForUpdate", ConditionExpression="holder = :me AND life = :life AND holder = :now")
+    run = served.run({"force": True})
+    assert (run.status, run.error) == ("FAILED", "AnimalRecommender.SolutionFailed")
+    assert "failed at: lock. DynamoDb.ConditionalCheckFailedException" in run.messages[0]["message"]
+    assert "UpdateCampaign" not in served.history(run)
+    assert before == {role: (served.served(role), served.says_ledger(role)) for role in before}

@@ -62,11 +62,11 @@ def test_a_stopped_run_is_heard_of_by_people(served, rule):
     transformer = target["InputTransformer"]
     events.put_targets(Rule=name, Targets=[{"Id": "topic", "Arn": served.topic, "InputTransformer": transformer}])
     served.lengthen("WaitForLock", 6000)
-    served.ssm.put_parameter(Name=served.lock, Value="deploy:abc", Type="String")
+    served.hold("deploy:abc", kind="deploy", expires="2099-01-01T00:00:00.000Z")
     execution = served.start()
     wait_until(lambda: "WaitForLock" in served.history_of(execution))
     served.functions.stop_execution(executionArn=execution)
-    served.ssm.delete_parameter(Name=served.lock)
+    served.free_lock()
     (message,) = wait_until(served.messages)
     assert "ended as ABORTED and could not say why" in message["message"]
     assert execution in message["message"]

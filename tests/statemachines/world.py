@@ -30,6 +30,7 @@ ROLE = "arn:aws:iam::000000000000:role/any"
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEFINITION = ROOT / "statemachines" / "train.asl.json"
 BUCKET = "seed-of-the-state-machines"
+LOCKS = "locks-of-the-state-machines"
 GROUP = "arn:aws:personalize:us-east-1:000000000000:dataset-group/shelter"
 RECIPES = {
     "recommendation": "aws-user-personalization-v2",
@@ -71,6 +72,12 @@ def personalize_arn(resource: str) -> str:
 def make_shelter(cloud: LocalCloud) -> None:
     """The dataset group with its interactions, the bucket, and gates: the usual, a lax one and two without patience."""
     cloud.client("s3").create_bucket(Bucket=BUCKET)
+    cloud.client("dynamodb").create_table(
+        TableName=LOCKS,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
     cloud.client("s3").put_object(Bucket=BUCKET, Key="interactions/all.csv", Body=_interactions().encode())
     personalize = cloud.client("personalize")
     schema = (ROOT / "seed_data" / "schemas" / "interactions.avsc.json").read_text(encoding="utf-8")
@@ -195,10 +202,6 @@ class Environment:
         return f"/{self.name}/{role}/version"
 
     @property
-    def lock(self) -> str:
-        return f"/{self.name}/lock"
-
-    @property
     def topic(self) -> str:
         return f"arn:aws:sns:us-east-1:000000000000:{self.name}"
 
@@ -216,8 +219,8 @@ class Environment:
             "MetricNamespace": self.name,
             "EvaluateFunctionArn": f"arn:aws:lambda:us-east-1:000000000000:function:{self.gate}",
             "TopicArn": self.topic,
-            "LockParameter": self.lock,
-            "TakeoverParameter": f"{self.lock}-takeover",
+            "LockTable": LOCKS,
+            "LockId": self.name,
             "SeedBucket": BUCKET,
             "PopularKey": f"popular/{self.name}.json",
             "RerankingEnabled": str(self.reranking).lower(),
@@ -262,12 +265,23 @@ class Environment:
     def says_ledger(self, role: str) -> str:
         return str(self.ssm.get_parameter(Name=self.ledger(role))["Parameter"]["Value"])
 
+    @cached_property
+    def dynamodb(self) -> Any:
+        return self.cloud.client("dynamodb")
+
+    def lock(self) -> dict[str, str]:
+        """The item that is the lock; empty where nobody holds it."""
+        found = self.dynamodb.get_item(TableName=LOCKS, Key={"id": {"S": self.name}}, ConsistentRead=True)
+        return {name: value["S"] for name, value in found.get("Item", {}).items()}
+
     def holder(self) -> str | None:
         """Who holds the lock."""
-        try:
-            return str(self.ssm.get_parameter(Name=self.lock)["Parameter"]["Value"])
-        except self.ssm.exceptions.ParameterNotFound:
-            return None
+        return self.lock().get("holder")
+
+    def hold(self, holder: str, **more: str) -> None:
+        """Somebody holds the lock; `more` are other attributes of the item."""
+        item = {"id": self.name, "holder": holder, "heartbeat": "2026-11-21T00:00:00.000Z", **more}
+        self.dynamodb.put_item(TableName=LOCKS, Item={name: {"S": value} for name, value in item.items()})
 
     def served(self, role: str) -> str:
         """The version that the campaign serves."""
@@ -275,8 +289,7 @@ class Environment:
         return str(found["solutionVersionArn"])
 
     def free_lock(self) -> None:
-        if self.holder() is not None:
-            self.ssm.delete_parameter(Name=self.lock)
+        self.dynamodb.delete_item(TableName=LOCKS, Key={"id": {"S": self.name}})
 
     def make_campaign(self, role: str, status: str = "ACTIVE") -> None:
         """The campaign as the campaigns stack makes it, from the ledger; once it has this status."""

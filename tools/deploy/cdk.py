@@ -10,7 +10,9 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,7 @@ _BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"
 _NEEDED_BOOTSTRAP_VERSION = 6  # what the default synthesizer of CDK 2 asks for
 _SIDE_BY_SIDE = 4
 _SECONDS_TO_END = 10
+_LOOK_SECONDS = 0.5
 # "dev-pets-data |  3/12 | 10:00:00 AM | CREATE_COMPLETE      | AWS::KMS::Key | Key (KeyABC)"
 _EVENT = re.compile(
     r"\S+-pets-(?P<stack>\w+)\s*\|.*?\|\s*(?P<status>[A-Z_]+)\s*\|\s*(?P<type>[\w:]+)\s*\|\s*(?P<id>\S+)"
@@ -116,11 +119,13 @@ class Cdk:
         app = ("--app", str(self.folder)) if self.folder.is_dir() else ()
         self._cdk("bootstrap", *app, f"aws://{settings.account}/{settings.region}", fails="`cdk bootstrap` failed")
 
-    def deploy(self, stacks: Sequence[str], *, adopt_existing: bool = False) -> None:
+    def deploy(
+        self, stacks: Sequence[str], *, adopt_existing: bool = False, stop: threading.Event | None = None
+    ) -> None:
         """Deploys the stacks from `folder`; those without a change are left alone.
 
-        `adopt_existing` takes resources of the same name that stand outside the stack into it. Raises DeployError with
-        CloudFormation's own reasons.
+        `adopt_existing` takes resources of the same name that stand outside the stack into it. `stop` ends the CLI when
+        it is set; what CloudFormation has begun it goes on with. Raises DeployError with CloudFormation's own reasons.
         """
         started = datetime.now(UTC)
         names = [self.connection.settings.names.stack(stack) for stack in stacks]
@@ -130,7 +135,7 @@ class Cdk:
             self._cdk(
                 "deploy", "--app", str(self.folder), "--exclusively", "--require-approval=never",
                 f"--concurrency={_SIDE_BY_SIDE}", "--progress=events", *method, *names,
-                fails="`cdk deploy` failed",
+                fails="`cdk deploy` failed", stop=stop,
             )  # fmt: skip
         except DeployError as error:
             reasons = [reason for name in names for reason in self._failures(name, started)]
@@ -156,12 +161,21 @@ class Cdk:
             if "cancelled" not in event.get("ResourceStatusReason", "").lower()
         ]
 
-    def _cdk(self, *arguments: str, fails: str) -> str:
+    def _cdk(self, *arguments: str, fails: str, stop: threading.Event | None = None) -> str:
         command = ["cdk", *arguments, "--no-notices", "--no-version-reporting", "--no-color", "--ci"]
-        return self._run(command, self.connection.process_environment(), fails)
+        return self._run(command, self.connection.process_environment(), fails, stop)
 
-    def _run(self, command: Sequence[str], environment: Mapping[str, str], fails: str) -> str:
-        """Runs the command with its output in the log; returns the output. Ends it when it is interrupted."""
+    def _run(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        fails: str,
+        stop: threading.Event | None = None,
+    ) -> str:
+        """Runs the command with its output in the log; returns the output.
+
+        Ends it when it is interrupted, and when `stop` is set.
+        """
         self.log.parent.mkdir(parents=True, exist_ok=True)
         lines: list[str] = []
         with self.log.open("a", encoding="utf-8") as log:
@@ -180,7 +194,7 @@ class Cdk:
                 )
             except FileNotFoundError as error:
                 raise DeployError(f"{command[0]} is not installed; run `make setup`") from error
-            with process:
+            with process, _ended_by(stop, process):
                 try:
                     for line in process.stdout or ():
                         log.write(line)
@@ -196,6 +210,29 @@ class Cdk:
             tail = "\n".join(f"  {line}" for line in output.strip().splitlines()[-12:])
             raise DeployError(f"{fails} (exit code {code}); the whole output is in {self.log}\n{tail}")
         return output
+
+
+@contextmanager
+def _ended_by(stop: threading.Event | None, process: "subprocess.Popen[str]") -> Iterator[None]:
+    """Ends the process as soon as `stop` is set within the block."""
+    if stop is None:
+        yield
+        return
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            if stop.is_set():
+                _end(process)
+                return
+
+    watcher = threading.Thread(target=watch, name="cdk-stop", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

@@ -1,174 +1,206 @@
-"""The lock around the campaigns: one SSM parameter that exists only while a training run or a deploy holds it.
+"""The lock around the campaigns: who holds it may change campaigns and ledgers.
 
-It is taken with `Overwrite=false`, which SSM decides atomically. Its value names the holder: the ARN of a training
-run's execution, or `deploy:HOST:PID:ID`. It is stolen only from a holder that no longer runs: an execution says so
-itself; a deploy on this host is looked up by its process, one elsewhere counts as dead when its heartbeat (it writes
-the parameter again every minute) is older than ten minutes. Whoever steals says so in a second parameter first
-(`LOCK-takeover`, also `Overwrite=false`), as the state machine does, so that two never steal at once.
+It is one DynamoDB item (`lock_item.py`) that names the holder: a training run by its execution's ARN, a deploy by a
+random id. A training run lives as long as Step Functions says that it runs. A deploy lives as long as its heartbeat
+changes: it renews the item every minute, and one whose heartbeat stood still for ten minutes of the observer's own time
+is dead. Neither host names nor processes decide, and no clock of another computer. A deploy that lost the lock all the
+same (its computer slept) stops and says so; `Held.check` asks before every step that the lock protects.
+
+Environments from before hold a parameter instead (`old_lock.py`): as long as anything from before can be at work, a
+deploy takes both.
 """
 
 import contextlib
 import os
 import platform
-import re
 import threading
+import time
 import uuid
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.connection import Connection
+from tools.deploy import old_lock
 from tools.deploy.errors import DeployError
+from tools.deploy.lock_item import Holder, Item
+from tools.deploy.pace import Pace, Stillness, pace_of
+from tools.deploy.training import is_running
 from tools.deploy.waiting import poll
 
-HEARTBEAT_SECONDS = 60.0
-DEAD_AFTER = timedelta(minutes=10)
-_EXECUTION_PATIENCE_SECONDS = 30 * 3600
-_NOT_FOUND = frozenset({"ParameterNotFound", "ParameterNotFoundException"})
-_TAKEN = frozenset({"ParameterAlreadyExists", "ParameterAlreadyExistsException"})
+_PATIENCE_SECONDS = 30 * 3600
+_LOST = (
+    "this deploy lost the lock on the campaigns: it gave no sign of life for too long (its computer may have slept),"
+    " and another took the lock over, which may be at work now. It stops here; start it again to go on"
+)
+
+
+class LockLostError(DeployError):
+    """Another has the lock, or nobody can say who."""
+
+
+class Lock(Protocol):
+    """What can be renewed and released: the item, and the parameter of before."""
+
+    def renew(self) -> bool: ...
+
+    def release(self) -> None: ...
+
+
+class Held:
+    """The lock, held. Made by `held`."""
+
+    def __init__(self, holder: str, locks: Sequence[Lock]) -> None:
+        self.holder = holder
+        self.lost = threading.Event()
+        """Set as soon as somebody else is found to have the lock."""
+        self._locks = locks
+
+    def check(self) -> None:
+        """Renews the lock. Raises LockLostError where it was lost, or where nobody can say whether it was."""
+        try:
+            still = not self.lost.is_set() and self.renew()
+        except (ClientError, BotoCoreError) as error:
+            raise LockLostError(
+                f"whether this deploy still holds the lock on the campaigns cannot be told, so it stops here: {error}"
+            ) from error
+        if not still:
+            raise LockLostError(_LOST)
+
+    def renew(self) -> bool:
+        """Whether every part of the lock is still this deploy's; remembers it where one is not."""
+        still = all(lock.renew() for lock in self._locks)
+        if not still:
+            self.lost.set()
+        return still
 
 
 @contextlib.contextmanager
 def held(
-    connection: Connection, progress: Callable[[str], None], *, heartbeat_seconds: float = HEARTBEAT_SECONDS
-) -> Iterator[str]:
+    connection: Connection,
+    progress: Callable[[str], None],
+    *,
+    pace: Pace | None = None,
+    table_may_be_gone: bool = False,
+) -> Iterator[Held]:
     """Holds the environment's lock for the time of the block and releases it however the block ends.
 
-    A training run that holds it is waited for. Yields the lock's value. Raises DeployError when another deploy that is
-    alive holds it.
+    A training run that holds it is waited for, and a deploy until it has shown that it lives. Raises DeployError when
+    another deploy holds it, and at the block's end when it was lost meanwhile: call `check()` on what it yields before
+    every step that must not meet another's. `table_may_be_gone` is for a removal, which may find the table removed.
     """
-    ssm, name = connection.client("ssm"), connection.settings.names.lock
-    mine = f"deploy:{_host()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-    _take(connection, mine, progress)
-    over = threading.Event()
+    pace = pace or pace_of(connection)
+    with contextlib.ExitStack() as stack:
+        me = f"deploy:{uuid.uuid4().hex}"
+        locks: list[Lock] = []
+        if old_lock.is_used(connection):
+            old = old_lock.OldLock(connection, me, pace)
+            old.take(progress)
+            stack.callback(old.release)
+            locks.append(old)
+        item = _item(connection, me, pace)
+        if not table_may_be_gone or item.exists():
+            _take(connection, item, pace, progress)
+            stack.callback(item.release)
+            locks.append(item)
+        holding = Held(me, locks)
+        stack.enter_context(_beating(holding, pace))
+        try:
+            yield holding
+        except LockLostError:
+            raise
+        except Exception as error:
+            if holding.lost.is_set():
+                raise LockLostError(f"{_LOST}. What failed: {error}") from error
+            raise
+        else:
+            holding.check()
 
-    def beat() -> None:
-        while not over.wait(heartbeat_seconds):
-            # A beat that fails is made up for by the next: ten may be missed.
-            with contextlib.suppress(ClientError, BotoCoreError):
-                if _holder(ssm, name) == mine:
-                    ssm.put_parameter(Name=name, Value=mine, Type="String", Overwrite=True)
 
-    heart = threading.Thread(target=beat, name="lock-heartbeat", daemon=True)
-    heart.start()
-    try:
-        yield mine
-    finally:
-        over.set()
-        heart.join()
-        _release(ssm, name, mine)
+def _item(connection: Connection, me: str, pace: Pace) -> Item:
+    who = f"{platform.node() or 'unknown'}, process {os.getpid()}"
+    table = connection.settings.names.lock_table
+    return Item(connection.client("dynamodb"), table, me, who, pace.dead_after_seconds)
 
 
-def _take(connection: Connection, mine: str, progress: Callable[[str], None]) -> None:
-    ssm, name = connection.client("ssm"), connection.settings.names.lock
+# --- taking it
+
+
+def _take(connection: Connection, item: Item, pace: Pace, progress: Callable[[str], None]) -> None:
+    observed = Stillness(pace)
 
     def taken() -> bool:
-        if _put_new(ssm, name, mine):
+        if item.take():
             return True
-        holder = _holder(ssm, name)
+        holder = item.read()
         if holder is None:
             return False  # released in between: try again
-        if not _lives(connection, name, holder):
-            return _steal(connection, mine, holder)
-        if holder.startswith("deploy:"):
-            raise DeployError(
-                f"another deploy works on the campaigns of {connection.settings.environment} ({holder}); run this again"
-                " when it has ended (one that died on another computer counts as dead after ten minutes)"
-            )
-        progress("waiting for the training run that holds the lock")
+        if _is_dead(connection, holder, observed, progress):
+            return item.take_over(holder)
         return False
 
     poll(
         taken,
-        every_seconds=0.5 if connection.is_local else 15,
-        for_seconds=_EXECUTION_PATIENCE_SECONDS,
+        every_seconds=pace.look_seconds,
+        for_seconds=_PATIENCE_SECONDS,
         otherwise="the lock on the campaigns did not become free",
     )
 
 
-def _steal(connection: Connection, mine: str, dead: str) -> bool:
-    """Takes the lock over from a dead holder; False when somebody else is at it."""
-    ssm, name, claim = connection.client("ssm"), connection.settings.names.lock, connection.settings.names.takeover
-    if not _put_new(ssm, claim, mine):
-        claimant = _holder(ssm, claim)
-        if claimant is not None and not _lives(connection, claim, claimant):
-            _release(ssm, claim, claimant)
-        return False
-    try:
-        if _holder(ssm, name) != dead:
+def _is_dead(connection: Connection, holder: Holder, observed: Stillness, progress: Callable[[str], None]) -> bool:
+    if not holder.is_deploy:
+        if is_running(connection, holder.name):
+            progress("waiting for the training run that holds the lock")
             return False
-        ssm.put_parameter(Name=name, Value=mine, Type="String", Overwrite=True)
         return True
+    if observed.moved(holder.name, holder.heartbeat):
+        raise DeployError(
+            f"another deploy works on the campaigns of {connection.settings.environment} ({holder.who}, since its last"
+            f" sign of life at {holder.heartbeat}); run this again when it has ended"
+        )
+    progress(f"seeing whether the deploy that holds the lock lives ({holder.who})")
+    return observed.is_over()
+
+
+# --- keeping it
+
+
+@dataclass(slots=True)
+class _Due:
+    """When the next beat is due, by either clock: the steady one may stand still while the computer sleeps."""
+
+    seconds: float
+    steady: float = 0.0
+    wall: float = 0.0
+
+    def restart(self) -> None:
+        self.steady, self.wall = time.monotonic(), time.time()
+
+    def is_now(self) -> bool:
+        return time.monotonic() - self.steady >= self.seconds or abs(time.time() - self.wall) >= self.seconds
+
+
+@contextlib.contextmanager
+def _beating(holding: Held, pace: Pace) -> Iterator[None]:
+    over, due = threading.Event(), _Due(pace.beat_seconds)
+    due.restart()
+
+    def beat() -> None:
+        while not over.wait(min(1.0, pace.beat_seconds)):
+            if not due.is_now():
+                continue
+            # A beat that fails is made up for by the next: all but the last of ten minutes may be missed.
+            with contextlib.suppress(ClientError, BotoCoreError):
+                if not holding.renew():
+                    return
+                due.restart()
+
+    heart = threading.Thread(target=beat, name="lock-heartbeat", daemon=True)
+    heart.start()
+    try:
+        yield
     finally:
-        _release(ssm, claim, mine)
-
-
-def _put_new(ssm: Any, name: str, value: str) -> bool:
-    try:
-        ssm.put_parameter(Name=name, Value=value, Type="String", Overwrite=False)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _TAKEN:
-            return False
-        raise
-    return True
-
-
-def _holder(ssm: Any, name: str) -> str | None:
-    try:
-        return str(ssm.get_parameter(Name=name)["Parameter"]["Value"])
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _NOT_FOUND:
-            return None
-        raise
-
-
-def _release(ssm: Any, name: str, holder: str) -> None:
-    """Deletes the lock where `holder` still holds it."""
-    if _holder(ssm, name) != holder:
-        return
-    try:
-        ssm.delete_parameter(Name=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in _NOT_FOUND:
-            raise
-
-
-def _lives(connection: Connection, parameter: str, holder: str) -> bool:
-    if holder.startswith("deploy:"):
-        return _deploy_lives(connection, parameter, holder)
-    try:
-        execution = connection.client("stepfunctions").describe_execution(executionArn=holder)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("ExecutionDoesNotExist", "InvalidArn"):
-            return False
-        raise
-    return bool(execution["status"] == "RUNNING")
-
-
-def _deploy_lives(connection: Connection, parameter: str, holder: str) -> bool:
-    match = re.fullmatch(r"deploy:(?P<host>[^:]*):(?P<pid>\d+):\w+", holder)
-    if match and match["host"] == _host():
-        return _process_lives(int(match["pid"]))
-    try:
-        written = connection.client("ssm").get_parameter(Name=parameter)["Parameter"]["LastModifiedDate"]
-    except ClientError as error:
-        if error.response["Error"]["Code"] in _NOT_FOUND:
-            return False
-        raise
-    return bool(datetime.now(UTC) - written < DEAD_AFTER)
-
-
-def _process_lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _host() -> str:
-    return platform.node() or "unknown"
+        over.set()
+        heart.join()

@@ -126,7 +126,9 @@ def build_steps(settings: Settings, observed: Observed) -> list[Step]:
     if leaving:
         # Without the configured generation where it is new: it cannot be used before it is built.
         staying = tuple(g for g in generations if g in observed.generations)
-        steps += _removal(staying or generations, serving, leaving)
+        first, *rest = _removal(staying or generations, serving, leaving)
+        # What the state machine and the campaigns' deploy rely on comes before them here as well: key, role, lock.
+        steps += [first, DeployStacks(("data",)), *rest]
     steps += [
         Synthesize(generations, serving),
         DeployStacks(("data",)),

@@ -18,8 +18,8 @@ from tools.deploy.training import running_training
 from tools.deploy.waiting import poll
 
 _BUCKETS: tuple[Bucket, ...] = ("archive", "seed", "quarantine", "access-logs")
-_ORDER = (("campaigns", "training", "serving", "monitoring", "ingestion"), ("personalize",), ("data",))
-"""Stacks that go side by side, one group after the other."""
+_ORDER = (("campaigns", "training", "serving", "monitoring", "ingestion"), ("personalize",))
+"""Stacks that go side by side, one group after the other. The data stack, which holds the lock, goes after them."""
 _PATIENCE_SECONDS = 3 * 3600
 _KEY_WINDOW_DAYS = 7
 _PAGE = 1000
@@ -44,20 +44,34 @@ def stop_training(connection: Connection, progress: Callable[[str], None]) -> No
 
 def remove_stacks(connection: Connection, *, keep_archive: bool, progress: Callable[[str], None]) -> None:
     """Deletes every stack, the campaigns first, under the lock. Raises DeployError with CloudFormation's reasons."""
-    with lock.held(connection, progress):
+    names = connection.settings.names
+    with lock.held(connection, progress, table_may_be_gone=True) as mine:
         for group in _ORDER:
-            if group == ("data",):
-                for bucket in _emptied(keep_archive):
-                    progress(f"emptying the {bucket} bucket")
-                    empty_bucket(connection.client("s3"), connection.settings.names.bucket(bucket))
-            _delete_stacks(connection, [connection.settings.names.stack(stack) for stack in group], progress)
+            mine.check()
+            _delete_stacks(connection, [names.stack(stack) for stack in group], progress)
+    for bucket in _emptied(keep_archive):
+        progress(f"emptying the {bucket} bucket")
+        empty_bucket(connection.client("s3"), names.bucket(bucket))
+    _unprotect(connection.client("dynamodb"), names.lock_table)
+    _delete_stacks(connection, [names.stack("data")], progress)
+
+
+def _unprotect(dynamodb: Any, table: str) -> None:
+    """Lifts the table's protection from deletion, which would stop its stack's."""
+    try:
+        if dynamodb.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"):
+            dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+            dynamodb.get_waiter("table_exists").wait(TableName=table)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
 
 
 def remove_rest(connection: Connection, *, keep_archive: bool, progress: Callable[[str], None]) -> list[str]:
     """Removes what belongs to no stack or was retained by one; returns what is kept, a line each."""
     settings, names = connection.settings, connection.settings.names
     ledgers = [names.ledger(role, generation) for role, generation in observe(connection).ledgers]
-    delete_parameters(connection, [*ledgers, names.lock, names.takeover])
+    delete_parameters(connection, [*ledgers, names.old_lock, names.old_takeover])
     left = leftovers.personalize_resources(connection)
     leftovers.delete_resources(connection, left, progress)
     s3 = connection.client("s3")

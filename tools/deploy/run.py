@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from infra.naming import ALIAS, STACKS
 from tools.connection import Connection
-from tools.deploy import history, ledger, lock, removal, seed, solutions, training
+from tools.deploy import history, ledger, lock, old_lock, removal, seed, solutions, training
 from tools.deploy import plan as planning
 from tools.deploy.cdk import REPOSITORY, Cdk
 from tools.deploy.confirm import Confirm
@@ -114,7 +114,7 @@ class Deployment:
                 self._made = step
                 return ""
             case planning.DeployStacks(stacks):
-                self._cdk.deploy(stacks, adopt_existing="data" in stacks and self._archive_was_kept())
+                self._deploy_stacks(stacks)
                 return ""
             case planning.MakeLedgers(generation):
                 made = ledger.make_ledgers(connection, generation)
@@ -140,14 +140,27 @@ class Deployment:
                 ledger.drop_ledgers(connection, ledgers)
                 return ""
 
+    def _deploy_stacks(self, stacks: tuple[str, ...]) -> None:
+        if "training" in stacks and old_lock.machine_is_old(self.connection):
+            # The runs of the state machine that goes and of the one that comes have different locks.
+            with lock.held(self.connection, self.display.progress) as mine:
+                mine.check()
+                self._cdk.deploy(stacks, stop=mine.lost)
+            return
+        self._cdk.deploy(stacks, adopt_existing="data" in stacks and self._archive_was_kept())
+
     def _deploy_campaigns(self) -> str:
-        with lock.held(self.connection, self.display.progress):
+        with lock.held(self.connection, self.display.progress) as mine:
+            # A deploy whose lock was taken over may have left CloudFormation at work.
+            wait_until_settled(self.connection, self.display.progress)
             generations = self._synthesized_generations()
             # The state machine moves campaigns by itself. Where all is as the ledgers say, CloudFormation, which knows
             # the version of its own last update only, would update them to what they serve.
             serving = ledger.compare_campaigns(self.connection, generations)
             if serving.otherwise or not self._cdk.is_deployed("campaigns"):
-                self._cdk.deploy(["campaigns"])
+                mine.check()
+                self._cdk.deploy(["campaigns"], stop=mine.lost)
+                mine.check()
                 serving = ledger.compare_campaigns(self.connection, generations)
             if serving.otherwise:
                 raise DeployError("; ".join(serving.otherwise))

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from tools.connection import Connection
 from tools.deploy.errors import DeployError
 
 _PATIENCE_SECONDS = 30 * 3600
 """Longer than the state machine's own limit: it is the one that gives up."""
+_ENDED = frozenset({"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,17 @@ def running_training(connection: Connection) -> str | None:
         stateMachineArn=connection.settings.names.state_machine_arn, statusFilter="RUNNING", maxResults=1
     )["executions"]
     return str(found[0]["executionArn"]) if found else None
+
+
+def is_running(connection: Connection, arn: str) -> bool:
+    """Whether the execution is at work. One that nobody remembers is not; one that was redriven is again."""
+    try:
+        execution = connection.client("stepfunctions").describe_execution(executionArn=arn)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("ExecutionDoesNotExist", "InvalidArn"):
+            return False
+        raise
+    return execution["status"] not in _ENDED
 
 
 def train(connection: Connection, generation: int, progress: Callable[[str], None]) -> Execution:

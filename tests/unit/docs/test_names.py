@@ -27,7 +27,7 @@ def names_of_resources() -> set[str]:
     """Everything that has a fixed name, generation 1."""
     simple = {
         NAMES.stream, NAMES.delivery_stream, NAMES.key_alias, NAMES.glue_database, NAMES.quarantine_queue, NAMES.topic,
-        NAMES.state_machine, NAMES.schedule, NAMES.dashboard, NAMES.budget, NAMES.delivery_log_group,
+        NAMES.state_machine, NAMES.schedule, NAMES.dashboard, NAMES.budget, NAMES.lock_table, NAMES.delivery_log_group,
     }  # fmt: skip
     personalize = {NAMES.dataset_group(1), NAMES.baseline_solution(1), NAMES.event_tracker(1)}
     personalize |= {name for kind in DATASETS for name in (NAMES.dataset(kind, 1), NAMES.schema(kind, 1))}
@@ -43,7 +43,13 @@ def names_of_resources() -> set[str]:
 
 def parameters() -> set[str]:
     """Every SSM parameter, generation 1."""
-    own = {NAMES.lock, NAMES.takeover, NAMES.key_parameter, NAMES.mapping_id_parameter, NAMES.tracking_id_parameter(1)}
+    own = {
+        NAMES.old_lock,
+        NAMES.old_takeover,
+        NAMES.key_parameter,
+        NAMES.mapping_id_parameter,
+        NAMES.tracking_id_parameter(1),
+    }
     return own | {NAMES.ledger(role, 1) for role in ROLES} | {NAMES.parameter(path) for path in PARAMETERS_OF_STACKS}
 
 

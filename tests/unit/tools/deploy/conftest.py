@@ -28,4 +28,11 @@ def settings() -> Settings:
 @pytest.fixture
 def connection(settings: Settings, tmp_path: Path) -> Iterator[Connection]:
     with mock_aws():
-        yield Connection(settings=settings, state=tmp_path)
+        connection = Connection(settings=settings, state=tmp_path)
+        connection.client("dynamodb").create_table(
+            TableName=settings.names.lock_table,
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield connection

@@ -174,6 +174,25 @@ def test_an_interrupt_ends_the_cli(cdk: Cdk, calls: Path, monkeypatch: pytest.Mo
     assert started[0].poll() == -signal.SIGTERM
 
 
+def test_a_lost_lock_ends_the_cli(cdk: Cdk, calls: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A CDK that has not begun must not begin under another's lock; a deploy that is not stopped ends by itself."""
+    monkeypatch.setenv("FAKE", "hang")
+    cdk.connection._clients["cloudformation"] = Stacks()
+    stop = threading.Event()
+
+    def lose() -> None:
+        poll(calls.exists, every_seconds=0.01, for_seconds=120, otherwise="the CLI did not start")
+        stop.set()
+
+    thread = threading.Thread(target=lose)
+    thread.start()
+    with pytest.raises(DeployError, match=r"`cdk deploy` failed \(exit code -15\)"):
+        cdk.deploy(["campaigns"], stop=stop)
+    thread.join()
+    monkeypatch.delenv("FAKE")
+    cdk.deploy(["campaigns"], stop=threading.Event())
+
+
 @pytest.mark.parametrize(("version", "enough"), [("6", True), ("28", True), ("5", False), (None, False)])
 def test_an_old_bootstrap_is_brought_up_to_date(
     cdk: Cdk, connection: Connection, version: str | None, enough: bool

@@ -128,6 +128,8 @@ def test_an_interrupted_removal_goes_on_without_building_the_old_generation_agai
     made = [step for step in steps if isinstance(step, Synthesize)]
     assert [Synthesize((2,), 2), Synthesize((2,), 2)] == made
     assert steps.index(DeployStacks(USERS_OF_PERSONALIZE)) < steps.index(DeployStacks(("personalize",)))
+    # The lock's table is there before the first deploy of campaigns, also where an upgrade meets a removal.
+    assert steps.index(DeployStacks(("data",))) < steps.index(DeployStacks(USERS_OF_PERSONALIZE))
     assert DropLedgers((("recommendation", 1), ("reranking", 1))) in steps
 
 
@@ -151,11 +153,12 @@ def test_reranking_switched_off_goes_from_its_users_to_its_ledger() -> None:
     steps = build_steps(settings_of(reranking=False), observed(ledgers_of(1), serving=1))
     assert [
         Synthesize((1,), 1),
+        DeployStacks(("data",)),
         DeployStacks(USERS_OF_PERSONALIZE),
         DeployCampaigns(),
         DeployStacks(("personalize",)),
         DropLedgers((("reranking", 1),)),
-    ] == steps[:5]
+    ] == steps[:6]
 
 
 def test_a_deploy_that_never_finished_keeps_its_events() -> None:

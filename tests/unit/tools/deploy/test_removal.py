@@ -101,6 +101,40 @@ def test_a_deletion_that_fails_tells_why(connection: Connection) -> None:
         delete(connection, Stacks(fails=True))
 
 
+def test_the_protection_of_the_locks_table_is_lifted(connection: Connection) -> None:
+    """CloudFormation could not delete it otherwise; one that is gone is no error."""
+    dynamodb, table = connection.client("dynamodb"), connection.settings.names.lock_table
+    dynamodb.update_table(TableName=table, DeletionProtectionEnabled=True)
+    removal._unprotect(dynamodb, table)
+    dynamodb.delete_table(TableName=table)
+    removal._unprotect(dynamodb, table)
+
+
+def test_the_lock_is_held_until_only_its_own_stack_is_left(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The table goes with the data stack, last; a removal that is started again finds no table and goes on."""
+    dynamodb, names = connection.client("dynamodb"), connection.settings.names
+    order: list[tuple[str, bool]] = []
+
+    def deleted(_: Connection, stacks: list[str], _progress: object) -> None:
+        if stacks == [names.stack("data")] and names.lock_table in dynamodb.list_tables()["TableNames"]:
+            order.append((stacks[0], bool(dynamodb.scan(TableName=names.lock_table)["Items"])))
+            dynamodb.delete_table(TableName=names.lock_table)
+        elif stacks != [names.stack("data")] and names.lock_table in dynamodb.list_tables()["TableNames"]:
+            order.append((stacks[0], bool(dynamodb.scan(TableName=names.lock_table)["Items"])))
+
+    monkeypatch.setattr(removal, "_delete_stacks", deleted)
+    monkeypatch.setattr(removal, "empty_bucket", lambda *_: 0)
+    for _ in range(2):
+        removal.remove_stacks(connection, keep_archive=False, progress=lambda _: None)
+    assert order == [
+        (names.stack("campaigns"), True),
+        (names.stack("personalize"), True),
+        (names.stack("data"), False),
+    ]
+
+
 def test_retained_keys_are_deleted_once(connection: Connection) -> None:
     """Also one of an earlier life of the environment; keys of others stay, and doing it again is no error."""
     kms, description = connection.client("kms"), connection.settings.names.key_description

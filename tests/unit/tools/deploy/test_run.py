@@ -9,11 +9,12 @@ from rich.console import Console
 
 from infra.naming import EMPTY_LEDGER, STACKS, Role
 from tools.connection import Connection
-from tools.deploy import ledger, seed, solutions, training
+from tools.deploy import ledger, old_lock, seed, solutions, training
 from tools.deploy import run as run_module
 from tools.deploy.confirm import Confirm
 from tools.deploy.errors import DeployError, HeldBackError
 from tools.deploy.ledger import Serving
+from tools.deploy.lock import LockLostError
 from tools.deploy.observe import Observed
 from tools.deploy.run import Deployment
 from tools.deploy.show import Display
@@ -214,6 +215,56 @@ def test_campaigns_that_do_not_serve_their_ledgers_are_an_error(
     with pytest.raises(DeployError, match="the recommendation campaign does not exist"):
         deployment.deploy(wait=True, confirm=confirm(deployment))
     assert world.done[-1] == "deploy campaigns"
+
+
+def test_an_upgrade_exchanges_the_state_machine_under_both_locks(
+    deployment: Deployment, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its table is there by then; the later deploys of stacks and of campaigns find the upgrade done."""
+    deployment.deploy(wait=True, confirm=confirm(deployment))
+    world.done.clear()
+    connection, names = deployment.connection, deployment.connection.settings.names
+    monkeypatch.setattr(old_lock, "machine_is_old", lambda _: not any("training" in done for done in world.done))
+    held: list[str] = []
+
+    def deploy(self: Cdk, stacks: list[str], **_: Any) -> None:
+        table = connection.client("dynamodb").scan(TableName=names.lock_table)["Items"]
+        parameters = connection.client("ssm").get_parameters(Names=[names.old_lock])["Parameters"]
+        if "training" in stacks:
+            held.extend([table[0]["holder"]["S"], parameters[0]["Value"]])
+        else:
+            assert table == []
+        world.done.append("deploy " + " ".join(stacks))
+
+    monkeypatch.setattr(Cdk, "deploy", deploy)
+    deployment.deploy(wait=True, confirm=confirm(deployment))
+    assert world.done.index("deploy data") < next(n for n, done in enumerate(world.done) if "training" in done)
+    assert len(held) == 2
+    assert held[0] == held[1]
+    assert connection.client("dynamodb").scan(TableName=names.lock_table)["Items"] == []
+    assert connection.client("ssm").get_parameters(Names=[names.old_lock])["Parameters"] == []
+
+
+def test_a_deploy_that_loses_the_lock_does_not_touch_the_campaigns(
+    deployment: Deployment, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It looks again at the last moment, stops, and says so."""
+    deployment.deploy(wait=True, confirm=confirm(deployment))
+    world.done.clear()
+    world.stacks.pop("campaigns")
+    names, dynamodb = deployment.connection.settings.names, deployment.connection.client("dynamodb")
+
+    def robbed(*_: Any) -> Serving:
+        stolen = {"id": {"S": "campaigns"}, "holder": {"S": "deploy:other"}, "heartbeat": {"S": "now"}}
+        dynamodb.put_item(TableName=names.lock_table, Item=stolen)
+        return Serving((), ("differs",))
+
+    monkeypatch.setattr(ledger, "compare_campaigns", robbed)
+    with pytest.raises(LockLostError):
+        deployment.deploy(wait=True, confirm=confirm(deployment))
+    assert "deploy campaigns" not in world.done
+    (item,) = dynamodb.scan(TableName=names.lock_table)["Items"]
+    assert item["holder"] == {"S": "deploy:other"}
 
 
 def test_a_dry_run_without_credentials_shows_the_bill_the_steps_and_the_stacks(
