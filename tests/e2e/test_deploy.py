@@ -43,8 +43,8 @@ def is_in_progress(connection: Connection, stack: str) -> bool:
 
 def lock_holder(connection: Connection) -> str:
     """Who holds the lock; nothing where nobody does."""
-    name = connection.settings.names.lock
-    return "".join(found["Value"] for found in connection.client("ssm").get_parameters(Names=[name])["Parameters"])
+    dynamodb, table = connection.client("dynamodb"), connection.settings.names.lock_table
+    return "".join(item["holder"]["S"] for item in dynamodb.scan(TableName=table, ConsistentRead=True)["Items"])
 
 
 def recommended(connection: Connection) -> list[str]:
@@ -210,6 +210,7 @@ class TestTheLifeOfAnEnvironment:
         assert [] == [stack["StackName"] for stack in left if stack["StackStatus"] != "DELETE_COMPLETE"]
         assert [] == connection.client("s3").list_buckets()["Buckets"]
         assert [] == connection.client("ssm").describe_parameters()["Parameters"]
+        assert [] == connection.client("dynamodb").list_tables()["TableNames"]
         assert [] == connection.client("lambda").list_functions()["Functions"]
         assert [] == connection.client("kinesis").list_streams()["StreamNames"]
         keys = [key["KeyId"] for key in connection.client("kms").list_keys()["Keys"]]

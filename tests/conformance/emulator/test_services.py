@@ -10,7 +10,7 @@ from tests.conformance.emulator.conftest import ROLE, eventually
 
 
 def test_ssm_refuses_to_overwrite_unless_told_to(cloud, name):
-    """`Overwrite=false` on an existing parameter is ParameterAlreadyExists and changes nothing: the lock's ground."""
+    """`Overwrite=false` on an existing parameter is ParameterAlreadyExists and changes nothing: no ledger is overwritten."""
     ssm = cloud.client("ssm")
     ssm.put_parameter(Name=f"/{name}", Value="first", Type="String", Overwrite=False)
     with pytest.raises(ssm.exceptions.ParameterAlreadyExists):

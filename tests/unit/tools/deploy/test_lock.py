@@ -255,52 +255,38 @@ def refuse(**_: Any) -> Any:
     raise ReadTimeoutError(endpoint_url="dynamodb")
 
 
-@pytest.fixture
-def lost_answers(connection: Connection) -> Callable[[str], list[str]]:
-    """Makes each call of an operation be made twice, as botocore does when the first answer was lost."""
+def lose_answers(connection: Connection, operation: str, between: Callable[[], None] = lambda: None) -> None:
+    """Every call of the operation is made twice from now on, as botocore does when the first answer was lost."""
     dynamodb = connection.client("dynamodb")
+    call = getattr(dynamodb, operation)
 
-    def twice(operation: str) -> list[str]:
-        call, codes = getattr(dynamodb, operation), []
+    def twice(**parameters: Any) -> Any:
+        call(**parameters)
+        between()
+        return call(**parameters)
 
-        def repeated(**parameters: Any) -> Any:
-            call(**parameters)
-            try:
-                answer = call(**parameters)
-                codes.append("")
-            except ClientError as error:
-                codes.append(error.response["Error"]["Code"])
-                raise
-            return answer
-
-        setattr(dynamodb, operation, repeated)
-        return codes
-
-    return twice
+    setattr(dynamodb, operation, twice)
 
 
-@pytest.mark.parametrize("operation", ["update_item", "delete_item"])
-def test_an_answer_that_is_lost_does_no_harm(
-    connection: Connection, lost_answers: Callable[[str], list[str]], operation: str
-) -> None:
-    """Taking, taking over, renewing and releasing may each be made twice."""
-    codes = lost_answers(operation)
-    hold(connection, "deploy:dead")
-    take_over = lock._item(connection, "deploy:heir", PATIENT)
-    seen = take_over.read()
-    assert seen is not None
-    if operation == "update_item":
-        assert take_over.take_over(seen)
-        take_over.release()
-    else:
-        connection.client("dynamodb").put_item(
-            TableName=connection.settings.names.lock_table, Item={**KEY, "holder": {"S": "deploy:heir"}}
-        )
-        take_over.release()
+def test_a_write_whose_answer_was_lost_is_the_holders_own(connection: Connection) -> None:
+    """Taking, renewing and taking over find themselves the holder when they are made again."""
+    lose_answers(connection, "update_item")
     with lock.held(connection, nothing, pace=PATIENT) as mine:
         mine.check()
-    assert holder(connection) is None
-    assert codes
+    hold(connection, "deploy:dead")
+    heir = lock._item(connection, "deploy:heir", PATIENT)
+    seen = heir.read()
+    assert seen is not None
+    assert heir.take_over(seen)
+    assert holder(connection) == "deploy:heir"
+
+
+def test_a_release_whose_answer_was_lost_leaves_the_next_holder_alone(connection: Connection) -> None:
+    """The deletion was done, another took the lock, and the deletion is made again."""
+    lose_answers(connection, "delete_item", between=lambda: hold(connection, "deploy:next"))
+    with lock.held(connection, nothing, pace=PATIENT) as mine:
+        mine.check()
+    assert holder(connection) == "deploy:next"
 
 
 def test_of_two_that_found_the_same_dead_holder_one_takes_over(connection: Connection) -> None:
