@@ -89,3 +89,69 @@ def test_any_event_holds_a_payload_or_is_refused(event):
 
     assert isinstance(held, dict)
     assert status == held["statusCode"] if status == 400 else "statusCode" not in held
+
+
+FUNCTION_URL = {
+    "version": "2.0", "routeKey": "$default", "rawPath": "/", "rawQueryString": "", "headers": {"accept": "*/*"},
+    "requestContext": {"http": {"method": "POST", "path": "/"}, "domainName": "x.lambda-url.us-east-1.on.aws"},
+    "isBase64Encoded": False,
+}  # fmt: skip
+REST = {
+    "resource": "/", "path": "/", "httpMethod": "POST", "headers": None, "queryStringParameters": None, "body": None,
+    "requestContext": {"httpMethod": "POST", "stage": "prod", "resourcePath": "/"}, "isBase64Encoded": False,
+}  # fmt: skip
+LOAD_BALANCER = {
+    "requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:x"}}, "httpMethod": "GET", "path": "/",
+    "queryStringParameters": {}, "headers": {}, "isBase64Encoded": False,
+}  # fmt: skip
+WEB_SOCKET = {"requestContext": {"routeKey": "$connect", "connectionId": "x"}, "isBase64Encoded": False}
+LATTICE = {"version": "2.0", "path": "/", "method": "GET", "headers": {}, "requestContext": {"serviceNetworkArn": "x"}}
+PROXIES = {
+    "a function URL": FUNCTION_URL,
+    "a function URL, body null": {**FUNCTION_URL, "body": None},
+    "a function URL, body empty": {**FUNCTION_URL, "body": ""},
+    "a REST API": REST,
+    "a REST API without the member": {name: value for name, value in REST.items() if name != "body"},
+    "a load balancer": LOAD_BALANCER,
+    "a load balancer, body empty": {**LOAD_BALANCER, "body": ""},
+    "a WebSocket": WEB_SOCKET,
+    "VPC Lattice": LATTICE,
+    "a test's event": {"httpMethod": "POST", "path": "/rerank", "body": None, "isBase64Encoded": False},
+    "base64 of nothing": {**FUNCTION_URL, "body": "", "isBase64Encoded": True},
+}
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_a_proxy_without_a_body_gets_a_text(name):
+    """API Gateway and function URLs turn an answer whose body is no text into 502."""
+    request = Request(PROXIES[name])
+    with pytest.raises(PayloadError) as refused:
+        request.payload()
+    answer = request.refused(refused.value)
+
+    assert "body" == refused.value.field
+    assert (400, {"Content-Type": "application/json"}) == (answer["statusCode"], answer["headers"])
+    assert "body" == json.loads(answer["body"])["error"]["field"]
+    assert isinstance(request.answered([])["body"], str)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"httpMethod": "POST"}, {"path": "/"}, {"version": "2.0"}, {"requestContext": {}}, {"requestContext": "x"},
+        {"headers": {}}, {"rawPath": "/"}, {"isBase64Encoded": True}, {"requestContext": {"stage": "x"}}, {},
+        {"httpMethod": 1, "path": 2, "headers": {}}, {"httpMethod": "POST", "path": "/"},
+        {**FUNCTION_URL, "userId": "u"}, {**LOAD_BALANCER, "sessionId": "s"}, {**LATTICE, "itemMetadataList": []},
+    ],
+)  # fmt: skip
+def test_a_bare_request_with_odd_members_stays_bare(odd):
+    """Members of a proxy's request alone make none, and none has a field of the site's beside them."""
+    request = Request(odd)
+
+    assert ("bare", odd, [1]) == (request.form, request.payload(), request.answered([1]))
+
+
+def test_an_object_with_odd_members_stays_an_object():
+    """What has its payload as an object is answered as one."""
+    assert "headers" not in Request({**FUNCTION_URL, "body": PAYLOAD}).answered([1])
+    assert "headers" not in Request({"body": None}).refused(PayloadError("body", None, "x"))
