@@ -49,6 +49,9 @@ class IngestionStack(cdk.Stack):
             description="Forwards the stream's events to Amazon Personalize",
             environment={
                 "TRACKING_IDS": ",".join(tracking_ids),
+                "BREED_SCRIPTS": ",".join(settings.breed_scripts),
+                "EVENT_IDS_FROM": ssm.StringParameter.value_for_string_parameter(self, names.event_ids_parameter),
+                "EVENT_IDS_PARAMETER": names.event_ids_parameter,
                 "QUARANTINE_BUCKET": quarantine,
                 "QUARANTINE_QUEUE_URL": queue.queue_url,
             },
@@ -138,6 +141,12 @@ def _statements(settings: Settings, key: kms.IKey) -> list[iam.PolicyStatement]:
         iam.PolicyStatement(sid="ListQuarantine", actions=["s3:ListBucket"], resources=[quarantine]),
         iam.PolicyStatement(
             sid="PointToQuarantine", actions=["sqs:SendMessage"], resources=[names.quarantine_queue_arn]
+        ),
+        # Only while an upgrade from ids as the site gave them is under way.
+        iam.PolicyStatement(
+            sid="ReadChangeOfIds",
+            actions=["ssm:GetParameter"],
+            resources=[names.parameter_arn(names.event_ids_parameter)],
         ),
         iam.PolicyStatement(
             sid="UseKey",

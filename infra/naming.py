@@ -278,6 +278,14 @@ class Names:
         return self._of_generation("personalize/event-tracker/id", generation)
 
     @property
+    def event_ids_parameter(self) -> str:
+        """From when on the ids of events are digests: `none` (always), `pending` (an upgrade goes on) or a moment.
+
+        It belongs to no stack, as ledgers do: `deploy.sh` makes it before the forwarder and fixes it once.
+        """
+        return self.parameter("personalize/event-ids/digests-from")
+
+    @property
     def old_lock(self) -> str:
         """The lock of environments that were deployed before it became an item; gone after their upgrade."""
         return self.parameter("lock")

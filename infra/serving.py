@@ -57,6 +57,7 @@ class ServingStack(cdk.Stack):
             "CAMPAIGN_ARN": campaign_arn,
             "POPULAR_BUCKET": names.bucket("seed"),
             "POPULAR_KEY": names.popular_key(number),
+            "BREED_SCRIPTS": ",".join(self._settings.breed_scripts),
             "DEADLINE_MILLISECONDS": str(self._settings.serving_deadline_milliseconds),
         }
         if role == "recommendation":

@@ -29,6 +29,13 @@ LOCAL_ACCOUNT = "000000000000"
 LOG_RETENTION_DAYS = (1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731)
 
 RecommendationRecipe = Literal["aws-user-personalization-v2", "aws-user-personalization"]
+BreedScript = Literal[
+    "Arabic", "Armenian", "Bengali", "Bopomofo", "Cyrillic", "Devanagari", "Ethiopic", "Georgian", "Greek", "Gujarati",
+    "Gurmukhi", "Han", "Hangul", "Hebrew", "Hiragana", "Kannada", "Katakana", "Khmer", "Lao", "Latin", "Malayalam",
+    "Myanmar", "Oriya", "Sinhala", "Tamil", "Telugu", "Thaana", "Thai", "Tibetan",
+]  # fmt: skip
+"""Those of `lambdas/shared/scripts.py`."""
+
 RerankingRecipe = Literal["aws-personalized-ranking-v2", "aws-personalized-ranking"]
 
 
@@ -229,6 +236,13 @@ class Settings(_Section):
     )
     notification_emails: tuple[_EMAIL, ...] = _key(
         "Who gets the messages of training runs, alarms and the budget.", strict=False
+    )
+    breed_scripts: tuple[BreedScript, ...] = _key(
+        "Scripts that breeds may be written in; an event with a letter of another goes into quarantine.",
+        default=("Latin",),
+        min_length=1,
+        max_length=29,
+        strict=False,
     )
     # Personalize allows 30 a dataset group; the ARNs of 20 fit the 4 KB of a function's environment whatever the names.
     filters: dict[_FILTER, _EXPRESSION] = _key("Filters that callers of `recommend` can name.", max_length=20)

@@ -13,10 +13,15 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One object of the archive; `hour` is the partition in which it lies."""
+    """One object of the archive: `hour` is the partition in which it lies, `written` when S3 had it whole.
+
+    All its records arrived between the two: the partition is that of the oldest one's arrival.
+    https://docs.aws.amazon.com/firehose/latest/dev/s3-prefixes.html
+    """
 
     key: str
     hour: datetime
+    written: datetime
 
 
 def pieces(s3: Any, bucket: str, start: datetime, end: datetime, *, neighbours: int) -> Iterator[Piece]:
@@ -33,7 +38,7 @@ def pieces(s3: Any, bucket: str, start: datetime, end: datetime, *, neighbours: 
         )
         for page in pages:
             for entry in page.get("Contents", ()):
-                yield Piece(entry["Key"], hour)
+                yield Piece(entry["Key"], hour, entry["LastModified"])
         hour += HOUR
 
 

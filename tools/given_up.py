@@ -8,12 +8,23 @@ format: https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destinat
 import base64
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lambdas.shared.animal import METADATA
+from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
-from lambdas.shared.event import Event, decode_event
+from lambdas.shared.event import (
+    ENVELOPE,
+    EVERY_ID_IS_A_DIGEST,
+    FIELDS,
+    LONGEST_RECORD,
+    decode_event,
+    opened,
+)
+from lambdas.shared.fields import parse_json
+from lambdas.shared.names import Names
 
 Source = Literal["failure-destination", "quarantine"]
 
@@ -26,7 +37,7 @@ class Record:
     """A stream record as it was sent.
 
     `name` is its shard and sequence number, `arrival` in epoch seconds, `reason` the condition (failure destination) or
-    the top field that was wrong (quarantine). `event_id` is what it was to be stored under, where quarantine knows it.
+    the top field that was wrong (quarantine).
     """
 
     name: str
@@ -34,7 +45,6 @@ class Record:
     data: bytes
     partition_key: str | None
     reason: str
-    event_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,32 +80,72 @@ def stored(s3: Any, bucket: str, source: Source, *, without: frozenset[str] = fr
         yield from sorted(fetched(some), key=_first)
 
 
-def sendable(record: Record) -> Sendable | None:
+def sendable(
+    record: Record, *, digests_from: float = EVERY_ID_IS_A_DIGEST, breeds: Breeds = LATIN, mend: bool = False
+) -> Sendable | None:
     """The record as it can be sent again; None when the forwarder's reader still refuses it.
 
-    An event that has neither an id nor a time of its own gets both: the id under which it was to be stored the first
-    time, so that it is counted once, and the time of its first arrival. Every other record goes as it came.
+    It counts once with its first sending: its id is made from what the event says. Where that is not enough it carries
+    along (`redriven`) when its first record arrived, for an event with an id of its own from before ids were digests
+    (`digests_from`), and the record's name too for one without an id and a time, which gets its first arrival as its
+    time. Every other record goes as it came. With `mend` fields whose names are nearly right get the right ones.
     """
+    data = mended(record.data) if mend else record.data
     try:
-        event = decode_event(record.data, arrival=record.arrival)
+        event = decode_event(data, arrival=record.arrival, breeds=breeds)
     except PayloadError:
         return None
     key = record.partition_key or event.session_id
-    if event.event_id is not None or (event.occurred_at is not None and record.event_id is None):
-        return Sendable(record.data, key)
-    return Sendable(_with_identity(record, event), key)
+    first: dict[str, Any] = {"arrival": record.arrival}
+    if event.redriven is not None:
+        return Sendable(data, key)
+    if event.event_id is None and event.occurred_at is None:
+        mark = {"timestamp": record.arrival, "redriven": first | {"record": record.name}}
+        data = _changed(data, lambda inner: inner | mark)
+    elif event.event_id is not None and record.arrival < digests_from:
+        data = _changed(data, lambda inner: inner | {"redriven": first})
+    return Sendable(data, key)
 
 
-def _with_identity(record: Record, event: Event) -> bytes:
-    payload = json.loads(record.data)
-    enveloped = "Data" in payload and "sessionId" not in payload
-    inner = payload["Data"] if enveloped else payload
-    if isinstance(inner, str):
-        inner = json.loads(inner)
-    inner = {**inner, "eventId": record.event_id or event.identity(record.name)}
-    if event.occurred_at is None:
-        inner["timestamp"] = record.arrival
-    return json.dumps({**payload, "Data": inner} if enveloped else inner, separators=(",", ":")).encode()
+def mended(data: bytes) -> bytes:
+    """The record with the right names for fields that are nearly right; as it came where it cannot be mended.
+
+    A name stays where the right one is there too: which of the two values is meant only its producer knows.
+    """
+    try:
+        payload = parse_json(data, "record", longest=LONGEST_RECORD)
+        if not isinstance(payload, dict):
+            return data
+        if "eventType" not in payload:
+            payload = _renamed(payload, ENVELOPE)
+        renamed = _rewritten(payload, _with_right_names)
+    except PayloadError:
+        return data
+    return data if renamed == json.loads(data) else json.dumps(renamed, separators=(",", ":")).encode()
+
+
+def _with_right_names(event: dict[str, Any]) -> dict[str, Any]:
+    event = _renamed(event, FIELDS)
+    animal = event.get("animalMetadata")
+    return {**event, "animalMetadata": _renamed(animal, METADATA)} if isinstance(animal, dict) else event
+
+
+def _renamed(given: dict[str, Any], names: Names) -> dict[str, Any]:
+    right = {wrong: name for wrong, name in names.misspelt(given) if name not in given}
+    if len(set(right.values())) < len(right):
+        return given
+    return {right.get(name, name): value for name, value in given.items()}
+
+
+def _changed(data: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
+    return json.dumps(_rewritten(json.loads(data), change), separators=(",", ":")).encode()
+
+
+def _rewritten(payload: dict[str, Any], change: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    """The payload with its event changed, in the envelope if it has one."""
+    event = opened(payload)
+    changed = change(event)
+    return changed if event is payload else {**payload, "Data": changed}
 
 
 def _moment(key: str) -> str:
@@ -116,7 +166,6 @@ def _quarantined(content: dict[str, Any]) -> Iterator[Record]:
         data=base64.b64decode(content["payload"]),
         partition_key=None,
         reason=str(content["reason"]["field"]).partition(".")[0].partition("[")[0],
-        event_id=content.get("eventId"),
     )
 
 

@@ -3,7 +3,8 @@
 `python -m tools.redrive --env dev --source failure-destination` says what would be sent, by reason; `--send` sends it.
 What was sent is noted in the bucket (`redriven/`): interrupted and started again, on whichever computer, it goes on.
 An event that had arrived after all, or that is sent twice by an interruption, is counted once: it keeps its id.
-Records in quarantine that the forwarder would refuse again stay where they are.
+Records in quarantine that the forwarder would refuse again stay where they are; with `--mend` those whose field names
+are nearly right (`userID`) are sent with the right ones.
 """
 
 import json
@@ -23,6 +24,10 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.settings import SettingsError
+from lambdas.shared.breeds import LATIN, Breeds
+from lambdas.shared.event import EVERY_ID_IS_A_DIGEST
+from lambdas.shared.event_ids import digests_from
+from tools import event_ids
 from tools.connection import NotConnectedError, connect
 from tools.given_up import Sendable, Stored, sendable, stored
 from tools.traffic import MOST_RECORDS_A_CALL, Message, Sender, SendError
@@ -60,6 +65,10 @@ class Redrive:
     source: SourceName
     reason: str | None = None
     """Only records with this reason; None: all."""
+    digests_from: float = EVERY_ID_IS_A_DIGEST
+    breeds: Breeds = LATIN
+    mend: bool = False
+    """Whether field names that are nearly right are put right."""
 
     def done(self) -> frozenset[str]:
         """The keys of objects that were sent before."""
@@ -85,7 +94,7 @@ class Redrive:
         for record in one.records:
             if self.reason not in (None, record.reason):
                 continue
-            ready = sendable(record)
+            ready = sendable(record, digests_from=self.digests_from, breeds=self.breeds, mend=self.mend)
             if ready is None:
                 sums.refused[record.reason] += 1
                 if self.source is SourceName.quarantine:
@@ -143,12 +152,24 @@ def redrive(
         typer.Option(help="Only these: a condition (RetryAttemptsExhausted), or a field (sessionId, record, event)."),
     ] = None,
     send: Annotated[bool, typer.Option("--send", help="Send; without it nothing is changed.")] = False,
+    mend: Annotated[
+        bool,
+        typer.Option("--mend", help="Put field names right that differ by case or underscores."),
+    ] = False,
     rate: Annotated[float, typer.Option(min=1, max=5000, help="Records a second.")] = 500.0,
 ) -> None:
     """Counts, and sends when told to."""
     connection = connect(environment)
     names = connection.settings.names
-    work = Redrive(connection.client("s3"), names.bucket("quarantine"), source, reason)
+    work = Redrive(
+        connection.client("s3"),
+        names.bucket("quarantine"),
+        source,
+        reason,
+        digests_from=digests_from(event_ids.read(connection.client("ssm"), names.event_ids_parameter)),
+        breeds=Breeds(connection.settings.breed_scripts),
+        mend=mend,
+    )
     sums = Sums()
     objects = work.objects(sums)
     if send:

@@ -6,10 +6,15 @@ Events keep the ids under which the forwarder sends them, so that what the track
 that was interrupted goes on when it is started again.
 """
 
+<<<<<<< HEAD
+=======
+import csv
+import math
+>>>>>>> ac49baa (Send digests as event ids, keep breeds readable, refuse names that are nearly right)
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -21,9 +26,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from infra.settings import SettingsError
+from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
+<<<<<<< HEAD
 from lambdas.shared.event import Event, decode_event
 from local.personalize.csv_dialect import write_row
+=======
+from lambdas.shared.event import EVERY_ID_IS_A_DIGEST, Event, decode_event
+from lambdas.shared.event_ids import digests_from
+from tools import event_ids
+>>>>>>> ac49baa (Send digests as event ids, keep breeds readable, refuse names that are nearly right)
 from tools.archive import HOUR, Piece, lines, moment, pieces
 from tools.connection import Connection, NotConnectedError, connect
 from tools.replay_store import OtherReplayError, Replayed, ReplayStore
@@ -34,6 +46,7 @@ _REFUSED = frozenset(("InvalidInputException", "ValidationException"))
 UNREADABLE = "no valid event"
 TIMELESS = "without a time of its own"
 OUTSIDE = "of another time"
+AROUND_CHANGE = "with an id of their own that arrived when ids became digests"
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -46,6 +59,35 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Ids:
+    """How the ids of archived events are found: under which the forwarder sent them, or any that tells them apart.
+
+    `digests_from` is the arrival from which on ids are digests. The archive tells a record's arrival to within an
+    object: between the hour of its partition and the moment it was written. Archiving may lag by as much as the stream
+    keeps (`lag` seconds), and which arrival names the hour then is not documented: of that time after the change an
+    event counts as arrived after it only if it happened after it too.
+    """
+
+    digests_from: float = EVERY_ID_IS_A_DIGEST
+    lag: float = 0.0
+    as_sent: bool = True
+    """False where ids are only compared with each other, as for a CSV: the digest then tells all events apart."""
+
+    def of(self, event: Event, piece: Piece) -> str | None:
+        """The event's id; None where the archive does not tell which of the two it was sent under."""
+        change = self.digests_from
+        if not self.as_sent:
+            return event.identity("")
+        if event.redriven is not None or event.event_id is None or piece.written.timestamp() < change:
+            return event.identity("", arrival=-math.inf, digests_from=change)
+        begun = piece.hour.timestamp()
+        after = event.occurred_at is not None and event.occurred_at >= change
+        if begun >= change and (after or begun >= change + self.lag):
+            return event.identity("")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
 class Range:
     """Which events: from `start` on and before `end`; `neighbours` hours before and after are read too."""
 
@@ -53,6 +95,8 @@ class Range:
     end: datetime
     by: By = By.time
     neighbours: int = 1
+    ids: Ids = field(default_factory=Ids)
+    breeds: Breeds = LATIN
 
     def holds(self, at: float) -> bool:
         """Whether an event of this time is wanted."""
@@ -76,7 +120,7 @@ def _events(records: Iterator[bytes], piece: Piece, wanted: Range, left_out: Cou
     latest = (piece.hour + HOUR).timestamp()
     for data in records:
         try:
-            event = decode_event(data, arrival=latest)
+            event = decode_event(data, arrival=latest, breeds=wanted.breeds)
         except PayloadError:
             left_out[UNREADABLE] += 1
             continue
@@ -85,8 +129,10 @@ def _events(records: Iterator[bytes], piece: Piece, wanted: Range, left_out: Cou
             left_out[TIMELESS] += 1
         elif not wanted.holds(event.occurred_at):
             left_out[OUTSIDE] += 1
+        elif (id_ := wanted.ids.of(event, piece)) is None:
+            left_out[AROUND_CHANGE] += 1
         else:
-            yield Replayed(event.identity(""), event.session_id, event.user_id, event.occurred_at, _request(event))
+            yield Replayed(id_, event.session_id, event.user_id, event.occurred_at, _request(event))
 
 
 def _request(event: Event) -> dict[str, Any]:
@@ -177,6 +223,13 @@ def replay(
         raise Refusal("say where to: --csv FILE, or --tracker, or --tracking-id ID")
     connection = connect(environment)
     target = str(csv_file) if csv_file else _tracking_id(connection, tracking_id)
+    settings = connection.settings
+    if csv_file is None:
+        change = event_ids.read(connection.client("ssm"), settings.names.event_ids_parameter)
+        ids = Ids(digests_from(change), lag=settings.retention.stream_hours * 3600.0)
+    else:
+        ids = Ids(as_sent=False)
+    wanted = replace(wanted, ids=ids, breeds=Breeds(settings.breed_scripts))
     given = {
         "environment": environment,
         "from": wanted.start.isoformat(),
@@ -207,7 +260,7 @@ def _replay(connection: Connection, store: ReplayStore, wanted: Range, target: s
         console.print(f"{sums['sent']:,} events sent, {sums['refused']:,} refused by Personalize")
     else:
         console.print(f"{write_csv(store, csv_file):,} rows in {csv_file}")
-    left_out = {why: sums[why] for why in (UNREADABLE, TIMELESS, OUTSIDE) if sums[why]}
+    left_out = {why: sums[why] for why in (UNREADABLE, TIMELESS, OUTSIDE, AROUND_CHANGE) if sums[why]}
     if left_out:
         console.print("left out: " + ", ".join(f"{count:,} {why}" for why, count in left_out.items()))
 

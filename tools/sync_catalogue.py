@@ -10,7 +10,6 @@ a progress file: interrupted, the same command goes on where it stopped, and run
 import csv
 import gzip
 import json
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,7 +25,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from infra.settings import SettingsError
+<<<<<<< HEAD
 from local.personalize.csv_dialect import read_rows
+=======
+from lambdas.shared.animal import AnimalGroup
+from lambdas.shared.breeds import LATIN, Breeds
+from lambdas.shared.errors import PayloadError
+>>>>>>> ac49baa (Send digests as event ids, keep breeds readable, refuse names that are nearly right)
 from tools.connection import Connection, NotConnectedError, connect, state_folder
 
 ITEMS_PER_CALL = 10
@@ -35,8 +40,6 @@ CALLS_PER_SECOND = 10.0
 _REPOSITORY = Path(__file__).resolve().parent.parent
 KNOWN = _REPOSITORY / "seed_data" / "items" / "items.csv"
 COLUMNS = ("ANIMAL_TYPE", "ANIMAL_AGE", "ANIMAL_SIZE", "ANIMAL_BREED", "ITEM_VALUE", "ITEM_ID", "CREATION_TIMESTAMP")
-_GROUP = re.compile(r"[12]-[^\x00-\x1f\x7f]+-[1-5]-[1-5]")
-_LONGEST_ID = 256
 _CLOCK_TOLERANCE_SECONDS = 3600
 _BUSY_ATTEMPTS = 5
 _BUSY_PAUSE_SECONDS = 5.0
@@ -74,13 +77,14 @@ class Item:
         return {"itemId": self.item_id, "properties": json.dumps(properties)}
 
 
-def read_items(path: Path) -> list[Item]:
+def read_items(path: Path, breeds: Breeds = LATIN) -> list[Item]:
     """The groups of a CSV file with the columns of the Items schema, in any order.
 
     Raises SyncError naming file, line and what is wrong.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
+<<<<<<< HEAD
             rows = read_rows(file.read())
         names = next(rows, [])
         missing = [column for column in COLUMNS if column not in names]
@@ -93,11 +97,18 @@ def read_items(path: Path) -> list[Item]:
         ]
     except csv.Error as error:
         raise SyncError(f"{path}, line {rows.line_num}: {error}") from error
+=======
+            reader = csv.DictReader(file)
+            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
+            if missing:
+                raise SyncError(f"{path}: column {', '.join(missing)} is missing")
+            return [_item_of_row(row, f"{path}, line {reader.line_num}", breeds) for row in reader]
+>>>>>>> ac49baa (Send digests as event ids, keep breeds readable, refuse names that are nearly right)
     except (OSError, UnicodeDecodeError) as error:
         raise SyncError(f"{path} cannot be read: {error}") from error
 
 
-def _item_of_row(row: Mapping[str, str], where: str) -> Item:
+def _item_of_row(row: Mapping[str, str], where: str, breeds: Breeds) -> Item:
     try:
         item = Item(
             species=row["ANIMAL_TYPE"],
@@ -109,16 +120,13 @@ def _item_of_row(row: Mapping[str, str], where: str) -> Item:
         )
     except (TypeError, ValueError) as error:
         raise SyncError(f"{where}: ITEM_VALUE must be a number, CREATION_TIMESTAMP epoch seconds ({error})") from error
-    if not is_group(item.item_id):
-        raise SyncError(f"{where}: {item.item_id!r} is not species-breed-size-age, e.g. 2-Saint_Bernard-3-2")
+    try:
+        AnimalGroup.parse(item.item_id, breeds=breeds)
+    except PayloadError as error:
+        raise SyncError(f"{where}: {item.item_id!r} is not species-breed-size-age: {error.message}") from error
     if item.item_id != row["ITEM_ID"]:
         raise SyncError(f"{where}: ITEM_ID is {row['ITEM_ID']!r}, the other columns say {item.item_id!r}")
     return item
-
-
-def is_group(item_id: str) -> bool:
-    """Whether this is the id of a group: species 1 or 2, a breed, size and age from 1 to 5."""
-    return len(item_id) <= _LONGEST_ID and _GROUP.fullmatch(item_id) is not None
 
 
 # --- what the archive has seen
@@ -128,6 +136,7 @@ def is_group(item_id: str) -> bool:
 class Sightings:
     """Groups of the archive's events, each with the second at which it was seen first."""
 
+    breeds: Breeds = LATIN
     first_seen: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
     events: int = 0
     unusable: int = 0
@@ -137,7 +146,7 @@ class Sightings:
         """Note the group of one archived record; `arrived` stands for an event's missing time."""
         self.events += 1
         event = _event_of(record)
-        group = None if event is None else _group_of(event)
+        group = None if event is None else _group_of(event, self.breeds)
         if event is None or group is None:
             self.unusable += 1
             return
@@ -162,12 +171,12 @@ class Sightings:
         return sorted(made, key=lambda item: item.item_id)
 
 
-def read_archive(s3: Any, bucket: str, *, since: date | None = None) -> Sightings:
+def read_archive(s3: Any, bucket: str, *, since: date | None = None, breeds: Breeds = LATIN) -> Sightings:
     """The groups that the archived events name, flat or enveloped; from the partition of `since` on.
 
     Raises SyncError for an object that cannot be unpacked.
     """
-    sightings = Sightings()
+    sightings = Sightings(breeds)
     start = {} if since is None else {"StartAfter": f"events/dt={since.isoformat()}"}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="events/", **start):
         for stored in page.get("Contents", ()):
@@ -196,15 +205,12 @@ def _event_of(record: bytes) -> dict[str, Any] | None:
     return event if isinstance(event, dict) else None
 
 
-def _group_of(event: Mapping[str, Any]) -> tuple[str, str, str, str] | None:
-    metadata = event.get("animalMetadata")
-    if not isinstance(metadata, dict):
+def _group_of(event: Mapping[str, Any], breeds: Breeds) -> tuple[str, str, str, str] | None:
+    try:
+        group = AnimalGroup.from_metadata(event.get("animalMetadata"), breeds=breeds)
+    except PayloadError:
         return None
-    ids = [metadata.get(f"animal_{part}_id") for part in ("species", "primary_breed", "size", "age")]
-    if not all(isinstance(value, str) or type(value) is int for value in ids):
-        return None
-    species, breed, size, age = map(str, ids)
-    return (species, breed, size, age) if is_group(f"{species}-{breed}-{size}-{age}") else None
+    return group.species, group.breed, group.size, group.age
 
 
 # --- sending, and what was sent
@@ -331,12 +337,13 @@ def _wanted(
     connection: Connection, console: Console, items: Path | None, since: date | None, known: Path
 ) -> list[Item]:
     """The groups of the source that are not among the known ones."""
-    there = read_items(known)
+    breeds = Breeds(connection.settings.breed_scripts)
+    there = read_items(known, breeds)
     if items is not None:
-        found = read_items(items)
+        found = read_items(items, breeds)
     else:
         bucket = connection.settings.names.bucket("archive")
-        sightings = read_archive(connection.client("s3"), bucket, since=since)
+        sightings = read_archive(connection.client("s3"), bucket, since=since, breeds=breeds)
         console.print(f"the archive has {sightings.events} events, {sightings.unusable} of them name no group")
         found = sightings.items(like=there)
     ids = {item.item_id for item in there}

@@ -8,14 +8,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Self
 
+from lambdas.forward_events.change_of_ids import ChangeOfIds
 from lambdas.forward_events.quarantine import Quarantine, Quarantined
 from lambdas.forward_events.records import StreamRecord
 from lambdas.forward_events.sessions import gather
 from lambdas.forward_events.tracker import Trackers
 from lambdas.shared.attempts import Attempts, InvalidRequestError, UnavailableError
+from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.clients import events_client, s3_client, sqs_client
 from lambdas.shared.errors import PayloadError
-from lambdas.shared.event import Event, decode_event
+from lambdas.shared.event import EVERY_ID_IS_A_DIGEST, Event, decode_event
 
 PARALLEL_CALLS = 32
 """Enough to keep a core busy while each call waits 20 ms for its answer."""
@@ -64,9 +66,13 @@ class Forwarder:
         trackers: Trackers,
         quarantine: Quarantine,
         *,
+        ids: ChangeOfIds | None = None,
+        breeds: Breeds = LATIN,
         parallel_calls: int = PARALLEL_CALLS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._ids = ids
+        self._breeds = breeds
         self._trackers = trackers
         self._quarantine = quarantine
         self._clock = clock
@@ -90,7 +96,12 @@ class Forwarder:
             queue_url=environment["QUARANTINE_QUEUE_URL"],
             attempts=Attempts(most=3, first_pause=0.05, longest_pause=0.5),
         )
-        return cls(trackers, quarantine)
+        return cls(
+            trackers,
+            quarantine,
+            ids=ChangeOfIds.from_environment(environment),
+            breeds=Breeds.named(environment.get("BREED_SCRIPTS", "Latin")),
+        )
 
     def forward(self, records: Sequence[StreamRecord], *, seconds: float) -> Outcome:
         """Forward the records within `seconds`; what there is no time for is reported for another try."""
@@ -104,9 +115,17 @@ class Forwarder:
                 self._quarantine.store, refusal.place, record, refusal.error, refusal.event_id, stop_at=stop_storing
             )
 
-        events, refusals = _decoded(records)
+        try:
+            digests_from = EVERY_ID_IS_A_DIGEST if self._ids is None else self._ids.moment(stop_at=stop_sending)
+        except (UnavailableError, InvalidRequestError) as error:
+            reasons = {f"EventIds{error.code}": len(records)}
+            return Outcome(0, 0, [record.sequence_number for record in records], 0, reasons)
+        events, refusals = _decoded(records, self._breeds)
         storing = [(refusal, store(refusal)) for refusal in refusals]
-        sending = [self._pool.submit(self._trackers.send, session, stop_at=stop_sending) for session in gather(events)]
+        sending = [
+            self._pool.submit(self._trackers.send, session, stop_at=stop_sending)
+            for session in gather(events, digests_from=digests_from)
+        ]
         accepted: list[int] = []
         failures: dict[int, str] = {}
         calls = 0
@@ -132,12 +151,14 @@ class Forwarder:
         )
 
 
-def _decoded(records: Sequence[StreamRecord]) -> tuple[list[tuple[int, StreamRecord, Event]], list[_Refusal]]:
+def _decoded(
+    records: Sequence[StreamRecord], breeds: Breeds
+) -> tuple[list[tuple[int, StreamRecord, Event]], list[_Refusal]]:
     events: list[tuple[int, StreamRecord, Event]] = []
     refusals: list[_Refusal] = []
     for place, record in enumerate(records):
         try:
-            events.append((place, record, decode_event(record.data(), arrival=record.arrival)))
+            events.append((place, record, decode_event(record.data(), arrival=record.arrival, breeds=breeds)))
         except PayloadError as error:
             refusals.append(_Refusal(place, error))
     return events, refusals

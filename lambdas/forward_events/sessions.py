@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.forward_events.records import StreamRecord
-from lambdas.shared.event import Event
+from lambdas.shared.event import EVERY_ID_IS_A_DIGEST, Event
 
 MOST_EVENTS_A_CALL = 10
 
@@ -62,15 +62,19 @@ class Session:
                 yield user_id, events[start : start + MOST_EVENTS_A_CALL]
 
 
-def gather(events: Iterable[tuple[int, StreamRecord, Event]]) -> list[Session]:
+def gather(
+    events: Iterable[tuple[int, StreamRecord, Event]], *, digests_from: float = EVERY_ID_IS_A_DIGEST
+) -> list[Session]:
     """The sessions of a batch's events, given oldest first with their places in the batch.
+
+    `digests_from` is the arrival from which on ids are digests (`Event.identity`).
 
     Of events with one id in one session only the first is kept.
     """
     sessions: dict[str, Session] = {}
     seen: dict[tuple[str, str | None, str], PendingEvent] = {}
     for place, record, event in events:
-        event_id = event.identity(record.name)
+        event_id = event.identity(record.name, arrival=record.arrival, digests_from=digests_from)
         key = (event.session_id, event.user_id, event_id)
         if (known := seen.get(key)) is not None:
             known.places.append(place)

@@ -6,10 +6,12 @@ from typing import Any
 
 from lambdas.shared.errors import PayloadError
 from lambdas.shared.fields import members, text
+from lambdas.shared.names import Names
 from lambdas.shared.visitor import scalar_text
 
 MOST_VALUES = 25
 LONGEST_VALUE = 1000
+_MEMBERS = Names("name", "values")
 _PARAMETER = re.compile(r"[A-Za-z0-9_]{1,50}", re.ASCII)
 
 
@@ -21,6 +23,7 @@ def filter_parameters(given: object, arns: Mapping[str, str]) -> dict[str, Any]:
     if given is None:
         return {}
     request = {"name": given} if isinstance(given, str) else members(given, "filters")
+    _MEMBERS.check(request, "filters")
     name = text(request.get("name"), "filters.name")
     if name not in arns:
         there = ", ".join(sorted(arns)) or "none"

@@ -8,11 +8,13 @@ from typing import Any, Self
 from lambdas.recommend.filters import filter_parameters
 from lambdas.shared.attempts import InvalidRequestError, UnavailableError
 from lambdas.shared.fields import whole_number
+from lambdas.shared.names import Names
 from lambdas.shared.runtime import Campaign
 from lambdas.shared.visitor import blame_caller, flag, request_context, visitor_id
 
 DEFAULT_LIMIT = 10
 HIGHEST_LIMIT = 500
+_FIELDS = Names("userId", "sessionId", "limit", "filters", "context", "detail", "body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Recommender:
     def recommend(self, payload: dict[str, Any]) -> Recommendations:
         """The groups for the visitor of `payload` (docs/payloads.md), best first. Raises PayloadError."""
         answer_by = self.campaign.answer_by()
+        _FIELDS.check(payload)
         given = payload.get("limit")
         limit = DEFAULT_LIMIT if given is None else whole_number(given, "limit", 1, HIGHEST_LIMIT)
         detail = flag(payload, "detail")

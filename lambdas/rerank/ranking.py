@@ -6,8 +6,10 @@ from typing import Any, Self
 
 from lambdas.shared.animal import AnimalGroup
 from lambdas.shared.attempts import InvalidRequestError, UnavailableError
+from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
 from lambdas.shared.fields import elements, identifier, members
+from lambdas.shared.names import Names
 from lambdas.shared.runtime import Campaign
 from lambdas.shared.visitor import blame_caller, request_context, visitor_id
 
@@ -17,6 +19,8 @@ MOST_GROUPS = 500
 
 _METADATA = ("RequestId", "HTTPStatusCode", "RetryAttempts")
 _HEADERS = ("date", "content-type", "content-length", "connection", "x-amzn-requestid")
+_FIELDS = Names("userId", "sessionId", "itemMetadataList", "context", "body")
+_ENTRY = Names("itemId", "animalMetadata")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +36,12 @@ class Reranker:
     """Answers requests for rankings from a campaign, or by popularity."""
 
     campaign: Campaign
+    breeds: Breeds = LATIN
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """The re-ranker that the function's environment variables describe."""
-        return cls(Campaign.from_environment(environment))
+        return cls(Campaign.from_environment(environment), Breeds.named(environment.get("BREED_SCRIPTS", "Latin")))
 
     def rerank(self, payload: dict[str, Any]) -> Ranking:
         """The visitor's order of `itemMetadataList` (docs/payloads.md). Raises PayloadError.
@@ -45,7 +50,8 @@ class Reranker:
         the score 0.
         """
         answer_by = self.campaign.answer_by()
-        animals = _animals_by_group(payload.get("itemMetadataList"))
+        _FIELDS.check(payload)
+        animals = _animals_by_group(payload.get("itemMetadataList"), self.breeds)
         context = request_context(payload)
         parameters = {
             "userId": visitor_id(payload),
@@ -69,7 +75,7 @@ class Reranker:
         return Ranking(_body(animals, [{"itemId": item_id} for item_id in order], source="popular"), failure)
 
 
-def _animals_by_group(given: object) -> dict[str, list[object]]:
+def _animals_by_group(given: object, breeds: Breeds) -> dict[str, list[object]]:
     """The animals' ids as given, by group, both in the order of the list."""
     if given is None:
         raise PayloadError("itemMetadataList", given, "is missing")
@@ -77,8 +83,9 @@ def _animals_by_group(given: object) -> dict[str, list[object]]:
     for place, entry in enumerate(elements(given, "itemMetadataList", most=MOST_ANIMALS)):
         field = f"itemMetadataList[{place}]"
         animal = members(entry, field)
+        _ENTRY.check(animal, field)
         identifier(animal.get("itemId"), f"{field}.itemId")
-        group = AnimalGroup.from_metadata(animal.get("animalMetadata"), f"{field}.animalMetadata")
+        group = AnimalGroup.from_metadata(animal.get("animalMetadata"), f"{field}.animalMetadata", breeds=breeds)
         animals.setdefault(group.item_id, []).append(animal["itemId"])
     if len(animals) > MOST_GROUPS:
         message = f"must have at most {MOST_GROUPS} different groups, has {len(animals)}"

@@ -3,19 +3,22 @@
 from dataclasses import dataclass
 from typing import Self
 
+from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
-from lambdas.shared.fields import LONGEST_IDENTIFIER, identifier, members
+from lambdas.shared.fields import members
+from lambdas.shared.names import Names
 
 _SPECIES = frozenset("12")
 _STEPS = frozenset("12345")
+METADATA = Names("animal_species_id", "animal_primary_breed_id", "animal_size_id", "animal_age_id")
 
 
 @dataclass(frozen=True, slots=True)
 class AnimalGroup:
     """A group of animals: species (1 cat, 2 dog), breed, size and age (1 to 5).
 
-    Animals come and go within days, groups stay. Breeds may hold spaces and hyphens. A breed that nobody has heard of
-    is accepted: new groups reach the catalogue through the events that name them.
+    Animals come and go within days, groups stay. Breeds may hold spaces and hyphens (`breeds.py` has the rule). A breed
+    that is not known is accepted: new groups reach the catalogue through the events that name them.
     """
 
     species: str
@@ -29,27 +32,26 @@ class AnimalGroup:
         return f"{self.species}-{self.breed}-{self.size}-{self.age}"
 
     @classmethod
-    def from_metadata(cls, metadata: object, field: str = "animalMetadata") -> Self:
+    def from_metadata(cls, metadata: object, field: str = "animalMetadata", *, breeds: Breeds = LATIN) -> Self:
         """The group of the site's `animalMetadata`; its ids are texts or whole numbers.
 
         Raises PayloadError naming the member, e.g. `animalMetadata.animal_size_id`.
         """
         given = members(metadata, field)
+        METADATA.check(given, field)
         species = _one_of(given, "animal_species_id", field, _SPECIES, "1 (cat) or 2 (dog)")
-        breed = identifier(_required(given, "animal_primary_breed_id", field), f"{field}.animal_primary_breed_id")
+        breed = breeds.breed(_required(given, "animal_primary_breed_id", field), f"{field}.animal_primary_breed_id")
         size = _one_of(given, "animal_size_id", field, _STEPS, "from 1 to 5")
         age = _one_of(given, "animal_age_id", field, _STEPS, "from 1 to 5")
-        _check_length(breed, breed, f"{field}.animal_primary_breed_id")
         return cls(species, breed, size, age)
 
     @classmethod
-    def parse(cls, item_id: object, field: str = "itemId") -> Self:
+    def parse(cls, item_id: object, field: str = "itemId", *, breeds: Breeds = LATIN) -> Self:
         """The group of an item id: first part species, last two size and age, all between is the breed."""
         parts = item_id.split("-") if isinstance(item_id, str) else ()
         if len(parts) < 4 or parts[0] not in _SPECIES or not _STEPS.issuperset(parts[-2:]):
             raise PayloadError(field, item_id, "must be species-breed-size-age, e.g. 2-Saint_Bernard-3-2")
-        breed = identifier("-".join(parts[1:-2]), field)
-        _check_length(breed, item_id, field)
+        breed = breeds.breed("-".join(parts[1:-2]), field)
         return cls(parts[0], breed, parts[-2], parts[-1])
 
 
@@ -69,9 +71,3 @@ def _one_of(given: dict[str, object], member: str, field: str, allowed: frozense
     if value is None:
         raise PayloadError(f"{field}.{member}", value, "is missing")
     raise PayloadError(f"{field}.{member}", value, f"must be {wanted}")
-
-
-def _check_length(breed: str, value: object, field: str) -> None:
-    longest = LONGEST_IDENTIFIER - len("1--1-1")
-    if len(breed) > longest:
-        raise PayloadError(field, value, f"must leave the group's id at most {LONGEST_IDENTIFIER} characters")

@@ -34,6 +34,11 @@ def sqs_client() -> Any:
     return _client("sqs", 10, connect_seconds=1.0, read_seconds=3.0)
 
 
+def ssm_client() -> Any:
+    """For one parameter."""
+    return _client("ssm", 1, connect_seconds=1.0, read_seconds=3.0)
+
+
 def _client(service: str, connections: int, *, connect_seconds: float, read_seconds: float) -> Any:
     return boto3.client(
         service,

@@ -6,12 +6,25 @@ https://docs.aws.amazon.com/personalize/latest/dg/API_UBS_PutEvents.html.
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from typing import Any
 
 from lambdas.shared.animal import AnimalGroup
+from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
-from lambdas.shared.fields import elements, identifier, instant, is_finite_scalar, members, number, parse_json, text
+from lambdas.shared.fields import (
+    EARLIEST_TIME,
+    elements,
+    identifier,
+    instant,
+    is_finite_scalar,
+    members,
+    number,
+    parse_json,
+    text,
+)
+from lambdas.shared.names import Names
 
 LONGEST_RECORD = 65_536
 """Bytes of one stream record; what Personalize takes of an event is at most 10 KB."""
@@ -19,17 +32,37 @@ LONGEST_RECORD = 65_536
 CLOCK_TOLERANCE_SECONDS = 86_400.0
 """How far a visitor's clock may run ahead of the record's arrival."""
 
-LONGEST_IMPRESSION_BYTES = 7_000
-"""Leaves room for the other fields in the 10 KB that Personalize takes of an event."""
 LONGEST_PROPERTIES = 1024
 LONGEST_RECOMMENDATION_ID = 40
 MOST_IMPRESSIONS = 25
+"""Of 86 bytes at most each: what room that leaves in the 10 KB that Personalize takes of an event, the rest fits."""
+
+FIELDS = Names(
+    "userId", "sessionId", "eventType", "animalMetadata", "animal_id", "timestamp", "eventId", "eventValue",
+    "recommendationId", "impression", "context", "properties", "redriven",
+)  # fmt: skip
+_REDRIVEN = Names("record", "arrival")
+ENVELOPE = Names("Data")
+"""Its other member says nothing of the event: every spelling of it is taken (`Partitionkey`, `PartitionKey`)."""
 
 _RESERVED_PROPERTIES = frozenset(
-    ("userid", "sessionid", "eventtype", "timestamp", "recommendationid", "impression")  # in any case
+    # In any case, with underscores or without. An `itemId` in there would be taken for the event's own.
+    ("userid", "sessionid", "eventtype", "timestamp", "recommendationid", "impression", "itemid")
 )
+EVERY_ID_IS_A_DIGEST = -math.inf
+"""`digests_from` of an environment that never sent the site's own ids as they are."""
+
+_DIGEST_CHARACTERS = 32
 _SEPARATOR = "\x1f"
 """Between the parts of a digest; no field may hold it, so different parts never give the same text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redriven:
+    """Where an event was first: when its record arrived and, for one without a time of its own, the record's name."""
+
+    arrival: float
+    record: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,36 +85,59 @@ class Event:
     recommendation_id: str | None = None
     impression: tuple[str, ...] = ()
     properties: str | None = None
+    redriven: Redriven | None = None
 
-    def identity(self, record: str) -> str:
+    def identity(self, record: str, *, arrival: float = 0.0, digests_from: float = EVERY_ID_IS_A_DIGEST) -> str:
         """The id under which Personalize counts this event once, however often it is sent.
 
-        The site's own `eventId`; else a digest of user, session, type, animal and time, equal for a retry, a redrive
-        and a replay; for an event without a time, `record` (what identifies the stream record) stands for the time.
+        A digest of user, session and the site's own `eventId`, because the service's ids are global and the site's need
+        not be; without one a digest of user, session, type, animal and time. So it is equal for a retry, a redrive and
+        a replay. For an event without a time, `record` (what identifies the stream record) stands for the time.
+
+        Events that arrived (`arrival`, epoch seconds) before `digests_from` were sent under the site's own id as it is,
+        and still are.
         """
-        if self.event_id is not None:
+        if self.redriven is not None:
+            arrival = self.redriven.arrival
+        if self.event_id is None:
+            return self._digest_of_content(record)
+        # An earlier redrive wrote the digest that an event was first sent under into it.
+        if arrival < digests_from or (
+            len(self.event_id) == _DIGEST_CHARACTERS and self.event_id == self._digest_of_content(record)
+        ):
             return self.event_id
-        moment = record if self.occurred_at is None else f"{self.occurred_at:.3f}"
-        parts = (self.user_id or "", self.session_id, self.event_type, self.animal_id or self.item_id, moment)
-        return hashlib.blake2b(_SEPARATOR.join(parts).encode(), digest_size=16).hexdigest()
+        return _digest(self.user_id or "", self.session_id, self.event_id)
+
+    def _digest_of_content(self, record: str) -> str:
+        if self.redriven is not None and self.redriven.record is not None:
+            moment = self.redriven.record  # its time is that of its arrival, which redrive gave it
+        else:
+            moment = record if self.occurred_at is None else f"{self.occurred_at:.3f}"
+        return _digest(self.user_id or "", self.session_id, self.event_type, self.animal_id or self.item_id, moment)
 
 
-def decode_event(data: bytes, *, arrival: float) -> Event:
+def _digest(*parts: str) -> str:
+    return hashlib.blake2b(_SEPARATOR.join(parts).encode(), digest_size=_DIGEST_CHARACTERS // 2).hexdigest()
+
+
+def decode_event(data: bytes, *, arrival: float, breeds: Breeds = LATIN) -> Event:
     """The event in a stream record's data: the flat object, or the `{"Partitionkey", "Data"}` envelope around it.
 
     `arrival` is when the stream took the record, in epoch seconds. Raises PayloadError.
     """
     payload = members(parse_json(data, "record", longest=LONGEST_RECORD), "record")
-    return parse_event(_opened(payload), arrival=arrival)
+    return parse_event(opened(payload), arrival=arrival, breeds=breeds)
 
 
-def parse_event(payload: dict[str, Any], *, arrival: float) -> Event:
+def parse_event(payload: dict[str, Any], *, arrival: float, breeds: Breeds = LATIN) -> Event:
     """The event of a flat payload. Raises PayloadError naming the first field that cannot be used."""
+    FIELDS.check(payload)
     get = payload.get
     session_id = identifier(_required(payload, "sessionId"), "sessionId")
-    event_type = text(_required(payload, "eventType"), "eventType")
-    group = AnimalGroup.from_metadata(_required(payload, "animalMetadata"))
+    event_type = _event_type(_required(payload, "eventType"))
+    group = AnimalGroup.from_metadata(_required(payload, "animalMetadata"), breeds=breeds)
     user_id = None if (value := get("userId")) is None else identifier(value, "userId")
+    redriven = None if (value := get("redriven")) is None else _redriven(value, arrival)
     return Event(
         user_id=user_id,
         session_id=session_id,
@@ -96,19 +152,42 @@ def parse_event(payload: dict[str, Any], *, arrival: float) -> Event:
         recommendation_id=None
         if (value := get("recommendationId")) is None
         else text(value, "recommendationId", longest=LONGEST_RECOMMENDATION_ID),
-        impression=() if (value := get("impression")) is None else _impression(value),
+        impression=() if (value := get("impression")) is None else _impression(value, breeds),
         properties=_properties(get("properties"), get("context")),
+        redriven=redriven,
     )
 
 
-def _opened(payload: dict[str, Any]) -> dict[str, Any]:
-    """The payload itself, or what lies in its envelope; `Data` is an object or its JSON text."""
-    if "Data" not in payload or "sessionId" in payload:
+def opened(payload: dict[str, Any]) -> dict[str, Any]:
+    """The payload itself, or what lies in its envelope; `Data` is an object or its JSON text. Raises PayloadError."""
+    if "sessionId" in payload:
+        return payload
+    if "Data" not in payload:
+        if "eventType" not in payload:
+            ENVELOPE.check(payload)
         return payload
     data = payload["Data"]
     if isinstance(data, str):
         data = parse_json(data, "Data", longest=LONGEST_RECORD)
     return members(data, "Data")
+
+
+def _event_type(value: object) -> str:
+    event_type = text(value, "eventType")
+    if "<" in event_type or ">" in event_type:
+        raise PayloadError("eventType", value, "must not hold < or >")
+    return event_type
+
+
+def _redriven(value: object, arrival: float) -> Redriven:
+    """The mark that `tools/redrive.py` sets. It can only move an event back in time, never ahead."""
+    given = members(value, "redriven")
+    _REDRIVEN.check(given, "redriven")
+    first = number(given.get("arrival"), "redriven.arrival")
+    if not EARLIEST_TIME <= first <= arrival:
+        raise PayloadError("redriven.arrival", first, "must be between the year 2000 and the record's arrival")
+    record = given.get("record")
+    return Redriven(first, None if record is None else text(record, "redriven.record"))
 
 
 def _required(payload: dict[str, Any], field: str) -> Any:
@@ -118,14 +197,13 @@ def _required(payload: dict[str, Any], field: str) -> Any:
     return value
 
 
-def _impression(value: object) -> tuple[str, ...]:
+def _impression(value: object, breeds: Breeds) -> tuple[str, ...]:
     items = elements(value, "impression", most=MOST_IMPRESSIONS)
     if not items:
         raise PayloadError("impression", value, f"must have 1 to {MOST_IMPRESSIONS} elements")
-    impression = tuple(AnimalGroup.parse(item, f"impression[{place}]").item_id for place, item in enumerate(items))
-    if len(json.dumps(impression)) > LONGEST_IMPRESSION_BYTES:
-        raise PayloadError("impression", value, f"must have at most {LONGEST_IMPRESSION_BYTES} bytes as JSON")
-    return impression
+    return tuple(
+        AnimalGroup.parse(item, f"impression[{place}]", breeds=breeds).item_id for place, item in enumerate(items)
+    )
 
 
 def _properties(properties: object, context: object) -> str | None:
@@ -139,7 +217,7 @@ def _properties(properties: object, context: object) -> str | None:
         for name, value in members(given, field).items() if given is not None else ():
             place = f"{field}.{text(name, field)}"
             column = name if field == "properties" else _camel_case(name)
-            if column.lower() in _RESERVED_PROPERTIES:
+            if column.replace("_", "").replace("-", "").casefold() in _RESERVED_PROPERTIES:
                 raise PayloadError(place, value, "is a name that PutEvents reserves")
             if column in merged:
                 raise PayloadError(place, value, "is given in properties as well")

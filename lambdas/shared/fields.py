@@ -29,6 +29,15 @@ _NUMERIC = re.compile(r"[0-9]{1,13}(\.[0-9]{1,9})?", re.ASCII)
 _LOOK_ALIKE_SCRIPTS = ("LATIN", "GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC")
 """Scripts whose letters pass for one another; one value uses one of them (after Unicode's UTS 39)."""
 
+INVISIBLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U00013441\U00013442\U00016fe4\U0001bca0-\U0001bca3"
+    "\U0001d159\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Unicode's Default_Ignorable_Code_Point, and the code points that are printed as nothing, as a character class."""
+
+_INVISIBLE = re.compile(f"[{INVISIBLE}]")
+
 
 def text(value: object, field: str, *, longest: int = LONGEST_IDENTIFIER) -> str:
     """`value` when it is a printable text of 1 to `longest` characters that cannot be mistaken for another."""
@@ -158,6 +167,10 @@ def _seconds(value: object, field: str) -> float:
 
 
 def _refuse_look_alikes(value: str, field: str) -> None:
+    if _INVISIBLE.search(value):
+        raise PayloadError(field, value, "must hold visible characters only")
+    if unicodedata.category(value[0]).startswith("M"):
+        raise PayloadError(field, value, "must not begin with a combining mark")
     if any(character.isdigit() and not character.isascii() for character in value):
         raise PayloadError(field, value, "must write its digits as 0 to 9")
     if not unicodedata.is_normalized("NFKC", value):

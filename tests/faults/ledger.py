@@ -12,10 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from lambdas.shared.event import Event
 from tests.faults.malformed import MALFORMATIONS, REFUSED
 from tests.faults.site import Sent
 
 _MOST_NAMED = 100
+
+
+def sent_id(event_id: str, user: str | None, session: str) -> str:
+    """Under which id an event with an id of its own is sent."""
+    return Event(user, session, "", "", event_id=event_id).identity("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,7 @@ class Ledger:
         timed = bool(hash((*parts, int(event.at))) == self._content[number])
         if not timed and hash((*parts, None)) != self._content[number]:
             self._findings["stored with another content"] += 1
-        if self._own_id[number] and event.event_id != f"e-{number}":
+        if self._own_id[number] and event.event_id != sent_id(f"e-{number}", event.user, event.session):
             self._findings["stored under another id"] += 1
         if event.session in self._random:
             self._random[event.session].append((event.at, number))

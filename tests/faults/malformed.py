@@ -61,22 +61,18 @@ LARGE = frozenset({"1 MiB"})
 """Kinds of which a run has a few only, whatever its size: they weigh as much as 3000 events."""
 
 REFUSED = Malformation(lambda event: b"", "event", "refused by Amazon Personalize (InvalidInputException)")
-"""An event that is well formed and that Amazon Personalize does not take, because it has more than 10 KB."""
+"""An event that is well formed and that Amazon Personalize does not take."""
+
+REFUSED_TYPE = "RefusedOnOrder"
+REFUSES = {
+    "operation": "PutEvents",
+    "match": f'"{REFUSED_TYPE}"',
+    "share": 1.0,
+    "outcome": {"error": {"code": "InvalidInputException", "message": "Refused on order.", "status": 400}},
+}
+"""What the embedded Personalize is told: what the forwarder's reader takes, it has no reason of its own to refuse."""
 
 
-def refused_event(event: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """The event, with so much in it that Amazon Personalize refuses it, and nothing that the site may not send.
-
-    No field is too long; together they are: characters beyond the first plane have four bytes each.
-    """
-    wide = "\U00020000"
-    animal = {**event["animalMetadata"], "animal_primary_breed_id": wide * 250}
-    return {
-        **event,
-        "eventId": f"{number:010}{wide * 246}",
-        "animalMetadata": animal,
-        "eventType": wide * 256,
-        "impression": [f"1-{number:02}{'b' * 246}-1-1" for number in range(25)],
-        "properties": {"note": "p" * 1000},
-        "recommendationId": wide * 40,
-    }
+def refused_event(event: Mapping[str, Any]) -> dict[str, Any]:
+    """The event, of a type that makes Amazon Personalize refuse it as invalid, and with it the call that it is in."""
+    return {**event, "eventType": REFUSED_TYPE}

@@ -20,10 +20,13 @@ from typing import Any
 import httpx
 
 from infra.naming import DATASETS
+from lambdas.shared.event_ids import ALWAYS
 from local.cloud.lifecycle import LocalCloud
 from local.cloud.processes import Process, processes
 from local.cloud.services import ALL_SERVICES
 from local.personalize.guard import LOCAL_REQUEST
+from tests.faults.malformed import REFUSES
+from tools import event_ids
 from tools.connection import Connection, settings_of
 from tools.deploy import seed
 from tools.deploy.cdk import REPOSITORY, Cdk
@@ -72,8 +75,9 @@ class Pipeline:
         httpx.post(f"{self.cloud.personalize}/_local/faults", json=fault, headers=LOCAL_REQUEST).raise_for_status()
 
     def calm(self) -> None:
-        """Forget all faults: every call succeeds from now on."""
+        """Forget all faults: every call succeeds from now on, but for those of events that are refused on order."""
         httpx.delete(f"{self.cloud.personalize}/_local/faults", headers=LOCAL_REQUEST).raise_for_status()
+        self.order(REFUSES)
 
     def events(self) -> sqlite3.Connection:
         """A read-only connection to the stored events."""
@@ -102,6 +106,7 @@ def deployed(folder: Path, *, shards: int, say: Callable[[str], None] = lambda _
         cdk.deploy(["data"])
         first_rows = _first_rows(folder / "seed")
         seed.upload_seed(connection, seed.seed_files(cdk.template("personalize"), generation, first_rows))
+        event_ids.prepare(connection, ALWAYS)
         say("Personalize and ingestion stacks")
         cdk.deploy(["personalize", "ingestion"])
         yield Pipeline(cloud, connection, shards)

@@ -10,6 +10,7 @@ from typing import Any
 from tests.faults.acts import Actor
 from tests.faults.findings import Findings
 from tests.faults.ledger import Balance, Ledger
+from tests.faults.malformed import REFUSES
 from tests.faults.pipeline import RETRY_ATTEMPTS, Pipeline, deployed
 from tests.faults.site import Sent, records
 from tests.faults.storm import Storm, storm
@@ -104,7 +105,7 @@ class _Run:
 
     def run(self) -> Report:
         started = time.monotonic()
-        for fault in self._weather.weather:
+        for fault in (REFUSES, *self._weather.weather):
             self._pipeline.order(fault)
         try:
             for batch in calls(records(self._events, self._seed)):

@@ -160,7 +160,7 @@ def _record(number: int, session: _Session, kind: str | None, chosen: random.Ran
         return Sent(number, data, key, session.name, session.by_session, stored, why, event_id)
 
     if session.sent == session.refused_at:
-        return sent(_json(refused_event(event, number)), stored=None, why="refused by Personalize")
+        return sent(_json(refused_event(event)), stored=None, why="refused by Personalize")
     if kind is not None:
         whole = {"userId": "visitor"} | {name: value for name, value in event.items() if name != "eventValue"}
         return sent(MALFORMATIONS[kind].spoil(whole), stored=None, why=kind)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.ledger import Balance, Ledger, Stored
+from tests.faults.ledger import Balance, Ledger, Stored, sent_id
 from tests.faults.malformed import MALFORMATIONS
 from tests.faults.site import Sent, records
 
@@ -22,7 +22,8 @@ def name(record: Sent) -> str:
 def stored(record: Sent) -> Stored:
     assert record.stored is not None
     session, user, kind, item, time = record.stored
-    return Stored(user, session, item, kind, time or 1.8e9, record.number, record.event_id or "a digest")
+    event_id = "a digest" if record.event_id is None else sent_id(record.event_id, user, session)
+    return Stored(user, session, item, kind, time or 1.8e9, record.number, event_id)
 
 
 def pair() -> tuple[Sent, Sent]:

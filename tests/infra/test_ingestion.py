@@ -57,10 +57,13 @@ def test_the_forwarder_knows_tracker_and_quarantine(dev: Synthesis) -> None:
     assert {"Ref": queue} == variables["QUARANTINE_QUEUE_URL"]
     parameter = dev.templates["ingestion"]["Parameters"][variables["TRACKING_IDS"]["Ref"]]
     assert "/animal-recommender/dev/personalize/event-tracker/id" == parameter["Default"]
+    ids = "/animal-recommender/dev/personalize/event-ids/digests-from"
+    assert ids == dev.templates["ingestion"]["Parameters"][variables["EVENT_IDS_FROM"]["Ref"]]["Default"]
+    assert (ids, "Latin") == (variables["EVENT_IDS_PARAMETER"], variables["BREED_SCRIPTS"])
 
 
 def test_the_forwarder_may_do_its_work_and_nothing_else(dev: Synthesis) -> None:
-    """Read the stream, put events, quarantine, log, trace, use the key."""
+    """Read the stream, put events, quarantine, log, trace, use the key; while ids change, read from when on."""
     (role,) = dev.resources("ingestion", "AWS::IAM::Role").values()
     rights = {
         action
@@ -80,6 +83,7 @@ def test_the_forwarder_may_do_its_work_and_nothing_else(dev: Synthesis) -> None:
         "sqs:SendMessage",
         "kms:Decrypt",
         "kms:GenerateDataKey",
+        "ssm:GetParameter",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
         "xray:PutTraceSegments",

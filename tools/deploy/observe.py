@@ -14,6 +14,7 @@ from tools.deploy.waiting import poll
 
 _STACK_PATIENCE_SECONDS = 3 * 3600
 _LEDGER = re.compile(r"personalize/(?P<role>\w+)/solution/version/arn(?:/g(?P<generation>\d+))?")
+_EVENT_IDS_PARAMETER = "personalize/event-ids/digests-from"
 _CAMPAIGN_PARAMETER = "personalize/recommendation/campaign/id"
 """Written by the serving stack: the campaign that its function calls."""
 
@@ -32,6 +33,8 @@ class Observed:
     """Solution version ARN or `none`, by role and generation."""
     serving: int | None
     """The generation that the serving functions call; None before they stand."""
+    event_ids: str | None = None
+    """From when on event ids are digests (`Names.event_ids_parameter`); None before an upgrade to them."""
 
     @property
     def generations(self) -> frozenset[int]:
@@ -60,6 +63,7 @@ def observe(connection: Connection) -> Observed:
         stacks=stack_statuses(connection.client("cloudformation"), names),
         ledgers=ledgers,
         serving=next((g for g in generations if names.campaign_arn("recommendation", g) == campaign), None),
+        event_ids=parameters.get(_EVENT_IDS_PARAMETER),
     )
 
 

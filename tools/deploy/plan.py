@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from infra.naming import Role
 from infra.settings import Settings
+from lambdas.shared.event_ids import ALWAYS, PENDING
 from tools.deploy.observe import Observed
 
 USERS_OF_PERSONALIZE = ("ingestion", "training", "serving", "monitoring")
@@ -42,6 +43,18 @@ class MakeLedgers:
     """Create the generation's ledgers as `none`, never overwriting one."""
 
     generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareEventIds:
+    """Note, never overwriting, from when on event ids are digests: always, or from a moment that is still to come."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class FixEventIds:
+    """Name the moment from which on event ids are digests, now that no older forwarder runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,8 @@ Step = (
     Synthesize
     | DeployStacks
     | MakeLedgers
+    | PrepareEventIds
+    | FixEventIds
     | UploadSeed
     | ConfigureSolutions
     | CarryHistory
@@ -122,7 +137,11 @@ def build_steps(settings: Settings, observed: Observed) -> list[Step]:
     serving = serving_generation(settings, observed)
     generations = generations_to_build(settings, observed)
     leaving = _leaving(settings, observed, set(generations))
+    upgraded = "ingestion" in observed.stacks and observed.event_ids in (None, PENDING)
     steps: list[Step] = []
+    if observed.event_ids is None:
+        # Before any deployment of the forwarder, whose template reads it.
+        steps.append(PrepareEventIds(PENDING if upgraded else ALWAYS))
     if leaving:
         # Without the configured generation where it is new: it cannot be used before it is built.
         staying = tuple(g for g in generations if g in observed.generations)
@@ -135,6 +154,7 @@ def build_steps(settings: Settings, observed: Observed) -> list[Step]:
         MakeLedgers(settings.generation),
         UploadSeed(),
         DeployStacks(("personalize", *USERS_OF_PERSONALIZE)),
+        *([FixEventIds(), DeployStacks(("ingestion",))] if upgraded else []),
         ConfigureSolutions(settings.generation),
     ]
     if serving != settings.generation:
@@ -187,6 +207,10 @@ def title(step: Step) -> str:
             return f"Deploying {_and(stacks)}"
         case MakeLedgers():
             return "Making the ledgers"
+        case PrepareEventIds():
+            return "Noting how event ids are made"
+        case FixEventIds():
+            return "Changing event ids to digests"
         case UploadSeed():
             return "Uploading the seed data"
         case ConfigureSolutions():

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.naming import ALIAS, STACKS
+from tools import event_ids
 from tools.connection import Connection
 from tools.deploy import history, ledger, lock, old_lock, removal, seed, solutions, training
 from tools.deploy import plan as planning
@@ -119,6 +120,11 @@ class Deployment:
             case planning.MakeLedgers(generation):
                 made = ledger.make_ledgers(connection, generation)
                 return f"{made} new" if made else "there already"
+            case planning.PrepareEventIds(value):
+                event_ids.prepare(connection, value)
+                return ""
+            case planning.FixEventIds():
+                return f"from {event_ids.fix(connection)} on"
             case planning.UploadSeed():
                 files = seed.seed_files(self._cdk.template("personalize"), self._settings.generation, SEED_FOLDER)
                 uploaded = seed.upload_seed(connection, files)

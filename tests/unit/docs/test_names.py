@@ -47,6 +47,7 @@ def parameters() -> set[str]:
         NAMES.old_lock,
         NAMES.old_takeover,
         NAMES.key_parameter,
+        NAMES.event_ids_parameter,
         NAMES.mapping_id_parameter,
         NAMES.tracking_id_parameter(1),
     }

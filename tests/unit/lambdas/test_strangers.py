@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import math
+import re
 import time
 import tracemalloc
 import unicodedata
@@ -12,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+import regex
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -31,12 +33,14 @@ SIGNED = "https://bucket.s3.amazonaws.com/key?X-Amz-Signature=0f3c"
 LOOK_ALIKE, OVERLONG = "Rus\u0455ian_Blue", "i" * 300
 HOSTILE: tuple[Any, ...] = (
     1e400, -1e400, math.nan, 10**400, -(10**400), True, None, "", " ", "\x00", "\ud800", "\u202e", LOOK_ALIKE, OVERLONG,
-    "\uff11", "\u2168", [], {}, [[[[]]]], {"a": {"b": [SECRET]}}, SECRET, SIGNED, USER, SESSION, b"bytes".hex() * 1000,
+    "\uff11", "\u2168", "\u2800", "a\u034f", "a\ufe0f", "\u115f", "\u0421\u043e\u0431", "<b>a</b>", "www.example.com",
+    [], {}, [[[[]]]], {"a": {"b": [SECRET]}}, SECRET, SIGNED, USER, SESSION, b"bytes".hex() * 1000,
     "'; DROP TABLE events; --", "../../etc/passwd", "${jndi:ldap://x}", "{{7*7}}", "%00", "1e400", "NaN", -1, 0, 0.5,
 )  # fmt: skip
 FIELDS = (
     "userId", "sessionId", "eventType", "animal_id", "animalMetadata", "timestamp", "eventId", "eventValue", "context",
-    "recommendationId", "impression", "limit", "filters", "itemMetadataList", "detail", "body", "isBase64Encoded", "any",
+    "recommendationId", "impression", "limit", "userID", "user_id", "sessionid", "animalId", "redriven",
+    "filters", "itemMetadataList", "detail", "body", "isBase64Encoded", "any",
 )  # fmt: skip
 
 JSON = st.recursive(
@@ -96,9 +100,23 @@ def sent_values(value: Any) -> Iterator[Any]:
             yield value
 
 
+READABLE = re.compile(r"[12]-[A-Za-z0-9 \-_.'()&,/\u00c0-\u02af\u0300-\u036f\u1e00-\u1eff]{1,80}-[1-5]-[1-5]")
+"""A group as other visitors may read it, where breeds are written in Latin."""
+
+
+def sent_groups(request: Any) -> Iterator[str]:
+    """The groups that a request of PutEvents or GetPersonalizedRanking names."""
+    yield from request.get("inputList", ())
+    for event in request.get("eventList", ()):
+        yield event["itemId"]
+        yield from event.get("impression", ())
+
+
 def acceptable(value: Any) -> bool:
-    """What may reach Personalize: printable text without look-alikes of at most 256 characters, finite numbers."""
+    """What may reach Personalize: visible text without look-alikes of at most 256 characters, finite numbers."""
     if isinstance(value, str):
+        if regex.search(r"[\p{Default_Ignorable_Code_Point}\u2800]", value):
+            return False
         scripts = {unicodedata.name(c, "?").split()[0] for c in value if c.isalpha() and not c.isascii()}
         mixed = bool(scripts & {"CYRILLIC", "GREEK"}) and any(c.isascii() and c.isalpha() for c in value)
         return len(value) <= 256 and value.isprintable() and not mixed
@@ -144,6 +162,9 @@ def check(invoked: Invoked, answer: Any, personalize: PersonalizeServer) -> None
         assert answer["statusCode"] in (200, 400)
     assert [] == personalize.beyond_limits
     assert [] == [value for _, sent in personalize.requests for value in sent_values(sent) if not acceptable(value)]
+    assert [] == [
+        item for _, sent in personalize.requests for item in sent_groups(sent) if not READABLE.fullmatch(item)
+    ]
     personalize.requests.clear()
     assert [] == [word for word in (USER, SESSION, SECRET, "X-Amz-Signature", "Traceback") if word in told]
 

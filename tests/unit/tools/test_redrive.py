@@ -12,6 +12,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from infra.settings import load_settings
+from lambdas.shared.breeds import Breeds
 from lambdas.shared.event import decode_event
 from tools import redrive
 from tools.given_up import Record, sendable
@@ -97,9 +98,9 @@ class Stream:
         return {"FailedRecordCount": 0, "Records": [{} for _ in Records]}
 
 
-def run(s3: Any, stream: Stream, source: SourceName, reason: str | None = None) -> Sums:
+def run(s3: Any, stream: Stream, source: SourceName, reason: str | None = None, *, mend: bool = False) -> Sums:
     sums = Sums()
-    work = Redrive(s3, BUCKET, source, reason)
+    work = Redrive(s3, BUCKET, source, reason, mend=mend)
     work.send(work.objects(sums), Sender(stream, "stream"), rate=1e9, sleep=lambda _: None)
     return sums
 
@@ -184,16 +185,88 @@ def test_an_event_with_an_id_or_a_time_goes_as_it_came(changes: dict[str, Any]) 
     assert (record.data, "k") == (ready.data, ready.partition_key)
 
 
+@pytest.mark.parametrize("enveloped", [False, True, "text"])
+def test_an_event_with_an_id_from_before_the_change_keeps_it(enveloped: bool | str) -> None:
+    """It was sent under the site's own id, maybe stored: sent again it is the same event."""
+    data = event(userId="u", eventId="own", timestamp=1_780_000_000)
+    inner = json.dumps(data) if enveloped == "text" else data
+    record = Record("shard-17", ARRIVAL, text({"Partitionkey": "1", "Data": inner} if enveloped else data), "k", "x")
+    for change, same in ((ARRIVAL + 1, False), (ARRIVAL, True)):
+        ready = sendable(record, digests_from=change)
+        assert ready is not None
+        assert (ready.data == record.data) is same
+        before = decode_event(record.data, arrival=ARRIVAL).identity("a", arrival=ARRIVAL, digests_from=change)
+        after = decode_event(ready.data, arrival=ARRIVAL + 9).identity("b", arrival=ARRIVAL + 9, digests_from=change)
+        assert before == after
+
+
+def test_an_event_that_is_redriven_twice_keeps_its_first_record() -> None:
+    """Given up once more, its mark stays as it is."""
+    first = sendable(Record("shard-1", ARRIVAL, text(event()), "k", "x"))
+    assert first is not None
+    second = sendable(Record("shard-2", ARRIVAL + 50, first.data, "k", "x"))
+    assert second is not None
+    assert first.data == second.data
+
+
+MISSPELT = {
+    "a user": {"userID": "u"},
+    "a session": {"sessionId": None, "session_id": "s-1"},
+    "an animal": {"animalMetadata": {**{k: v for k, v in ANIMAL.items() if "size" not in k}, "animalSizeId": 2}},
+    "several": {"User_Id": "u", "event-type": "DetailView", "eventType": None},
+}
+
+
+@pytest.mark.parametrize("kind", MISSPELT)
+@pytest.mark.parametrize("envelope", [None, "Data", "data", "text"])
+def test_names_that_are_nearly_right_are_mended_on_request(s3: Any, kind: str, envelope: str | None) -> None:
+    """With `--mend` the event comes back as it was meant; without it, it stays where it is."""
+    made = event(timestamp=1_780_000_000, **MISSPELT[kind])
+    content = {name: value for name, value in made.items() if value is not None}
+    inner = json.dumps(content) if envelope == "text" else content
+    data = text(content) if envelope is None else text({"Partitionkey": "1", envelope.replace("text", "Data"): inner})
+    quarantine(s3, 1, data, "userID")
+    assert {"userID": 1} == run(s3, Stream(), SourceName.quarantine).refused
+    stream = Stream()
+    assert {"userID": 1} == run(s3, stream, SourceName.quarantine, mend=True).send
+    [(sent, _)] = stream.taken
+    meant = {"userId": "u"} if "u" in content.values() else {}
+    assert decode_event(text(event(timestamp=1_780_000_000, **meant)), arrival=ARRIVAL) == decode_event(
+        sent, arrival=ARRIVAL
+    )
+
+
+@pytest.mark.parametrize(
+    "content", [event(userID="a", userId="b"), event(userID="a", user_id="b"), [], "x", event(eventType=5, userID="a")]
+)
+def test_what_only_its_producer_can_mend_stays(s3: Any, content: Any) -> None:
+    """Of two values for one field nobody here knows the right one."""
+    quarantine(s3, 1, text(content), "userID")
+    sums = run(s3, Stream(), SourceName.quarantine, mend=True)
+    assert ({}, {"userID": 1}) == (sums.send, sums.refused)
+
+
+def test_a_breed_in_a_script_of_the_config_is_sent() -> None:
+    """What the environment's forwarder takes, redrive takes."""
+    record = Record(
+        "shard-1", ARRIVAL, text(event(animalMetadata={**ANIMAL, "animal_primary_breed_id": "Собака"})), "k", "x"
+    )
+    assert sendable(record) is None
+    assert sendable(record, breeds=Breeds(("Cyrillic",))) is not None
+
+
 def test_quarantine_goes_by_reason_and_leaves_what_would_come_back(s3: Any) -> None:
     """Only the reason asked for; what the reader still refuses stays; refused by Personalize it keeps its id."""
-    quarantine(s3, 1, text(event()), "event", eventId="first-id")
+    first_id = decode_event(text(event()), arrival=ARRIVAL).identity("shardId-000000000000-1")
+    quarantine(s3, 1, text(event()), "event", eventId=first_id)
     quarantine(s3, 2, text(event(sessionId=["s"])), "sessionId")
     quarantine(s3, 3, text(event(eventId="mended")), "animalMetadata.animal_size_id")
     stream = Stream()
     sums = run(s3, stream, SourceName.quarantine)
     assert {"event": 1, "animalMetadata": 1} == sums.send
     assert {"sessionId": 1} == sums.refused
-    assert ["first-id", "mended"] == [json.loads(data)["eventId"] for data, _ in stream.taken]
+    again, mended = (decode_event(data, arrival=ARRIVAL + 99) for data, _ in stream.taken)
+    assert (first_id, "mended") == (again.identity("shardId-000000000000-99"), mended.event_id)
     assert ["s-1", "s-1"] == [key for _, key in stream.taken]
     assert {} == run(s3, Stream(), SourceName.quarantine, "event").send
     quarantine(s3, 4, text(event(eventId="late")), "event")
@@ -216,11 +289,15 @@ class TestCommand:
     def stream(self, s3: Any, monkeypatch: pytest.MonkeyPatch) -> Stream:
         stream = Stream()
 
+        class Ssm:
+            def get_parameter(self, **_: Any) -> dict[str, Any]:
+                return {"Parameter": {"Value": "none"}}
+
         class Connection:
             settings = load_settings("local")
 
             def client(self, service: str) -> Any:
-                return s3 if service == "s3" else stream
+                return {"s3": s3, "kinesis": stream, "ssm": Ssm()}[service]
 
         monkeypatch.setattr(redrive, "connect", lambda environment: Connection())
         return stream

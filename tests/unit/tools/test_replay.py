@@ -3,9 +3,10 @@
 import csv
 import gzip
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from infra.settings import load_settings
+from lambdas.shared.event import decode_event
 from tools import replay
-from tools.archive import moment
-from tools.replay import OUTSIDE, TIMELESS, UNREADABLE, By, Range, gather, send, write_csv
+from tools.archive import Piece, moment
+from tools.replay import AROUND_CHANGE, OUTSIDE, TIMELESS, UNREADABLE, By, Ids, Range, gather, send, write_csv
 from tools.replay_store import OtherReplayError, ReplayStore
 
 NAMES = load_settings("local").names
@@ -29,6 +31,8 @@ ANIMAL = {
     "animal_size_id": 2,
     "animal_age_id": 3,
 }
+AS_GIVEN = Ids(math.inf)
+"""Where no event was sent under a digest yet: the tests read their events' own ids."""
 START, END = moment("2026-11-22T10:00:00"), moment("2026-11-22T11:00:00")
 TEN = int(START.timestamp())
 
@@ -65,7 +69,7 @@ def archive(s3: Any, hour: int, *records: bytes, name: str = "a", day: int = 22)
 
 
 def read(s3: Any, store: ReplayStore, *, by: By = By.time, neighbours: int = 1) -> None:
-    gather(s3, BUCKET, Range(START, END, by, neighbours), store, read=lambda: None)
+    gather(s3, BUCKET, Range(START, END, by, neighbours, AS_GIVEN), store, read=lambda: None)
 
 
 def ids(store: ReplayStore) -> list[str]:
@@ -133,6 +137,66 @@ def test_what_the_archive_holds_twice_is_replayed_once(s3: Any, store: ReplaySto
     assert 2 == len(ids(store))
 
 
+CHANGE = TEN + 1800.0
+LAG = 48 * 3600.0
+
+
+def piece(hour: int, written: float) -> Piece:
+    return Piece("key", START.replace(hour=hour), datetime.fromtimestamp(written, UTC))
+
+
+@pytest.mark.parametrize(
+    ("hour", "written", "at", "sent_as"),
+    [
+        (9, CHANGE - 1, -50, "given"),  # written before the change: so its records arrived before it
+        (10, CHANGE - 1, 86_000, "given"),  # also one whose clock is a day ahead
+        (10, CHANGE, 5, None),  # the object may hold records of both
+        (10, CHANGE + 900, 3000, None),
+        (11, CHANGE + 5000, 3000, "digest"),  # arrived and happened after it
+        (11, CHANGE + 5000, 1799, None),  # happened before it: late, or archived late
+        (9 + 14, CHANGE + 14 * 3600, 1799, None),
+    ],
+)
+def test_an_archived_event_keeps_the_id_that_it_was_sent_under(
+    hour: int, written: float, at: int, sent_as: str | None
+) -> None:
+    """By its arrival, which the archive tells to within an object; where that does not tell, none: it is left out."""
+    own = decode_event(event(at, eventId="own"), arrival=TEN + 4000)
+    wanted = {"given": "own", "digest": own.identity(""), None: None}[sent_as]
+    assert wanted == Ids(CHANGE, LAG).of(own, piece(hour, written))
+    # Without an own id, and where the mark of a redrive tells the arrival, there is no doubt.
+    plain = decode_event(event(at), arrival=TEN + 4000)
+    assert plain.identity("") == Ids(CHANGE, LAG).of(plain, piece(hour, written))
+    for arrival, expected in ((CHANGE - 1, "own"), (CHANGE, own.identity(""))):
+        marked = decode_event(event(at, eventId="own", redriven={"arrival": arrival}), arrival=TEN + 4000)
+        assert expected == Ids(CHANGE, LAG).of(marked, piece(hour, written))
+
+
+def test_when_the_stream_has_forgotten_the_change_nothing_is_in_doubt() -> None:
+    """What is archived later than the stream keeps records arrived after the change, whenever it happened."""
+    late = decode_event(event(5, eventId="own"), arrival=TEN + 4000)
+    later = Piece("key", START + timedelta(hours=49), END + timedelta(hours=50))
+    assert late.identity("") == Ids(CHANGE, LAG).of(late, later)
+
+
+def test_what_cannot_be_told_is_left_out_and_counted(s3: Any, store: ReplayStore) -> None:
+    """An event that might be counted twice is not sent; the others are."""
+    archive(s3, 10, event(5, eventId="own"), event(7), event(9, eventId="b", redriven={"arrival": TEN + 1}))
+    wanted = Range(START, END, ids=Ids(CHANGE, LAG))
+    gather(s3, BUCKET, wanted, store, read=lambda: None)
+    assert {decode_event(event(7), arrival=TEN + 4000).identity(""), "b"} == set(ids(store))
+    assert 1 == store.sums()[AROUND_CHANGE]
+
+
+def test_a_csv_has_all_visitors_whose_events_have_one_id(s3: Any, store: ReplayStore, tmp_path: Path) -> None:
+    """It carries no ids: they only tell events apart, from before the change as well; nothing is left out."""
+    archive(s3, 10, *[event(5, f"s-{n}", eventId="1") for n in range(100)], event(5, "s-1", eventId="1"))
+    digest = decode_event(event(7), arrival=TEN + 4000).identity("")
+    archive(s3, 10, event(7), event(7, eventId=digest), name="b")  # an earlier redrive wrote the digest into it
+    gather(s3, BUCKET, Range(START, END, ids=Ids(as_sent=False)), store, read=lambda: None)
+    assert 101 == write_csv(store, tmp_path / "a.csv")
+
+
 def test_calls_are_of_one_visitor_and_in_order(s3: Any, store: ReplayStore) -> None:
     """At most ten events; a session that logs in goes on in a call of its own; order is by time."""
     views = [event(20 + n, "s-1", userId="u", eventId=f"in-{n}") for n in range(12)]
@@ -181,7 +245,7 @@ def test_interrupted_it_goes_on(s3: Any, tmp_path: Path) -> None:
 
     store = ReplayStore(file, given)
     with pytest.raises(KeyboardInterrupt):
-        gather(Breaks(), BUCKET, Range(START, END), store, read=lambda: None)
+        gather(Breaks(), BUCKET, Range(START, END, ids=AS_GIVEN), store, read=lambda: None)
     store.close()
     first, second = Tracker(most=2), Tracker()
     store = ReplayStore(file, given)
@@ -226,7 +290,7 @@ class TestCommand:
 
         class Ssm:
             def get_parameter(self, Name: str) -> dict[str, Any]:  # noqa: N803 - AWS's name
-                return {"Parameter": {"Value": f"id of {Name}"}}
+                return {"Parameter": {"Value": "pending" if "event-ids" in Name else f"id of {Name}"}}
 
         class Connection:
             settings = load_settings("local")

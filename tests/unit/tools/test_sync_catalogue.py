@@ -15,6 +15,7 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from infra.settings import load_settings
+from lambdas.shared.breeds import Breeds
 from local.personalize.testing import LocalPersonalize
 from seed_data.generate import FOLDER as SEED
 from tools import sync_catalogue
@@ -156,6 +157,8 @@ def test_the_seeds_own_file_is_read(tmp_path: Path) -> None:
         ({"ITEM_VALUE": "dear"}, "line 2: ITEM_VALUE must be a number"),
         ({"CREATION_TIMESTAMP": ""}, "line 2: .*CREATION_TIMESTAMP"),
         ({"ANIMAL_SIZE": "7"}, "line 2: '2-Wire-Haired Pointing Griffon-7-2' is not species-breed-size-age"),
+        ({"ANIMAL_BREED": "<b>"}, "line 2: '2-<b>-4-2' .* must hold letters"),
+        ({"ANIMAL_BREED": "www.example.com"}, "line 2: .* must not look like an address"),
         ({"ITEM_ID": "2-Boxer-4-2"}, "line 2: ITEM_ID is '2-Boxer-4-2', the other columns say"),
     ],
 )
@@ -227,15 +230,24 @@ def test_the_archive_gives_its_groups_with_their_first_sight(s3: Any) -> None:
         event("Boxer", size=9),
         event("Boxer", size=True),
         {"sessionId": "s", "animalMetadata": None},
+        event("win at example.com"),
+        event("Собака"),
     )
     put(s3, "events/dt=2026-11-02/hour=10/b.gz", event("Boxer", timestamp=1_790_000_000))
     put(s3, "errors/dt=2026-11-02/c.gz", event("Pug"))
     seen = read_archive(s3, ARCHIVE)
-    assert (10, 6) == (seen.events, seen.unusable)
+    assert (12, 8) == (seen.events, seen.unusable)
     assert {
         ("2", "Boxer", "4", "2"): 1_790_000_000,
         ("2", "Wire-Haired Pointing Griffon", "4", "2"): 1_790_000_300,
     } == seen.first_seen
+
+
+def test_breeds_in_a_script_of_the_config_are_seen(s3: Any) -> None:
+    """What the environment's forwarder takes reaches the catalogue; what it refuses does not."""
+    put(s3, "events/dt=2026-11-01/hour=00/a.gz", event("Собака"), event("Boxer"))
+    seen = read_archive(s3, ARCHIVE, breeds=Breeds(("Cyrillic",)))
+    assert ["Собака"] == [breed for _, breed, _, _ in seen.first_seen]
 
 
 def test_an_event_without_a_usable_time_was_seen_on_arrival(s3: Any) -> None:

@@ -4,6 +4,8 @@ import base64
 import json
 from typing import Any
 
+from lambdas.shared.event import Event
+
 ARRIVAL = 1_700_000_000.25
 
 
@@ -23,6 +25,11 @@ def site_event(**changes: Any) -> dict[str, Any]:
         **changes,
     }
     return {name: value for name, value in event.items() if value is not None}
+
+
+def sent_id(event_id: str, user: str | None = "12345", session: str = "s1") -> str:
+    """Under which id an event with an id of its own is sent."""
+    return Event(user, session, "any", "any", event_id=event_id).identity("any")
 
 
 def kinesis_event(*payloads: Any, arrival: float = ARRIVAL) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.lambdas.conftest import Context
-from tests.unit.lambdas.forward_events.stream import ARRIVAL, kinesis_event, sequence_number, site_event
+from tests.unit.lambdas.forward_events.stream import ARRIVAL, kinesis_event, sent_id, sequence_number, site_event
 from tests.unit.lambdas.personalize_server import BROKEN, INVALID, THROTTLED, Fault
 from tools.malformed import KINDS
 
@@ -199,8 +199,9 @@ def test_one_invalid_event_among_ten_stands_alone(load_handler, personalize, con
     )
 
     assert [] == identifiers(answer)
-    assert [f"e{n}" for n in range(10) if n != 4] == [event["eventId"] for event in personalize.stored()]
-    assert [("event", "e4")] == [(record["reason"]["field"], record["eventId"]) for record in quarantined()]
+    sent = [sent_id(f"e{n}") for n in range(10)]
+    assert sent[:4] + sent[5:] == [event["eventId"] for event in personalize.stored()]
+    assert [("event", sent[4])] == [(record["reason"]["field"], record["eventId"]) for record in quarantined()]
 
 
 def test_the_order_within_a_session_holds(load_handler, personalize, context):
@@ -217,7 +218,8 @@ def test_the_order_within_a_session_holds(load_handler, personalize, context):
     arrived: dict[str, list[str]] = {}
     for _, session, event_id in personalize.order:
         arrived.setdefault(session, []).append(event_id)
-    assert {f"s{s}": [f"{s}/{n}" for n in range(25)] for s in range(40)} == arrived
+    wanted = {f"s{s}": [sent_id(f"{s}/{n}", f"u{s}", f"s{s}") for n in range(25)] for s in range(40)}
+    assert wanted == arrived
 
 
 def test_two_trackers_both_get_every_event(load_handler, personalize, context):
@@ -226,7 +228,7 @@ def test_two_trackers_both_get_every_event(load_handler, personalize, context):
 
     handler.lambda_handler(kinesis_event(site_event(eventId="e")), context)
 
-    assert [["e"], ["e"]] == [list(personalize.events[name]) for name in ("old", "new")]
+    assert [[sent_id("e")], [sent_id("e")]] == [list(personalize.events[name]) for name in ("old", "new")]
 
 
 def test_no_tracker_is_a_fault_of_the_deployment(load_handler):
@@ -326,3 +328,56 @@ def test_whatever_invokes_the_function_is_answered(load_handler_once, event):
 def load_handler_once(load_handler, published):
     """The handler, cold-started once for all examples of a property, and the reader of its metrics."""
     return load_handler("forward_events"), published
+
+
+def test_an_event_whose_names_are_nearly_right_is_quarantined_with_the_right_ones(load_handler, personalize, context):
+    """Its attribution would be wrong for ever; its neighbours are accepted, and the metric has the name as it came."""
+    handler = load_handler("forward_events")
+    wrong = {**site_event(userId=None), "userID": "12345"}
+
+    answer = handler.lambda_handler(kinesis_event(site_event(eventId="good"), wrong), context)
+
+    assert [] == identifiers(answer)
+    assert [sent_id("good")] == [event["eventId"] for event in personalize.stored()]
+    [stored] = quarantined()
+    assert ("userID", "is not known: the field is called userId") == (
+        stored["reason"]["field"],
+        stored["reason"]["message"],
+    )
+
+
+def test_a_hundred_visitors_with_one_id_are_a_hundred_events(load_handler, personalize, context):
+    """A site that numbers its events per session loses none of them."""
+    handler = load_handler("forward_events")
+
+    handler.lambda_handler(
+        kinesis_event(*(site_event(sessionId=f"s{n}", userId=None, eventId="1") for n in range(100))), context
+    )
+
+    assert 100 == len(personalize.stored())
+
+
+@pytest.mark.parametrize(
+    "breed", ["Pug\u2800", "\u0421\u043e\u0431\u0430\u043a\u0430", "www.example.com", "<i>Pug</i>"]
+)
+def test_what_visitors_write_does_not_become_what_others_read(load_handler, personalize, context, breed):
+    """A breed that nobody could read as one ends in quarantine, as an event's own and in an impression."""
+    handler = load_handler("forward_events")
+    animal = {**site_event()["animalMetadata"], "animal_primary_breed_id": breed}
+
+    handler.lambda_handler(
+        kinesis_event(site_event(animalMetadata=animal), site_event(impression=[f"2-{breed}-1-1"])), context
+    )
+
+    assert [] == personalize.stored()
+    assert 2 == len(quarantined())
+
+
+def test_scripts_of_the_config_are_taken(load_handler, personalize, context):
+    """`BREED_SCRIPTS` is the config's `breedScripts`."""
+    handler = load_handler("forward_events", BREED_SCRIPTS="Cyrillic")
+    animal = {**site_event()["animalMetadata"], "animal_primary_breed_id": "Собака"}
+
+    handler.lambda_handler(kinesis_event(site_event(animalMetadata=animal), site_event()), context)
+
+    assert ["1-Собака-1-2"] == [event["itemId"] for event in personalize.stored()]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from lambdas.forward_events.records import StreamRecord
 from lambdas.forward_events.sessions import gather
 from lambdas.shared.event import Event
-from tests.unit.lambdas.forward_events.stream import ARRIVAL
+from tests.unit.lambdas.forward_events.stream import ARRIVAL, sent_id
 
 
 def batch(*events: Event) -> list[tuple[int, StreamRecord, Event]]:
@@ -75,7 +75,7 @@ def test_d11_what_the_event_says_is_passed_on():
     request = rich.as_request()
     del request["sentAt"]
     assert {
-        "eventId": "e",
+        "eventId": sent_id("e", "u", "s"),
         "eventType": "DetailView",
         "itemId": "2-Pug-1-4",
         "eventValue": 1.5,

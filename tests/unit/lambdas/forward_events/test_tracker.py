@@ -11,7 +11,7 @@ from lambdas.forward_events.sessions import Session, gather
 from lambdas.forward_events.tracker import Trackers
 from lambdas.shared.attempts import Attempts
 from lambdas.shared.event import Event
-from tests.unit.lambdas.forward_events.stream import ARRIVAL
+from tests.unit.lambdas.forward_events.stream import ARRIVAL, sent_id
 from tests.unit.lambdas.personalize_server import INVALID, RESET, THROTTLED
 
 
@@ -36,6 +36,11 @@ def trackers(aws, personalize):
     return make
 
 
+def sent(*numbers: int) -> list[str]:
+    """Under which ids the session's events of these numbers are sent."""
+    return [sent_id(f"e{number}", "u", "s") for number in numbers]
+
+
 def ids(pending) -> list[str]:
     return [event.event_id for event in pending]
 
@@ -44,7 +49,7 @@ def ids(pending) -> list[str]:
 @given(size=st.integers(1, 25), guilty=st.sets(st.integers(0, 24)))
 def test_only_the_guilty_are_refused(trackers, personalize, size, guilty):
     """Whichever events Personalize refuses, the others of their calls are accepted, in order."""
-    bad = {f"e{n}" for n in guilty}
+    bad = set(sent(*guilty))
     personalize.events.clear()
     personalize.judge = lambda operation, request: (
         INVALID if any(event["eventId"] in bad for event in request["eventList"]) else None
@@ -52,7 +57,7 @@ def test_only_the_guilty_are_refused(trackers, personalize, size, guilty):
 
     outcome = trackers().send(session(size), stop_at=float("inf"))
 
-    names = [f"e{n}" for n in range(size)]
+    names = sent(*range(size))
     assert [name for name in names if name in bad] == ids(event for event, _ in outcome.refused)
     assert [name for name in names if name not in bad] == ids(outcome.accepted) == list(personalize.events["tracker-1"])
     assert [] == outcome.failed
@@ -69,11 +74,11 @@ def test_the_reason_of_a_refusal_is_personalizes_own(trackers, personalize):
 
 def test_nothing_follows_the_first_failure_of_a_session(trackers, personalize):
     """A session stops at its first failed call, so that its order holds when it is tried again."""
-    personalize.judge = lambda operation, request: THROTTLED if request["eventList"][0]["eventId"] == "e10" else None
+    personalize.judge = lambda operation, request: THROTTLED if request["eventList"][0]["eventId"] in sent(10) else None
 
     outcome = trackers().send(session(25), stop_at=float("inf"))
 
-    names = [f"e{n}" for n in range(25)]
+    names = sent(*range(25))
     assert (names[:10], names[10:], "ThrottlingException") == (
         ids(outcome.accepted),
         ids(outcome.failed),
@@ -117,7 +122,7 @@ def test_an_event_that_one_tracker_refuses_reaches_the_other(trackers, personali
     outcome = trackers("old", "new").send(session(3), stop_at=float("inf"))
 
     assert ([], 3) == (outcome.accepted, len(outcome.refused))
-    assert ["e0", "e1", "e2"] == list(personalize.events["new"])
+    assert sent(0, 1, 2) == list(personalize.events["new"])
 
 
 def test_an_event_is_accepted_only_when_every_tracker_took_it(trackers, personalize):

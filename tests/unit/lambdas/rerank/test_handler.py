@@ -269,3 +269,53 @@ def test_whatever_is_asked_is_answered(rerank, personalize, event):
     else:
         assert answer["statusCode"] in (200, 400)
     assert [] == personalize.beyond_limits
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "right"),
+    [
+        ({"userID": "u"}, "userID", "userId"),
+        ({"session_id": "s"}, "session_id", "sessionId"),
+        ({"item_metadata_list": []}, "item_metadata_list", "itemMetadataList"),
+        ({"itemmetadatalist": []}, "itemmetadatalist", "itemMetadataList"),
+        ({"Context": {}}, "Context", "context"),
+        ({"itemMetadataList": [{"item_id": "1"}]}, "itemMetadataList[0].item_id", "itemId"),
+        (
+            {"itemMetadataList": [{"itemId": "1", "animalmetadata": {}}]},
+            "itemMetadataList[0].animalmetadata",
+            "animalMetadata",
+        ),
+        (
+            {"itemMetadataList": [{"itemId": "1", "animalMetadata": {"animalSizeId": 1}}]},
+            "itemMetadataList[0].animalMetadata.animalSizeId",
+            "animal_size_id",
+        ),
+    ],
+)
+def test_a_name_that_is_nearly_right_is_refused_with_the_right_one(rerank, personalize, changes, field, right):
+    """On every level, by its place; ignored it would be nobody's request or no animal's."""
+    status, named, message = problem(rerank(request(("a", PUG), **changes)))
+
+    assert (400, field, f"is not known: the field is called {right}") == (status, named, message)
+    assert [] == personalize.requests
+
+
+def test_an_animal_of_a_refused_breed_is_named(rerank, personalize):
+    """The list is refused as for any other animal that cannot be, and nothing of it goes on."""
+    given = request(("a", PUG), ("b", BEAGLE))
+    given["itemMetadataList"][1]["animalMetadata"]["animal_primary_breed_id"] = "win at www.example.com"
+
+    status, field, message = problem(rerank(given))
+
+    assert (400, "itemMetadataList[1].animalMetadata.animal_primary_breed_id") == (status, field)
+    assert "must not look like an address: write a space after a full stop" == message
+    assert [] == personalize.requests
+
+
+def test_scripts_of_the_config_are_taken(load_handler):
+    """`BREED_SCRIPTS` is the config's `breedScripts`."""
+    handler = load_handler("rerank", BREED_SCRIPTS="Latin,Cyrillic", DEADLINE_MILLISECONDS="20000")
+    given = request(("a", PUG), ("b", BEAGLE))
+    given["itemMetadataList"][1]["animalMetadata"]["animal_primary_breed_id"] = "Собака"
+
+    assert ["a", "b"] == sorted(handler.lambda_handler(given, Context())["ranking"])

@@ -110,7 +110,19 @@ def test_properties_may_be_a_json_text():
         ({"impression": []}, "impression"),
         ({"impression": ["2-Pug-1-4"] * 26}, "impression"),
         ({"impression": ["pug"]}, "impression[0]"),
-        ({"impression": ["2-" + "ö" * 200 + "-1-4"] * 25}, "impression"),
+        ({"impression": ["2-Pug-1-4", "2-" + "ö" * 41 + "-1-4"]}, "impression[1]"),
+        ({"impression": ["2-Pug<b>-1-4"]}, "impression[0]"),
+        ({"eventType": "<script>"}, "eventType"),
+        ({"eventType": "Detail\u2800View"}, "eventType"),
+        ({"properties": {"itemId": "2-Pug-1-4"}}, "properties.itemId"),
+        ({"context": {"ITEM_ID": "2-Pug-1-4"}}, "context.ITEM_ID"),
+        ({"properties": {"user_id": 1}}, "properties.user_id"),
+        ({"redriven": 1}, "redriven"),
+        ({"redriven": {}}, "redriven.arrival"),
+        ({"redriven": {"arrival": ARRIVAL + 1}}, "redriven.arrival"),
+        ({"redriven": {"arrival": 1}}, "redriven.arrival"),
+        ({"redriven": {"arrival": ARRIVAL, "record": ""}}, "redriven.record"),
+        ({"redriven": {"arrival": ARRIVAL, "Record": "a"}}, "redriven.Record"),
         ({"properties": []}, "properties"),
         ({"properties": "{"}, "properties"),
         ({"properties": {"UserID": 1}}, "properties.UserID"),
@@ -168,9 +180,105 @@ def test_d06_an_event_without_a_time_is_told_apart_by_its_record():
     assert event.identity("record-1") == event.identity("record-1")
 
 
-def test_d06_the_sites_own_event_id_is_kept():
-    """An id given by the site is the identity."""
-    assert "e-1" == decoded(eventId="e-1", timestamp=1_699_999_999).identity("record-1")
+def test_one_id_of_a_hundred_visitors_is_a_hundred_events():
+    """The service's ids are global, a site that numbers per session is not: user and session are part of what is sent."""
+    visitors = [(f"u{n % 50}", f"s{n}") for n in range(100)]
+    ids = {decoded(userId=user, sessionId=session, eventId="1").identity("r") for user, session in visitors}
+
+    assert 100 == len(ids)
+    assert "1" not in ids
+
+
+def test_an_id_is_the_same_whatever_the_record_and_the_time():
+    """A retry, a redrive and a replay of an event with an id of its own are one event."""
+    one, again = decoded(eventId="e-1"), decoded(eventId="e-1", timestamp=1_699_999_999)
+
+    assert one.identity("record-1") == one.identity("record-2") == again.identity("record-3")
+    assert one.identity("r") != decoded(eventId="e-2").identity("r")
+
+
+def test_nobody_suppresses_another_visitors_event_by_its_id():
+    """An id that another visitor sends as their own, be it the digest that was sent, is another event."""
+    sent = decoded(eventId="order-17").identity("r")
+
+    assert sent != decoded(userId="attacker", sessionId="a", eventId="order-17").identity("r")
+    assert sent != decoded(userId="attacker", sessionId="a", eventId=sent).identity("r")
+
+
+def test_what_arrived_before_the_change_keeps_the_sites_own_id():
+    """Only the arrival tells: from the moment on ids are digests."""
+    event = decoded(eventId="e-1")
+
+    assert "e-1" == event.identity("r", arrival=99.0, digests_from=100.0)
+    assert event.identity("r") == event.identity("r", arrival=100.0, digests_from=100.0)
+
+
+def test_a_redriven_event_is_judged_by_its_first_arrival():
+    """The mark moves an event back to where it was first; without an own id the first record's name identifies it."""
+    first = decoded()
+    again = decoded(timestamp=ARRIVAL, redriven={"arrival": ARRIVAL, "record": "shard-1"})
+    own = decoded(eventId="e-1", redriven={"arrival": ARRIVAL - 10})
+
+    assert first.identity("shard-1") == again.identity("shard-9")
+    assert "e-1" == own.identity("r", arrival=ARRIVAL, digests_from=ARRIVAL)
+
+
+@pytest.mark.parametrize("changes", [{}, {"timestamp": 1_699_999_999}])
+def test_an_id_that_an_earlier_redrive_wrote_is_the_events_own_digest(changes):
+    """Earlier redrives wrote the digest into the event: it is not digested again."""
+    digest = decoded(**changes).identity("shard-1")
+
+    assert digest == decoded(eventId=digest, **changes).identity("shard-1")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("userID", "userId"), ("user_id", "userId"), ("USERID", "userId"), ("user-id", "userId"), ("UserId", "userId"),
+        ("sessionid", "sessionId"), ("session_id", "sessionId"), ("animalId", "animal_id"), ("animalid", "animal_id"),
+        ("eventtype", "eventType"), ("event_type", "eventType"), ("animalmetadata", "animalMetadata"),
+        ("animal_metadata", "animalMetadata"), ("eventID", "eventId"), ("Timestamp", "timestamp"),
+        ("event_value", "eventValue"), ("recommendation_id", "recommendationId"), ("Impression", "impression"),
+        ("Context", "context"), ("Properties", "properties"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("instead", [True, False])
+def test_a_name_that_is_nearly_right_is_refused_with_the_right_one(wrong, right, instead):
+    """In the right one's stead and beside it: one of the two values would be ignored in silence."""
+    payload = site_event(**{right: site_event().get(right, "1")})
+    payload[wrong] = payload.pop(right) if instead else payload[right]
+    for data in (payload, {"Partitionkey": "1", "Data": payload}):
+        with pytest.raises(PayloadError) as refused:
+            decode_event(json.dumps(data).encode(), arrival=ARRIVAL)
+        assert (wrong, f"is not known: the field is called {right}") == (refused.value.field, refused.value.message)
+
+
+@pytest.mark.parametrize("wrong", ["animalSpeciesId", "ANIMAL_SPECIES_ID", "animalspeciesid"])
+def test_members_of_the_animal_have_their_names_too(wrong):
+    """The member is named with its place."""
+    metadata = {**site_event()["animalMetadata"], wrong: "1"}
+
+    with pytest.raises(PayloadError) as refused:
+        decoded(animalMetadata=metadata)
+
+    assert f"animalMetadata.{wrong}" == refused.value.field
+    assert refused.value.message.endswith(" animal_species_id")
+
+
+@pytest.mark.parametrize("wrong", ["data", "DATA", "_data"])
+def test_an_envelope_has_its_name_too(wrong):
+    """What would be an event without a session is an envelope whose member has another name."""
+    with pytest.raises(PayloadError) as refused:
+        decode_event(json.dumps({"partitionKey": "1", wrong: site_event()}).encode(), arrival=ARRIVAL)
+
+    assert (wrong, "is not known: the field is called Data") == (refused.value.field, refused.value.message)
+
+
+def test_fields_that_resemble_nothing_are_ignored():
+    """Sites send more than the project knows; the archive keeps it."""
+    extra = {"user": "x", "uid": "x", "data": "x", "partitionKey": "x", "animal": "x", "id": "x", "u" * 5000: "x"}
+
+    assert decoded() == decoded(**extra)
 
 
 def test_without_an_animal_the_group_identifies():

@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,7 +17,9 @@ from tools.deploy.plan import (
     DeployStacks,
     DropLedgers,
     FillPopularList,
+    FixEventIds,
     MakeLedgers,
+    PrepareEventIds,
     Step,
     Synthesize,
     Train,
@@ -37,7 +40,7 @@ def settings_of(generation: int = 1, *, reranking: bool = True) -> Settings:
 
 
 def observed(ledgers: Ledgers | None = None, *, serving: int | None = None) -> Observed:
-    return Observed(stacks={"data": "CREATE_COMPLETE"}, ledgers=ledgers or {}, serving=serving)
+    return Observed(stacks={"data": "CREATE_COMPLETE"}, ledgers=ledgers or {}, serving=serving, event_ids="none")
 
 
 def ledgers_of(generation: int, *, recommendation: str = VERSION, reranking: str = VERSION) -> Ledgers:
@@ -56,12 +59,46 @@ BUILD_OF_ONE = [
 
 def test_the_first_deploy_builds_everything_but_the_campaigns() -> None:
     """Data, ledgers and seed come before the Personalize stack, which imports the seed at once."""
-    assert BUILD_OF_ONE == build_steps(settings_of(), Observed(stacks={}, ledgers={}, serving=None))
+    steps = build_steps(settings_of(), Observed(stacks={}, ledgers={}, serving=None))
+    assert [PrepareEventIds("none"), *BUILD_OF_ONE] == steps
 
 
 def test_a_later_deploy_does_the_same_steps() -> None:
     """A deploy of what stands is the first deploy again; each step finds that it has little to do."""
     assert BUILD_OF_ONE == build_steps(settings_of(), observed(ledgers_of(1), serving=1))
+
+
+STANDING = {"data": "UPDATE_COMPLETE", "ingestion": "UPDATE_COMPLETE"}
+
+
+def test_an_environment_with_ids_as_the_site_gave_them_changes_in_two_steps() -> None:
+    """First the new forwarder, which still sends the old ids; the moment when no older one runs; then its template."""
+    upgraded = Observed(stacks=STANDING, ledgers=ledgers_of(1), serving=1)
+    steps = build_steps(settings_of(), upgraded)
+    change = [FixEventIds(), DeployStacks(("ingestion",))]
+    assert [PrepareEventIds("pending"), *BUILD_OF_ONE[:-1], *change, BUILD_OF_ONE[-1]] == steps
+
+
+def test_an_interrupted_change_goes_on() -> None:
+    """The parameter says `pending`: it is not made again, and the moment is still to be fixed."""
+    interrupted = Observed(stacks=STANDING, ledgers=ledgers_of(1), serving=1, event_ids="pending")
+    steps = build_steps(settings_of(), interrupted)
+    assert [*BUILD_OF_ONE[:-1], FixEventIds(), DeployStacks(("ingestion",)), BUILD_OF_ONE[-1]] == steps
+
+
+@pytest.mark.parametrize("event_ids", ["none", "1790000000"])
+def test_a_change_that_was_made_is_never_made_again(event_ids: str) -> None:
+    """Neither a moment nor `none` is touched by a later deploy."""
+    done = Observed(stacks=STANDING, ledgers=ledgers_of(1), serving=1, event_ids=event_ids)
+    assert BUILD_OF_ONE == build_steps(settings_of(), done)
+
+
+def test_the_parameter_stands_before_any_deployment_of_the_forwarder() -> None:
+    """Its template reads it, also where an earlier generation is removed first."""
+    leaving = Observed(stacks=STANDING, ledgers=ledgers_of(1) | ledgers_of(2), serving=2)
+    steps = build_steps(settings_of(2), leaving)
+    assert PrepareEventIds("pending") == steps[0]
+    assert DeployStacks(USERS_OF_PERSONALIZE) in steps
 
 
 def test_it_trains_where_a_ledger_is_none() -> None:

@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from infra.naming import EMPTY_LEDGER, STACKS, Role
+from tools import event_ids
 from tools.connection import Connection
 from tools.deploy import ledger, old_lock, seed, solutions, training
 from tools.deploy import run as run_module
@@ -30,12 +31,18 @@ class World:
         self.stacks: dict[str, str] = {}
         self.ledgers: dict[Any, str] = {}
         self.serving: int | None = None
+        self.event_ids: str | None = None
         self.done: list[str] = []
         self.promotes: tuple[Role, ...] = ("recommendation", "reranking")
         self.bootstrapped = False
 
     def observe(self, _: Connection) -> Observed:
-        return Observed(stacks=dict(self.stacks), ledgers=dict(self.ledgers), serving=self.serving)
+        return Observed(
+            stacks=dict(self.stacks), ledgers=dict(self.ledgers), serving=self.serving, event_ids=self.event_ids
+        )
+
+    def prepare_event_ids(self, _: Connection, value: str) -> None:
+        self.event_ids = self.did(f"event ids {value}", value)
 
     def did(self, what: str, answer: Any) -> Any:
         self.done.append(what)
@@ -95,6 +102,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(run_module, "Cdk", Cdk)
     monkeypatch.setattr(run_module, "observe", world.observe)
     monkeypatch.setattr(run_module, "wait_until_settled", lambda *_: None)
+    monkeypatch.setattr(event_ids, "prepare", world.prepare_event_ids)
+    monkeypatch.setattr(event_ids, "fix", lambda _: world.did("fix event ids", "1790000000"))
     monkeypatch.setattr(ledger, "make_ledgers", world.make_ledgers)
     monkeypatch.setattr(ledger, "compare_campaigns", lambda *_: Serving(("serves",), ()))
     monkeypatch.setattr(seed, "seed_files", lambda *_: [])
@@ -124,6 +133,7 @@ def confirm(deployment: Deployment, *, yes: bool = True) -> Confirm:
 FIRST = [
     "synthesize (1,) 1",
     "bootstrap",
+    "event ids none",
     "deploy data",
     "ledgers",
     "seed",
@@ -181,6 +191,18 @@ def test_a_deploy_of_what_stands_asks_nothing_and_trains_nothing(deployment: Dep
     again = Deployment(deployment.connection, deployment.display, deployment.output)
     again.deploy(wait=True, confirm=confirm(deployment, yes=False))
     assert {"train", "bootstrap", "deploy campaigns"}.isdisjoint(world.done)
+
+
+def test_an_environment_from_before_digests_gets_its_moment_after_the_new_forwarder(
+    deployment: Deployment, world: World
+) -> None:
+    """Between the two deployments of the forwarder: then no older one runs, and from the second on nobody asks."""
+    world.bootstrapped = True
+    world.stacks = dict.fromkeys(STACKS, "UPDATE_COMPLETE")
+    deployment.deploy(wait=True, confirm=confirm(deployment))
+    stacks = "deploy personalize ingestion training serving monitoring"
+    begun = world.done.index("event ids pending")
+    assert [stacks, "fix event ids", "deploy ingestion", "configure"] == world.done[begun + 5 : begun + 9]
 
 
 def test_a_model_held_back_ends_with_its_reason_after_all_else_is_done(deployment: Deployment, world: World) -> None:
