@@ -8,6 +8,7 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -34,8 +35,18 @@ _HOPELESS_CODES = frozenset(
 """Nothing is wrong with the request, but not even a second from now will it succeed."""
 
 
-_UNREADABLE = (ResponseParserError, ValueError, TypeError, AttributeError, RecursionError)
-"""What the SDK's parser raises for an answer that is not the service's: a proxy's page, half an answer, other JSON."""
+_UNREADABLE = (
+    ResponseParserError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+    HTTPException,
+    OSError,
+)
+"""What the SDK raises for an answer that is not the service's: a proxy's page, half an answer, other JSON, a header."""
 
 
 class InvalidRequestError(Exception):

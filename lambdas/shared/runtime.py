@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any, Self
 
-from lambdas.shared.attempts import Attempts, UnavailableError
+from lambdas.shared.attempts import Attempts, InvalidRequestError, UnavailableError
+from lambdas.shared.breeds import Breeds
 from lambdas.shared.clients import runtime_client, s3_client
 from lambdas.shared.popular import PopularGroups
 
@@ -41,7 +42,11 @@ class Campaign:
         deadline = int(environment["DEADLINE_MILLISECONDS"]) / 1000
         threads = ThreadPoolExecutor(PARALLEL_CALLS, thread_name_prefix="campaign")
         popular = PopularGroups(
-            s3_client(2), environment["POPULAR_BUCKET"], environment["POPULAR_KEY"], threads=threads
+            s3_client(2),
+            environment["POPULAR_BUCKET"],
+            environment["POPULAR_KEY"],
+            threads=threads,
+            breeds=Breeds.named(environment.get("BREED_SCRIPTS", "Latin")),
         )
         return cls(
             arn=environment["CAMPAIGN_ARN"],
@@ -68,11 +73,16 @@ class Campaign:
         call = self.threads.submit(
             self.attempts.call, lambda: getattr(self.client, operation)(**request), stop_at=stop_at
         )
-        try:
-            answer: dict[str, Any] = call.result(timeout=max(0.0, stop_at - self.clock()))
-        except TimeoutError as error:
+        wait([call], timeout=max(0.0, stop_at - self.clock()))
+        if not call.done():
             call.cancel()
-            raise UnavailableError("DeadlineExceeded") from error
+            raise UnavailableError("DeadlineExceeded")
+        failure = call.exception()
+        if isinstance(failure, InvalidRequestError | UnavailableError):
+            raise failure
+        if failure is not None:  # nothing that the SDK is known to raise; visitors get their answer all the same
+            raise UnavailableError(type(failure).__name__) from failure
+        answer: dict[str, Any] = call.result()
         if not _is_list_of_items(answer.get(_LISTS[operation])):
             raise UnavailableError("UnreadableAnswer")
         return answer

@@ -1,9 +1,11 @@
 """recommend and rerank against a Personalize that refuses, stalls, talks nonsense and dies.
 
 Never an exception to the caller; an answer in time from the popular list, marked in answer and metric; and Personalize's
-own answer again as soon as it gives one, without a restart.
+own answer again as soon as it gives one, without a restart. The same with S3, which holds the popular list: what fails
+there is nobody's trouble while Personalize answers, and over with the reading in which it happened.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -11,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.shared import popular
 from tests.deadline import eventually
 from tests.faults import wreck
 from tests.faults.wreck import Wreck, answer, refuses, says
@@ -132,3 +135,119 @@ def test_a_dead_personalize_comes_back(load: Callable[[int], Callable[[], Any]],
         assert "popular" == source(ask())
         ruins.rise()
         assert "personalize" == source(ask())
+
+
+def list_of(*item_ids: str) -> bytes:
+    return json.dumps({"itemList": [{"itemId": item_id} for item_id in item_ids]}).encode()
+
+
+def with_headers(*headers: str, body: bytes = list_of("2-Pug-1-4")) -> bytes:
+    lines = ["HTTP/1.1 200 OK", "Connection: close", *headers, "", ""]
+    return "\r\n".join(lines).encode() + body
+
+
+S3_NONSENSE = {
+    "no HTTP": answer(b"what?\r\n\r\n"),
+    "nothing": b"",
+    "an empty list": answer(list_of()),
+    "an empty object": answer(b""),
+    "half a list": answer(list_of("2-Pug-1-4")[:-9]),
+    "less than it said": answer(list_of("2-Pug-1-4"), declared=5000),
+    "no text": answer(b"\xff\xfe\x00"),
+    "a list": answer(b"[]"),
+    "null": answer(b"null"),
+    "items that are a text": answer(b'{"itemList": "x"}'),
+    "items that are numbers": answer(b'{"itemList": [1, null, {}]}'),
+    "no groups": answer(list_of("pug", "<b>", "2-www.example.com-1-1")),
+    "a number that is too long": answer(b'{"itemList": ' + b"9" * 200_000 + b"}"),
+    "a deep nest": answer(b"[" * 100_000),
+    "a list that is too long": answer(list_of(*(f"2-Breed {number}-1-1" for number in range(1001)))),
+    "an object that is too big": answer(list_of(*["2-Pug-1-4"] * 20_000)),
+    "no gzip, though it says so": with_headers("Content-Encoding: gzip", "Content-Length: 20", body=b"x" * 20),
+    "a length that is no number": with_headers("Content-Length: many"),
+    "a negative length": with_headers("Content-Length: -5"),
+    "two lengths": with_headers("Content-Length: 5", "Content-Length: 6"),
+    "a date that is none": with_headers("Last-Modified: never", "Content-Length: 39"),
+    "a count that is none": with_headers(
+        "x-amz-missing-meta: many", "x-amz-mp-parts-count: many", "Content-Length: 39"
+    ),
+    "another checksum": with_headers("x-amz-checksum-crc32: AAAAAA==", "Content-Length: 39"),
+    "a checksum that is none": with_headers("x-amz-checksum-crc32: \xff", "Content-Length: 39"),
+    "chunks that are none": with_headers("Transfer-Encoding: chunked", body=b"zz\r\nhm\r\n"),
+    "half a chunk": with_headers("Transfer-Encoding: chunked", body=b"ff\r\nhm"),
+    "a header without end": b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000,
+    "a thousand headers": with_headers(*(f"X-{number}: x" for number in range(1000))),
+    "headers that are none": with_headers("\x00\x01", ": x", " y"),
+    "a page as an error": answer(b"<html>", status=500),
+    "no XML as an error": answer(b"<Error><Code>", status=403),
+    "somewhere else": answer(b"", status=301),
+}
+S3_FAILURES = {
+    **{name: says(content) for name, content in S3_NONSENSE.items()},
+    "slow down": refuses("SlowDown", 503),
+    "not allowed": refuses("AccessDenied", 403),
+    "not there": refuses("NoSuchKey", 404),
+    "reset": wreck.breaks_off,
+}
+
+
+@pytest.fixture
+def list_ruins() -> Iterator[Wreck]:
+    with Wreck() as server:
+        yield server
+
+
+# The SDK leaves the socket of an answer that it could not read to the garbage collector.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+@pytest.mark.parametrize("function", ["recommend", "rerank"])
+def test_whatever_s3_says_visitors_get_an_answer(
+    function: str, load_handler: Any, ruins: Wreck, list_ruins: Wreck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the list cannot be read Personalize answers, without it the last list does; read again it is the new one."""
+    monkeypatch.setattr(popular, "RETRY_SECONDS", 0.0)
+    monkeypatch.setattr(popular, "REFRESH_SECONDS", 0.0)
+    module = load_handler(
+        function,
+        DEADLINE_MILLISECONDS=str(PATIENT),
+        AWS_ENDPOINT_URL_PERSONALIZE_RUNTIME=ruins.url,
+        AWS_ENDPOINT_URL_S3=list_ruins.url,
+    )
+    groups = (module.recommender if function == "recommend" else module.reranker).campaign.popular
+
+    def ask() -> str:
+        return source(module.lambda_handler(REQUESTS[function], Context()))
+
+    for number, (failure, behaviour) in enumerate(S3_FAILURES.items()):
+        newest = f"2-Breed {number}-1-1"
+        list_ruins.behaviour = behaviour
+        ruins.behaviour = wreck.healthy
+        assert (failure, ["personalize"] * 3) == (failure, [ask() for _ in range(3)])
+        ruins.behaviour = refuses("ServiceUnavailable", 503)
+        assert (failure, ["popular"] * 2) == (failure, [ask() for _ in range(2)])
+        list_ruins.behaviour = says(answer(list_of(newest)))
+        for _ in range(2):  # the first may have found the failed reading still under way
+            assert (failure, "popular") == (failure, ask())
+        assert (failure, newest) == (failure, groups.groups(wait_seconds=LIMIT_SECONDS)[0])
+
+
+@pytest.mark.parametrize("function", ["recommend", "rerank"])
+@pytest.mark.parametrize("behaviour", [wreck.stalls, wreck.stalls_inside, wreck.drips])
+def test_a_slow_s3_keeps_nobody_waiting(
+    function: str, behaviour: wreck.Behaviour, load_handler: Any, ruins: Wreck, list_ruins: Wreck
+) -> None:
+    """Personalize's answer does not wait for the list, nor the popular one longer than the deadline."""
+    list_ruins.behaviour = behaviour
+    module = load_handler(
+        function,
+        DEADLINE_MILLISECONDS=str(HASTY),
+        AWS_ENDPOINT_URL_PERSONALIZE_RUNTIME=ruins.url,
+        AWS_ENDPOINT_URL_S3=list_ruins.url,
+    )
+    eventually(
+        lambda: source(module.lambda_handler(REQUESTS[function], Context())) == "personalize",
+        what="Personalize's answer",
+    )
+    ruins.behaviour = wreck.breaks_off
+    begun = time.monotonic()
+    assert "popular" == source(module.lambda_handler(REQUESTS[function], Context()))
+    assert time.monotonic() - begun < LIMIT_SECONDS

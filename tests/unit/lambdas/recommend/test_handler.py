@@ -232,3 +232,50 @@ def test_whatever_is_asked_is_answered(recommend, personalize, event):
     assert len(personalize.requests) == (status == 200)
     json.dumps(answer, allow_nan=False)
     assert [] == personalize.beyond_limits
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("userID", "userId"), ("user_id", "userId"), ("userid", "userId"), ("sessionid", "sessionId"),
+        ("session_id", "sessionId"), ("Limit", "limit"), ("Filters", "filters"), ("Context", "context"),
+        ("DETAIL", "detail"), ("Body", "body"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_nearly_right_is_refused_with_the_right_one(recommend, personalize, wrong, right):
+    """Ignored it would be nobody's request; in every form, and beside the right name too."""
+    for payload in ({wrong: "u1"}, {wrong: "u1", "userId": "u1"}):
+        for event in (payload, {"body": payload}, {"body": json.dumps(payload)}):
+            answer = recommend(event)
+            assert (400, wrong, "u1") == problem(answer)
+            assert f"the field is called {right}" in json.dumps(answer)
+    assert [] == personalize.requests
+
+
+def test_members_of_filters_have_their_names_too(recommend):
+    """`Name` and `Values` are named below `filters`."""
+    assert (400, "filters.Name", "cats") == problem(recommend({"filters": {"Name": "cats"}}))
+    assert (400, "filters.VALUES", "an object of 0 members") == problem(
+        recommend({"filters": {"name": "cats", "VALUES": {}}})
+    )
+
+
+def test_fields_that_resemble_nothing_are_ignored(recommend):
+    """A site may send more than the function knows."""
+    assert recommend({"userId": "u1"}) == recommend({"userId": "u1", "page": 1, "uid": "x", "itemId": "y"})
+
+
+@pytest.mark.parametrize("error", [MemoryError(), KeyError("x"), OSError("disk"), AssertionError(), StopIteration()])
+def test_no_odd_failure_of_a_call_reaches_the_visitor(load_handler, monkeypatch, error):
+    """Whatever a call to Personalize raises, the popular list answers, and Personalize with the next request."""
+    handler = load_handler("recommend", DEADLINE_MILLISECONDS="20000")
+    client = handler.recommender.campaign.client
+    with monkeypatch.context() as patched:
+
+        def fail(**_: Any) -> Any:
+            raise error
+
+        patched.setattr(client, "get_recommendations", fail)
+        answer = handler.lambda_handler({"userId": "u1", "detail": True}, Context())
+        assert "popular" == answer[0]["source"]
+    assert "personalize" == handler.lambda_handler({"userId": "u1", "detail": True}, Context())[0]["source"]

@@ -1,12 +1,24 @@
 """The popular list: packaged, read in the background, refreshed, kept when reading fails."""
 
+import http.client
+import io
 import json
+import ssl
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import boto3
 import pytest
+import urllib3
+from botocore.exceptions import (
+    ClientError,
+    IncompleteReadError,
+    NoCredentialsError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
+from botocore.parsers import ResponseParserError
 
 from lambdas.shared.errors import PayloadError
 from lambdas.shared.popular import PACKAGED, REFRESH_SECONDS, RETRY_SECONDS, PopularGroups, parse_popular
@@ -142,3 +154,67 @@ def test_a_list_of_something_else_is_refused():
     """Items without ids are no list."""
     with pytest.raises(PayloadError):
         parse_popular(b'{"itemList": [5]}')
+
+
+class BrokenBody:
+    """The body of an object whose reading fails with what a connection may raise."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+        self.closed = False
+
+    def read(self, amount: int) -> bytes:
+        raise self.error
+
+    def close(self) -> None:
+        self.closed = True
+
+
+ODD = (
+    ssl.SSLError(1, "[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC]"), urllib3.exceptions.SSLError("bad record"),
+    urllib3.exceptions.ProtocolError("broken"), urllib3.exceptions.DecodeError("no gzip"), ConnectionResetError(),
+    http.client.IncompleteRead(b"x"), http.client.LineTooLong("header"), http.client.BadStatusLine("?"), OSError("disk"),
+    UnicodeDecodeError("utf-8", b"x", 0, 1, "no"), ValueError("invalid literal"), KeyError("Body"), IndexError(),
+    TypeError(), AttributeError(), OverflowError(), RecursionError(), RuntimeError("cannot start"), MemoryError(),
+    EOFError(), TimeoutError(), AssertionError(), ResponseParserError("odd"), ReadTimeoutError(endpoint_url="x"),
+    ResponseStreamingError(error="x"), IncompleteReadError(actual_bytes=1, expected_bytes=2),
+    ClientError({"Error": {"Code": "SlowDown"}}, "GetObject"), NoCredentialsError(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("error", ODD, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("place", ["call", "body"])
+def test_no_failure_of_a_reading_outlives_it(error, place, tmp_path):
+    """Whatever a reading raises, nobody who asks gets it, and the next reading begins afresh."""
+    packaged = tmp_path / "popular.json"
+    packaged.write_text(listing("2-Pug-1-4"))
+    body = BrokenBody(error)
+    clock = Clock()
+
+    class S3:
+        broken = True
+
+        def get_object(self, **_: object) -> dict[str, Any]:
+            if self.broken and place == "call":
+                raise error
+            good = io.BytesIO(listing("1-Siamese-2-2").encode())
+            return {"Body": body if self.broken else good}
+
+    s3 = S3()
+    with ThreadPoolExecutor(1) as threads:
+        groups = PopularGroups(s3, "seed", "key", threads=threads, packaged=packaged, clock=clock)
+        for _ in range(3):
+            groups.refresh()
+            assert ("2-Pug-1-4",) == groups.groups(wait_seconds=10)
+        assert body.closed == (place == "body")
+        s3.broken = False
+        clock.now += RETRY_SECONDS
+        groups.refresh()
+        assert ("1-Siamese-2-2", "2-Pug-1-4") == groups.groups(wait_seconds=10)
+
+
+def test_groups_of_before_the_rule_are_left_out():
+    """A list that was written when breeds were free keeps its other groups, each once."""
+    data = listing("2-Pug-1-4", "2-<b>-1-4", "2-www.example.com-1-4", "1-Siamese-2-2", "2-Pug-1-4").encode()
+
+    assert ("2-Pug-1-4", "1-Siamese-2-2") == parse_popular(data)
