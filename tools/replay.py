@@ -6,11 +6,7 @@ Events keep the ids under which the forwarder sends them, so that what the track
 that was interrupted goes on when it is started again.
 """
 
-<<<<<<< HEAD
-=======
-import csv
 import math
->>>>>>> ac49baa (Send digests as event ids, keep breeds readable, refuse names that are nearly right)
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -28,14 +24,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from infra.settings import SettingsError
 from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
-<<<<<<< HEAD
-from lambdas.shared.event import Event, decode_event
-from local.personalize.csv_dialect import write_row
-=======
 from lambdas.shared.event import EVERY_ID_IS_A_DIGEST, Event, decode_event
 from lambdas.shared.event_ids import digests_from
+from local.personalize.csv_dialect import write_row
 from tools import event_ids
->>>>>>> ac49baa (Send digests as event ids, keep breeds readable, refuse names that are nearly right)
 from tools.archive import HOUR, Piece, lines, moment, pieces
 from tools.connection import Connection, NotConnectedError, connect
 from tools.replay_store import OtherReplayError, Replayed, ReplayStore

@@ -25,13 +25,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from infra.settings import SettingsError
-<<<<<<< HEAD
-from local.personalize.csv_dialect import read_rows
-=======
 from lambdas.shared.animal import AnimalGroup
 from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
->>>>>>> ac49baa (Send digests as event ids, keep breeds readable, refuse names that are nearly right)
+from local.personalize.csv_dialect import read_rows
 from tools.connection import Connection, NotConnectedError, connect, state_folder
 
 ITEMS_PER_CALL = 10
@@ -84,26 +81,18 @@ def read_items(path: Path, breeds: Breeds = LATIN) -> list[Item]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-<<<<<<< HEAD
             rows = read_rows(file.read())
         names = next(rows, [])
         missing = [column for column in COLUMNS if column not in names]
         if missing:
             raise SyncError(f"{path}: column {', '.join(missing)} is missing")
         return [
-            _item_of_row(dict(zip_longest(names, row[: len(names)])), f"{path}, line {rows.line_num}")
+            _item_of_row(dict(zip_longest(names, row[: len(names)])), f"{path}, line {rows.line_num}", breeds)
             for row in rows
             if row
         ]
     except csv.Error as error:
         raise SyncError(f"{path}, line {rows.line_num}: {error}") from error
-=======
-            reader = csv.DictReader(file)
-            missing = [column for column in COLUMNS if column not in (reader.fieldnames or ())]
-            if missing:
-                raise SyncError(f"{path}: column {', '.join(missing)} is missing")
-            return [_item_of_row(row, f"{path}, line {reader.line_num}", breeds) for row in reader]
->>>>>>> ac49baa (Send digests as event ids, keep breeds readable, refuse names that are nearly right)
     except (OSError, UnicodeDecodeError) as error:
         raise SyncError(f"{path} cannot be read: {error}") from error
 

@@ -43,14 +43,9 @@ ROOMS = (
     room(
         "tools",
         "boto3 botocore matplotlib numpy rich typer",
-<<<<<<< HEAD
-        # What an event is, the id under which it is counted once, and the CSV of the service are said in one place.
-        "infra.naming infra.prices infra.settings seed_data lambdas.shared.errors lambdas.shared.event"
-        " local.personalize.csv_dialect",
-=======
-        # What an event is, the id under which it is counted once, and what a breed may be, is said in one place.
-        "infra.naming infra.settings seed_data lambdas.shared",
->>>>>>> ac49baa (Send digests as event ids, keep breeds readable, refuse names that are nearly right)
+        # What an event is, the id under which it is counted once, what a breed may be, and the CSV of the service are
+        # said in one place.
+        "infra.naming infra.prices infra.settings seed_data lambdas.shared local.personalize.csv_dialect",
     ),
     room("tools/breed_scripts.py", "regex"),
 )
