@@ -1,6 +1,7 @@
 """The archive of every event: Firehose from the stream to S3, and a Glue table so that Athena can ask at once."""
 
 import aws_cdk as cdk
+from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
@@ -84,6 +85,7 @@ class Archive(Construct):
             },
         )
         _table(self, names)
+        _workgroup(self, names, key)
 
     def _role(self, names: Names, key: kms.IKey) -> iam.Role:
         """https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#using-iam-s3"""
@@ -94,9 +96,9 @@ class Archive(Construct):
             "Role",
             role_name=names.role("firehose"),
             description="Firehose reads the event stream and writes the archive",
-            assumed_by=iam.ServicePrincipal(
-                "firehose.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": names.account}}
-            ),
+            # Without a condition, as the page shows it: it names no key that Firehose would send with this call.
+            # https://docs.aws.amazon.com/firehose/latest/dev/controlling-access.html#firehose-assume-role
+            assumed_by=iam.ServicePrincipal("firehose.amazonaws.com"),
             inline_policies={
                 "delivery": iam.PolicyDocument(
                     statements=[
@@ -182,6 +184,32 @@ def _destination(
                     ],
                 )
             ],
+        ),
+    )
+
+
+def _workgroup(scope: Construct, names: Names, key: kms.IKey) -> None:
+    """Where questions about visitors are asked: results hold their ids, so they lie where they expire.
+
+    Whoever asks cannot choose another place:
+    https://docs.aws.amazon.com/athena/latest/ug/workgroups-settings-override.html
+    """
+    properties = athena.CfnWorkGroup
+    properties(
+        scope,
+        "WorkGroup",
+        name=names.athena_workgroup,
+        description="Questions to the archive; results expire",
+        recursive_delete_option=True,
+        work_group_configuration=properties.WorkGroupConfigurationProperty(
+            enforce_work_group_configuration=True,
+            publish_cloud_watch_metrics_enabled=False,
+            result_configuration=properties.ResultConfigurationProperty(
+                output_location=f"s3://{names.bucket('archive')}/{Names.ATHENA_PREFIX}",
+                encryption_configuration=properties.EncryptionConfigurationProperty(
+                    encryption_option="SSE_KMS", kms_key=key.key_arn
+                ),
+            ),
         ),
     )
 

@@ -22,7 +22,11 @@ from infra.settings import Settings
 PERSONALIZE = "personalize.amazonaws.com"
 ACCESS_LOG_DAYS = 90
 EXPORT_DAYS = 7
+"""Of exports, and of the histories that a change of generation makes of them: their imports take hours."""
+ATHENA_DAYS = 7
 NONCURRENT_DAYS = 30
+NONCURRENT_COPY_DAYS = 1
+"""Of what is a copy for a few days anyway."""
 
 
 def imported_key(scope: Construct, names: Names) -> kms.IKey:
@@ -54,15 +58,18 @@ class DataStack(cdk.Stack):
             "archive",
             access_logs,
             keep=settings.protected,
-            rules=[s3.LifecycleRule(id="expire", expiration=cdk.Duration.days(settings.retention.archive_days))],
+            rules=[
+                s3.LifecycleRule(id="expire", expiration=cdk.Duration.days(settings.retention.archive_days)),
+                _copies("expire-answers", Names.ATHENA_PREFIX, ATHENA_DAYS),
+            ],
         )
         self.seed_bucket = self._bucket(
             "seed",
             access_logs,
             rules=[
-                s3.LifecycleRule(
-                    id="expire-exports", prefix=Names.EXPORT_PREFIX, expiration=cdk.Duration.days(EXPORT_DAYS)
-                )
+                _copies("expire-exports", Names.EXPORT_PREFIX, EXPORT_DAYS),
+                # The seed's own interactions lie there too; a deploy uploads them again where they are gone.
+                _copies("expire-interactions", Names.INTERACTIONS_PREFIX, EXPORT_DAYS),
             ],
         )
         self._allow_personalize_the_seed()
@@ -180,9 +187,11 @@ class DataStack(cdk.Stack):
         return key
 
     def _key_statements(self) -> list[iam.PolicyStatement]:
-        """Who may use the key beside the account's own identities, which IAM policies govern."""
+        """Who may use the key beside the account's own identities, which IAM policies govern.
+
+        Kinesis, S3 and SQS use it with the rights of whoever calls them, Firehose with its role's.
+        """
         names = self._names
-        own_account = {"StringEquals": {"aws:SourceAccount": names.account}}
         # The developer guide's policy for Personalize has no condition; "IfExists" holds the service to this account
         # where it says on whose behalf it calls, and does not lock it out where it says nothing.
         own_account_if_said = {"StringEqualsIfExists": {"aws:SourceAccount": names.account}}
@@ -209,17 +218,6 @@ class DataStack(cdk.Stack):
                 actions=personalize_actions,
                 resources=["*"],
             ),
-            iam.PolicyStatement(
-                sid="DataServices",
-                principals=[
-                    iam.ServicePrincipal("kinesis.amazonaws.com"),
-                    iam.ServicePrincipal("firehose.amazonaws.com"),
-                    iam.ServicePrincipal("sns.amazonaws.com"),
-                ],
-                actions=["kms:Decrypt", "kms:GenerateDataKey", "kms:DescribeKey"],
-                resources=["*"],
-                conditions=own_account,
-            ),
             # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
             iam.PolicyStatement(
                 sid="LogGroupsOfThisAccount",
@@ -235,25 +233,6 @@ class DataStack(cdk.Stack):
                 ],
                 resources=["*"],
                 conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
-            ),
-            # Without these an encrypted topic drops what the services publish, and says nothing.
-            # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
-            iam.PolicyStatement(
-                sid="AlarmsAndBudgetsToTopic",
-                principals=[
-                    iam.ServicePrincipal("cloudwatch.amazonaws.com"),
-                    iam.ServicePrincipal("budgets.amazonaws.com"),
-                ],
-                actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                resources=["*"],
-                conditions=own_account,
-            ),
-            # EventBridge sends no source account with these calls; a condition would shut it out.
-            iam.PolicyStatement(
-                sid="EventsToTopic",
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["kms:Decrypt", "kms:GenerateDataKey"],
-                resources=["*"],
             ),
         ]
 
@@ -350,6 +329,16 @@ class DataStack(cdk.Stack):
             ("KeyArn", names.key_parameter, self.key.key_arn),
         ):
             ssm.StringParameter(self, id_, parameter_name=name, string_value=value)
+
+
+def _copies(id_: str, prefix: str, days: int) -> s3.LifecycleRule:
+    """What is copied for some purpose goes when that is served, its old versions the day after."""
+    return s3.LifecycleRule(
+        id=id_,
+        prefix=prefix,
+        expiration=cdk.Duration.days(days),
+        noncurrent_version_expiration=cdk.Duration.days(NONCURRENT_COPY_DAYS),
+    )
 
 
 def _housekeeping() -> s3.LifecycleRule:

@@ -99,8 +99,25 @@ class Names:
         return self._name("recommender-statemachine-trigger", "sch")
 
     @property
+    def schedule_group(self) -> str:
+        """The environment's own: EventBridge Scheduler measures groups, and no other's failures are to count here."""
+        return self._name("recommender-schedules", "scg")
+
+    @property
+    def schedule_group_arn(self) -> str:
+        return self._arn("scheduler", f"schedule-group/{self.schedule_group}")
+
+    @property
+    def topic_key_alias(self) -> str:
+        return f"alias/{self._name('recommender-topic-key', 'key')}"
+
+    @property
     def dashboard(self) -> str:
         return self._name("recommender", "dash")
+
+    @property
+    def athena_workgroup(self) -> str:
+        return self._name("recommender", "awg")
 
     @property
     def glue_database(self) -> str:
@@ -128,6 +145,10 @@ class Names:
 
     def alarm(self, name: str) -> str:
         return self._name(f"recommender-{name}", "alm")
+
+    def alarm_arn(self, name: str) -> str:
+        """The ARN of an alarm; `*` stands for all of the environment's."""
+        return self._arn("cloudwatch", f"alarm:{self.alarm(name)}")
 
     @property
     def budget(self) -> str:
@@ -311,6 +332,12 @@ class Names:
 
     EXPORT_PREFIX: ClassVar[str] = "exports/"
     """The only prefix of the seed bucket that Personalize may write to (dataset export jobs)."""
+
+    INTERACTIONS_PREFIX: ClassVar[str] = "interactions/"
+    """Where the seed bucket holds the interactions that import jobs read: the seed, and histories of generations."""
+
+    ATHENA_PREFIX: ClassVar[str] = "athena/"
+    """Where the archive bucket holds the results of queries, for a few days."""
 
     @staticmethod
     def seed_key(kind: DatasetKind, digest: str, generation: int) -> str:

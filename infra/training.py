@@ -18,6 +18,7 @@ from infra.data import imported_key
 from infra.functions import LOG_RETENTION, ROOT, HandlerFunction
 from infra.naming import LOCK_ID, METRIC_NAMESPACE, ROLES, Names, Role
 from infra.settings import Settings
+from infra.topic import TopicKey, publishers
 
 DEFINITION = ROOT / "statemachines" / "train.asl.json"
 MARKER = "AnimalRecommender."
@@ -40,7 +41,8 @@ class TrainingStack(cdk.Stack):
         self._settings = settings
         self._names = settings.names
         key = imported_key(self, self._names)
-        self.topic = self._topic(key)
+        self._topic_key = TopicKey(self, "TopicKey", names=self._names)
+        self.topic = self._topic(self._topic_key.key)
         self.gate = HandlerFunction(
             self,
             "Gate",
@@ -73,26 +75,8 @@ class TrainingStack(cdk.Stack):
             master_key=key,
             enforce_ssl=True,
         )
-        own_account = {"StringEquals": {"aws:SourceAccount": self._names.account}}
-        for service in ("cloudwatch", "budgets"):
-            topic.add_to_resource_policy(
-                iam.PolicyStatement(
-                    sid=f"{service.capitalize()}Publishes",
-                    principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
-                    actions=["sns:Publish"],
-                    resources=[topic.topic_arn],
-                    conditions=own_account,
-                )
-            )
-        topic.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="EventsPublish",
-                principals=[iam.ServicePrincipal("events.amazonaws.com")],
-                actions=["sns:Publish"],
-                resources=[topic.topic_arn],
-                conditions={"ArnEquals": {"aws:SourceArn": self._silent_ends_arn}},
-            )
-        )
+        for statement in publishers(self._names):
+            topic.add_to_resource_policy(statement)
         for number, address in enumerate(self._settings.notification_emails):
             sns.CfnSubscription(self, f"Email{number}", topic_arn=topic.topic_arn, protocol="email", endpoint=address)
         return topic
@@ -219,7 +203,7 @@ class TrainingStack(cdk.Stack):
                 "KeepPopularListAndRecords", ["s3:PutObject"], [f"{seed}/popular/*", f"{seed}/{Names.RUNS_PREFIX}*"]
             ),
             _allow("Tell", ["sns:Publish"], [self.topic.topic_arn]),
-            _allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn]),
+            _allow("UseKeys", ["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn, self._topic_key.key.key_arn]),
             # The table's key is used for whoever calls DynamoDB, with these and the two above:
             # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
             iam.PolicyStatement(
@@ -288,8 +272,15 @@ class TrainingStack(cdk.Stack):
             "ScheduleRole",
             role_name=names.role("trigger"),
             description="Starts the training state machine",
+            # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
             assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": names.account}}
+                "scheduler.amazonaws.com",
+                conditions={
+                    "StringEquals": {
+                        "aws:SourceAccount": names.account,
+                        "aws:SourceArn": names.schedule_group_arn,
+                    }
+                },
             ),
             inline_policies={
                 "start": iam.PolicyDocument(
@@ -297,10 +288,12 @@ class TrainingStack(cdk.Stack):
                 )
             },
         )
+        group = scheduler.CfnScheduleGroup(self, "ScheduleGroup", name=names.schedule_group)
         scheduler.CfnSchedule(
             self,
             "Schedule",
             name=names.schedule,
+            group_name=group.ref,
             description="Trains when enough has happened since the last training",
             schedule_expression=self._settings.schedule,
             schedule_expression_timezone="UTC",
@@ -314,10 +307,6 @@ class TrainingStack(cdk.Stack):
                 ),
             ),
         )
-
-    @property
-    def _silent_ends_arn(self) -> str:
-        return self._names.rule_arn("silent-ends")
 
     def _rule_for_silent_ends(self) -> None:
         """Speaks for runs that could not: stopped, timed out, or failed without the marker of the definition."""

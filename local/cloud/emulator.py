@@ -71,8 +71,10 @@ def install(*, personalize: str, state: Path) -> "Judge":
         emulator_log,
         emulator_metrics,
         emulator_personalize,
+        emulator_publishing,
         emulator_shards,
         emulator_stacks,
+        emulator_stream_limits,
         emulator_stream_metrics,
         strict_asl,
     )
@@ -85,6 +87,8 @@ def install(*, personalize: str, state: Path) -> "Judge":
     strict_asl.install()
     emulator_metrics.install()
     emulator_stream_metrics.install()
+    emulator_stream_limits.install()
+    emulator_publishing.install()
     return emulator_identity.install(DecisionLog(StateFolder(state).decisions))
 
 

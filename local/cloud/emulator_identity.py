@@ -4,7 +4,8 @@ MiniStack has what it takes behind its switch AUTH: the action and resource of e
 conditions and explicit denials, policies of buckets, queues, topics and keys, signatures, and the services' own words
 for a refusal. Added here: sessions of services that act as roles (identity.py), the condition keys that its requests
 lack, what an encrypted resource asks of its key (identity_keys.py), calls that never become requests (schedules, rules,
-a state machine's invocations), and a record of every decision (identity_decisions.py).
+a state machine's invocations), and a record of every decision (identity_decisions.py). What services publish by
+themselves is judged in emulator_publishing.py.
 
 The account's own key stays all-powerful, and its requests are not even looked at: deploying and testing cost no more.
 """
@@ -17,7 +18,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from local.cloud import identity_keys
+from local.cloud import emulator_schedules, identity_keys
 from local.cloud.identity import EXECUTION_ROLE, JUDGE_PATH, RoleSession, access_key_in, role_session, session_of
 from local.cloud.identity_decisions import RESOURCE_POLICY, Decision, DecisionLog
 from local.cloud.states_language import StatesError
@@ -40,7 +41,7 @@ def install(log: DecisionLog) -> "Judge":
     """Puts the judgement into MiniStack, whose switch AUTH must be on before its import."""
     from ministack import app
     from ministack.core import iam_actions, iam_evaluator
-    from ministack.services import eventbridge, stepfunctions
+    from ministack.services import stepfunctions
 
     judge = Judge(iam_evaluator, log)
     iam_evaluator.enforce = judge.enforce
@@ -48,7 +49,7 @@ def install(log: DecisionLog) -> "Judge":
     _leave_the_account_alone(iam_actions, app.extract_access_key_id)
     _add_condition_keys(iam_actions)
     _find_streams(iam_actions)
-    _judge_targets(judge, eventbridge)
+    emulator_schedules.install(judge)
     _judge_state_machines(judge, stepfunctions)
     # A role that nobody has made has no policies to judge by: whoever names it acts as the account.
     iam_evaluator.validate_role_arn = lambda _role_arn: None
@@ -105,7 +106,7 @@ class Judge:
             action="sts:AssumeRole",
             resource_arn=role["Arn"],
             region=REGION,
-            service_context={"aws:sourceaccount": ACCOUNT, "aws:sourcearn": source},
+            service_context={"aws:sourceaccount": ACCOUNT, "aws:sourcearn": source} if source else {},
         )
         trust = role.get("AssumeRolePolicyDocument") or "{}"
         result = self._evaluator.evaluate_resource_policy(trust, context, service=session.principal)
@@ -133,6 +134,8 @@ class Judge:
                 self._note(session, access_key_id, need.action, need.key_arn, context, outcome)
                 if outcome is not None:
                     return outcome
+                if unusable := identity_keys.unusable(need.key_arn, iam_action.partition(":")[0]):
+                    return self._evaluator.AuthError(*unusable)
         return outcome
 
     def refusal(
@@ -202,12 +205,30 @@ def _message(outcome: Any, action: str, resource: str) -> str:
     return f"User: {outcome.principal_arn} is not authorized to perform: {action} on resource: {resource} {why}"
 
 
-def _sources(role: Any, session: RoleSession) -> Iterator[str]:
-    """On whose behalf a service says that it assumes the role: what trust policies compare `aws:SourceArn` with."""
-    from ministack.services import stepfunctions
+_TELLING = frozenset({"personalize", "scheduler", "states"})
+"""Services whose documentation says that they tell on whose behalf they assume a role; docs/security.md has the pages.
 
-    if session.service == "states":
+Of the others it does not: a condition on `aws:SourceAccount` or `aws:SourceArn` may shut them out, and does so here.
+"""
+
+
+def _sources(role: Any, session: RoleSession) -> Iterator[str]:
+    """On whose behalf a service says that it assumes the role: what trust policies compare `aws:SourceArn` with.
+
+    An empty one of a service that says nothing.
+    """
+    from ministack.services import scheduler, stepfunctions
+
+    if session.service not in _TELLING:
+        yield ""
+    elif session.service == "states":
         yield from (arn for arn, machine in stepfunctions._state_machines.items() if machine["roleArn"] == role["Arn"])
+    elif session.service == "scheduler":
+        # The group, not the schedule:
+        # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+        acting = (s for s in scheduler._schedules.values() if (s.get("Target") or {}).get("RoleArn") == role["Arn"])
+        groups = {schedule.get("GroupName", "default") for schedule in acting} or {"default"}
+        yield from (f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{group}" for group in groups)
     else:
         yield f"arn:aws:{session.service}:{REGION}:{ACCOUNT}:any"
 
@@ -308,30 +329,6 @@ def _find_streams(iam_actions: Any) -> None:
 
 
 # --- calls that are no requests
-
-
-def _judge_targets(judge: Judge, eventbridge: Any) -> None:
-    """Schedules act as their role; rules publish to a topic by the topic's own policy."""
-    from ministack.services import iam, sns
-
-    invoke: Callable[..., Any] = eventbridge._invoke_target
-
-    def invoke_target(target: Any, event: Any, rule: Any, view: Any = None) -> Any:
-        arn, session = target.get("Arn", ""), role_session(target.get("RoleArn", ""), "scheduler")
-        by_schedule = event.get("Source") == "aws.scheduler"
-        if by_schedule and session.role in iam._roles and arn.split(":")[2:3] == ["states"]:
-            refused = judge.refusal(session, "states:StartExecution", arn)
-            if refused is not None:
-                logger.warning("schedule %s: %s", rule.get("Name"), refused.message)
-                return None
-        if not by_schedule and arn.split(":")[2:3] == ["sns"]:
-            source = f"arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule.get('Name')}"
-            if not sns.topic_policy_allows(arn, "events.amazonaws.com", source, ACCOUNT):
-                logger.warning("the policy of %s does not let %s publish", arn, source)
-                return None
-        return invoke(target, event, rule, view)
-
-    eventbridge._invoke_target = invoke_target
 
 
 def _judge_state_machines(judge: Judge, stepfunctions: Any) -> None:

@@ -6,11 +6,13 @@
 - `AWS/Personalize`: GetRecommendations and GetPersonalizedRanking, by `CampaignArn`: requests that were answered since
   the last evaluation, from the embedded Personalize's own count.
 
-Lambda's metrics of invocations are MiniStack's; those of an event source mapping come from the delivery process, those
-of streams (`AWS/Kinesis`) from `emulator_stream_metrics`.
+Lambda's metrics of invocations are MiniStack's, but for those that were throttled: they count as Throttles and not as
+Invocations. Those of an event source mapping come from the delivery process, and so do those of Firehose; those of
+streams (`AWS/Kinesis`) from `emulator_stream_metrics`, those of messages (`AWS/SNS`, `AWS/Events`) from
+`emulator_publishing`, those of schedules (`AWS/Scheduler`) from `emulator_schedules`.
 Sources: Step Functions Developer Guide, "Monitoring Step Functions metrics using Amazon CloudWatch"; SQS Developer
 Guide, "Available CloudWatch metrics for Amazon SQS"; Personalize Developer Guide, "CloudWatch metrics for Amazon
-Personalize".
+Personalize"; Lambda: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 """
 
 import json
@@ -35,8 +37,8 @@ _EXECUTIONS = {
 
 
 def install() -> None:
-    """Lets executions be counted."""
-    from ministack.services import cloudwatch, stepfunctions
+    """Lets executions be counted, and what Lambda refuses apart from what it runs."""
+    from ministack.services import cloudwatch, lambda_svc, stepfunctions
 
     tell = stepfunctions._emit_execution_status_event
 
@@ -46,6 +48,15 @@ def install() -> None:
         cloudwatch.record_metric("AWS/States", _EXECUTIONS[execution["status"]], 1, "Count", dimensions)
 
     stepfunctions._emit_execution_status_event = tell_and_count
+    ran = lambda_svc._emit_lambda_metrics
+
+    def count_invocation(function: str, duration_ms: float, error: bool, throttle: bool) -> None:
+        if throttle:
+            cloudwatch.record_metric("AWS/Lambda", "Throttles", 1, "Count", {"FunctionName": function})
+        else:
+            ran(function, duration_ms, error, throttle)
+
+    lambda_svc._emit_lambda_metrics = count_invocation
 
 
 class LookedAt:

@@ -1,6 +1,8 @@
 """The CloudWatch metrics of the emulator's streams, by `StreamName`, gathered as calls succeed.
 
 - `AWS/Kinesis` IncomingRecords and IncomingBytes: what each PutRecord or PutRecords put, bytes of data without keys;
+- `AWS/Kinesis` WriteProvisionedThroughputExceeded and PutRecords.ThrottledRecords: records that a limit refused
+  (`emulator_stream_limits`), of either call and of PutRecords alone;
 - `AWS/Kinesis` GetRecords.Records: what each GetRecords gave;
 - `AWS/Kinesis` GetRecords.IteratorAgeMilliseconds: how old the last record of each GetRecords was, 0 for a reader that
   has caught up.
@@ -22,6 +24,8 @@ NAMESPACE = "AWS/Kinesis"
 _UNITS = {
     "IncomingRecords": "Count",
     "IncomingBytes": "Bytes",
+    "WriteProvisionedThroughputExceeded": "Count",
+    "PutRecords.ThrottledRecords": "Count",
     "GetRecords.Records": "Count",
     "GetRecords.IteratorAgeMilliseconds": "Milliseconds",
 }
@@ -39,6 +43,12 @@ class StreamMeasurements:
     def put(self, stream: str, records: list[Mapping[str, str]]) -> None:
         """A call put these records (`Data` in base64)."""
         self._add(stream, IncomingRecords=len(records), IncomingBytes=sum(_bytes(record) for record in records))
+
+    def refuse(self, stream: str, records: int, *, together: bool) -> None:
+        """A limit refused so many records of one call, which put many `together` or one."""
+        self._add(stream, WriteProvisionedThroughputExceeded=records)
+        if together:
+            self._add(stream, **{"PutRecords.ThrottledRecords": records})
 
     def read(self, stream: str, records: int, age_seconds: float) -> None:
         """A call gave so many records, the last of which arrived so long ago."""

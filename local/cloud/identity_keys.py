@@ -46,7 +46,7 @@ class Need:
 def needs(action: str, resource_arn: str, region: str) -> Iterator[Need]:
     """The key calls behind an action; none where the action reads no content or the resource has no key."""
     actions = KEY_ACTIONS.get(action, ())
-    key = _key_of(resource_arn) if actions else None
+    key = key_of(resource_arn) if actions else None
     if key is not None:
         service = action.partition(":")[0]
         yield from (Need(key_action, key, f"{service}.{region}.amazonaws.com") for key_action in actions)
@@ -93,7 +93,37 @@ _READERS = {
 }
 
 
-def _key_of(resource_arn: str) -> str | None:
+_KEY_STATES = {"Disabled": "is disabled", "PendingDeletion": "is pending deletion", "PendingImport": "has no material"}
+_KEY_CODES = {
+    "s3": ("KMS.DisabledException", "KMS.KMSInvalidStateException"),
+    "kinesis": ("KMSDisabledException", "KMSInvalidStateException"),
+    "sqs": ("KMS.Disabled", "KMS.InvalidState"),
+    "sns": ("KMSDisabled", "KMSInvalidState"),
+}
+"""What each service answers for a key that is disabled, and for one in any other state that is of no use.
+
+Sources: the error lists of PutRecord (Kinesis), SendMessage (SQS) and Publish (SNS) in their API references; S3 hands
+KMS's own errors on.
+"""
+
+
+def unusable(key_arn: str, service: str) -> tuple[str, str] | None:
+    """The service's error (code, message) for a key whose state forbids its use; None where it can be used.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
+    """
+    from ministack.services import kms
+
+    key = kms._resolve_key(key_arn)
+    state = str(key["KeyState"]) if key else ""
+    if state not in _KEY_STATES:
+        return None
+    disabled, invalid = _KEY_CODES[service]
+    return (disabled if state == "Disabled" else invalid), f"{key['Arn']} {_KEY_STATES[state]}."
+
+
+def key_of(resource_arn: str) -> str | None:
+    """The ARN or id of the key that the deployed template names for a resource."""
     from ministack.services.cloudformation import _stacks
 
     if resource_arn.count(":") < 5:

@@ -33,16 +33,35 @@ def test_the_key_admits_personalize_and_its_role_with_grants(dev: Synthesis) -> 
     assert "dev-recommender-personalize-role-rol" == roles[role_id]["RoleName"]
 
 
-def test_the_key_admits_everyone_who_publishes_to_the_encrypted_topic(dev: Synthesis) -> None:
+def test_the_topics_key_admits_everyone_who_publishes_to_it(dev: Synthesis) -> None:
     """Without these, alarms, budgets and failure notices would be dropped in silence; EventBridge sends no account."""
-    statements = _key_statements(dev)
-    alarms, events = statements["AlarmsAndBudgetsToTopic"], statements["EventsToTopic"]
+    key = dev.resource("training", "AWS::KMS::Key")
+    statements = {statement.get("Sid", "Administration"): statement for statement in key["KeyPolicy"]["Statement"]}
+    alarms, events = statements["AlarmsAndBudgets"], statements["Events"]
     assert {"cloudwatch.amazonaws.com", "budgets.amazonaws.com"} == set(alarms["Principal"]["Service"])
     assert {"StringEquals": {"aws:SourceAccount": ACCOUNT}} == alarms["Condition"]
     assert {"Service": "events.amazonaws.com"} == events["Principal"]
     assert "Condition" not in events
     for statement in (alarms, events):
         assert {"kms:Decrypt", "kms:GenerateDataKey"} == set(statement["Action"])
+
+
+def test_the_topic_has_a_key_of_its_own(dev: Synthesis) -> None:
+    """Whoever disables the key of the data is told so: the topic does not need it, nor does anything else need its key."""
+    (id_,) = dev.resources("training", "AWS::KMS::Key")
+    assert {"Fn::GetAtt": [id_, "Arn"]} == dev.resource("training", "AWS::SNS::Topic")["KmsMasterKeyId"]
+    assert "cloudwatch.amazonaws.com" not in str(_key_statements(dev))
+    assert dev.resource("training", "AWS::KMS::Key")["EnableKeyRotation"] is True
+
+
+def test_the_keys_policy_names_no_service_that_uses_it_with_its_callers_rights(dev: Synthesis) -> None:
+    """Kinesis, Firehose, S3, SQS: what their documentation does not ask for is not granted."""
+    services = {
+        service
+        for statement in _key_statements(dev).values()
+        for service in as_list(statement["Principal"].get("Service", []))
+    }
+    assert {"personalize.amazonaws.com", "logs.us-east-1.amazonaws.com"} == services
 
 
 def test_the_key_admits_logs_for_this_accounts_log_groups_only(dev: Synthesis) -> None:

@@ -61,25 +61,50 @@ def test_a_schedule_starts_what_its_role_may_start(started, name) -> None:
     assert [own, other] == started
 
 
+def let_events_publish(monkeypatch, topic: str, **condition: Any) -> None:
+    from ministack.services import sns
+
+    let = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
+    statement = {**let, "Resource": topic, **condition}
+    attributes = {"Policy": json.dumps({"Statement": [statement]})}
+    monkeypatch.setitem(sns._topics, topic, {"arn": topic, "attributes": attributes})
+
+
 def test_a_rule_tells_only_a_topic_that_lets_it(emulator, name, monkeypatch) -> None:
-    """By the topic's own policy, with the rule as its source."""
-    from ministack.services import eventbridge, sns
+    """By the topic's own policy. EventBridge says nothing of the rule: a condition on it shuts all rules out, as on AWS."""
+    from ministack.services import eventbridge
 
     told: list[str] = []
     monkeypatch.setattr(eventbridge, "_dispatch_to_sns", lambda arn, payload: told.append(arn))
-    topic = f"arn:aws:sns:us-east-1:{ACCOUNT}:{name}"
-    let = {
-        "Effect": "Allow",
-        "Principal": {"Service": "events.amazonaws.com"},
-        "Action": "sns:Publish",
-        "Resource": topic,
-        "Condition": {"ArnEquals": {"aws:SourceArn": f"arn:aws:events:us-east-1:{ACCOUNT}:rule/allowed"}},
-    }
-    monkeypatch.setitem(sns._topics, topic, {"arn": topic, "attributes": {"Policy": json.dumps({"Statement": [let]})}})
+    open_topic, held = (f"arn:aws:sns:us-east-1:{ACCOUNT}:{name}-{which}" for which in ("open", "held"))
+    let_events_publish(monkeypatch, open_topic)
+    rule = f"arn:aws:events:us-east-1:{ACCOUNT}:rule/rule"
+    let_events_publish(monkeypatch, held, Condition={"ArnEquals": {"aws:SourceArn": rule}})
     event = {
         "EventId": "e", "Source": "any", "DetailType": "any", "Detail": "{}", "Time": 0, "Resources": [],
         "Account": ACCOUNT, "Region": "us-east-1",
     }  # fmt: skip
-    for rule in ("other", "allowed"):
-        eventbridge._invoke_target({"Arn": topic}, event, {"Name": rule})
-    assert [topic] == told
+    for topic in (held, f"{open_topic}-none", open_topic):
+        eventbridge._invoke_target({"Arn": topic}, event, {"Name": "rule"})
+    assert [open_topic] == told
+
+
+@pytest.mark.parametrize(
+    ("service", "admitted"),
+    [("states", True), ("scheduler", True), ("personalize", True), ("lambda", False), ("firehose", False)],
+)
+def test_a_trust_policy_asks_for_no_more_than_the_service_says(emulator, name, service, admitted) -> None:
+    """A condition that AWS documents for the service holds it; one that it does not document shuts the service out."""
+    from ministack.core import iam_evaluator
+    from ministack.services import iam, stepfunctions
+
+    from local.cloud.emulator_identity import Judge, _sources
+    from local.cloud.identity import RoleSession
+
+    arn = make_role(name, service, [])
+    machine = f"arn:aws:states:us-east-1:{ACCOUNT}:stateMachine:{name}"
+    stepfunctions._state_machines[machine] = {"roleArn": arn}
+    session = RoleSession(service, name)
+    judge = Judge(iam_evaluator, log=None)  # type: ignore[arg-type]
+    found = [judge._trusts(iam._roles[name], session, source) for source in _sources(iam._roles[name], session)]
+    assert [admitted] == found
