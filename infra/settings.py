@@ -158,6 +158,9 @@ class Alarms(_Section):
     """Thresholds of the alarms."""
 
     iterator_age_seconds: int = _key("Delay before forwarding, in seconds.", ge=1, le=604_800)
+    archive_age_seconds: int = _key("Delay before archiving, in seconds.", ge=1, le=604_800)
+    # Six days: CloudWatch looks back seven at most.
+    no_event_hours: int = _key("Hours without an event, once there were some.", ge=1, le=144)
     quarantined_per_hour: int = _key("Quarantined events in an hour.", ge=1)
     forward_failures_per_five_minutes: int = _key("Failed forwards in five minutes, all to be retried.", ge=1)
     fallback_share: float = _key("Share of answers that are the popular list.", ge=0, le=1)
@@ -276,6 +279,15 @@ class Settings(_Section):
                 f"ingestion.maxRecordAgeSeconds ({self.ingestion.max_record_age_seconds}) must be at most"
                 f" retention.streamHours ({self.retention.stream_hours}) in seconds: the stream would forget events"
                 " before they are given up, and they would reach no failure destination"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _somebody_hears_of_a_protected_environment(self) -> Self:
+        if self.protected and not self.notification_emails:
+            raise ValueError(
+                "notificationEmails is empty, and protected is true: nobody would hear an alarm of an environment that"
+                " matters; name at least one address, or set protected: false"
             )
         return self
 

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from infra.naming import ALIAS, STACKS
 from tools import event_ids
 from tools.connection import Connection
-from tools.deploy import history, ledger, lock, old_lock, removal, seed, solutions, training
+from tools.deploy import history, ledger, listeners, lock, old_lock, removal, seed, solutions, training
 from tools.deploy import plan as planning
 from tools.deploy.cdk import REPOSITORY, Cdk
 from tools.deploy.confirm import Confirm
@@ -46,6 +46,8 @@ class Deployment:
 
     def deploy(self, *, wait: bool, confirm: Confirm) -> None:
         """Brings the environment to what its config says. Raises DeployError; HeldBackError where the gate says no."""
+        if not self.connection.is_local:
+            listeners.refuse_placeholders(self._settings)
         observed = self._settled()
         self._prepare(observed, confirm)
         self._do(planning.build_steps(self._settings, observed))
@@ -97,6 +99,7 @@ class Deployment:
             f"The training runs. Start ./deploy.sh {self._settings.environment} again when it has ended (the topic"
             f" {self._names.topic} tells): that deploys the campaigns."
         )
+        self._say_who_hears()
 
     # --- the steps
 
@@ -237,6 +240,11 @@ class Deployment:
         if self.connection.is_local:
             rows["endpoint"] = f"{self.connection.endpoint('kinesis')} (any credentials, region {settings.region})"
         self.display.summary(f"{settings.environment} is deployed", rows)
+        self._say_who_hears()
+
+    def _say_who_hears(self) -> None:
+        for sentence in listeners.unheard(self.connection):
+            self.display.warn(sentence)
 
     # --- dry run
 

@@ -311,3 +311,12 @@ def test_roles_follow_the_switch() -> None:
 def _with(**changes: Any) -> Settings:
     raw = yaml.safe_load((CONFIG_FOLDER / "dev.yaml").read_text())
     return Settings.model_validate(raw | {"environment": "dev"} | changes)
+
+
+def test_a_protected_environment_without_an_address_is_refused(tmp_path: Path) -> None:
+    """Nobody would hear its alarms; the message says the key. Unprotected ones are told at each deploy instead."""
+    said = _refusal(_write(tmp_path, protected=True, notificationEmails=[]))
+    assert "notificationEmails is empty, and protected is true" in said
+    assert load_settings("dev", folder=_write(tmp_path, protected=False, notificationEmails=[])).protected is False
+    named = _write(tmp_path, protected=True, notificationEmails=["keeper@site.org"])
+    assert load_settings("dev", folder=named).notification_emails == ("keeper@site.org",)
