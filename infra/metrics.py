@@ -6,6 +6,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from infra.naming import METRIC_NAMESPACE, Function, Names, Role
 
 FIVE_MINUTES = cdk.Duration.minutes(5)
+QUARTER = cdk.Duration.minutes(15)
 HOUR = cdk.Duration.hours(1)
 DAY = cdk.Duration.days(1)
 
@@ -84,14 +85,113 @@ def campaign_requests(names: Names, role: Role, generation: int, *, period: cdk.
     )
 
 
-def stream_metric(names: Names, metric: str, *, statistic: str = "Sum") -> cloudwatch.Metric:
-    """One of the stream's metrics."""
+def stream_metric(
+    names: Names, metric: str, *, statistic: str = "Sum", period: cdk.Duration = FIVE_MINUTES
+) -> cloudwatch.Metric:
+    """One of the stream's metrics.
+
+    https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
+    """
     return cloudwatch.Metric(
         namespace="AWS/Kinesis",
         metric_name=metric,
         dimensions_map={"StreamName": names.stream},
         statistic=statistic,
+        period=period,
+    )
+
+
+def delivery_metric(
+    names: Names, metric: str, *, statistic: str = "Sum", period: cdk.Duration = FIVE_MINUTES
+) -> cloudwatch.Metric:
+    """One of Firehose's metrics of the archive's delivery stream.
+
+    https://docs.aws.amazon.com/firehose/latest/dev/monitoring-with-cloudwatch-metrics.html
+    """
+    return cloudwatch.Metric(
+        namespace="AWS/Firehose",
+        metric_name=metric,
+        dimensions_map={"DeliveryStreamName": names.delivery_stream},
+        statistic=statistic,
+        period=period,
+    )
+
+
+def schedule_metric(names: Names, metric: str) -> cloudwatch.Metric:
+    """One of EventBridge Scheduler's metrics of the environment's schedule group.
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
+    """
+    return cloudwatch.Metric(
+        namespace="AWS/Scheduler",
+        metric_name=metric,
+        dimensions_map={"ScheduleGroup": names.schedule_group},
+        statistic="Sum",
         period=FIVE_MINUTES,
+    )
+
+
+def rule_metric(names: Names, rule: str, metric: str) -> cloudwatch.Metric:
+    """One of EventBridge's metrics of a rule.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+    """
+    return cloudwatch.Metric(
+        namespace="AWS/Events",
+        metric_name=metric,
+        dimensions_map={"RuleName": names.rule(rule)},
+        statistic="Sum",
+        period=FIVE_MINUTES,
+    )
+
+
+def topic_metric(names: Names, metric: str) -> cloudwatch.Metric:
+    """One of SNS's metrics of the topic.
+
+    https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
+    """
+    return cloudwatch.Metric(
+        namespace="AWS/SNS",
+        metric_name=metric,
+        dimensions_map={"TopicName": names.topic},
+        statistic="Sum",
+        period=FIVE_MINUTES,
+    )
+
+
+def total(label: str, **metrics: cloudwatch.Metric) -> cloudwatch.MathExpression:
+    """The sum of metrics any of which may never have been published."""
+    # SUM of an array passes over a metric that was never published; a plus sign would hide the others.
+    return cloudwatch.MathExpression(
+        expression=f"SUM([{', '.join(metrics)}])",
+        using_metrics=metrics,
+        label=label,
+        period=next(iter(metrics.values())).period,
+    )
+
+
+def unhandled(incoming: cloudwatch.Metric, handled: cloudwatch.Metric, *, label: str) -> cloudwatch.MathExpression:
+    """1 in each period in which something came in and nothing was handled, else 0.
+
+    What comes in at the very end of a period is handled in the next one: only two such periods in a row are a sign,
+    as long as a period is longer than handling may take. Missing datapoints count as 0, and a metric that was never
+    published too.
+    """
+    return cloudwatch.MathExpression(
+        expression="IF(FILL(incoming, 0) > 0, IF(SUM([FILL(handled, 0), FILL(incoming, 0) * 0]) > 0, 0, 1), 0)",
+        using_metrics={"incoming": incoming, "handled": handled},
+        label=label,
+        period=incoming.period,
+    )
+
+
+def both(first: cloudwatch.Metric, second: cloudwatch.Metric, *, label: str) -> cloudwatch.MathExpression:
+    """A datapoint in each period in which both metrics are above 0, and none in any other."""
+    return cloudwatch.MathExpression(
+        expression="IF(first * second > 0, first)",
+        using_metrics={"first": first, "second": second},
+        label=label,
+        period=first.period,
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.cloud.archiver import DeliveryStream
+from local.cloud.archiver_metrics import ArchiveMeasurements
 from local.cloud.delivery_buffer import Buffer
 from local.cloud.delivery_checkpoints import SHARD_END, Checkpoints, Intent, Position, after
 from local.cloud.delivery_records import Record
@@ -39,9 +40,11 @@ class ArchiverShard:
         checkpoints: Checkpoints,
         stop: threading.Event,
         time_scale: float,
+        measured: ArchiveMeasurements | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream
+        self._measured = measured or ArchiveMeasurements()
         self._consumer = consumer_name(stream.name)
         self._shard_id = shard_id
         self._s3 = s3
@@ -93,8 +96,15 @@ class ArchiverShard:
             self._pause(RETRY_SECONDS)
             return 0, False
         self.milliseconds_behind = read.milliseconds_behind
+        size = sum(len(record.data) for record in read.records)
+        self._measured.read(self._stream.name, len(read.records), size, read.milliseconds_behind)
         self._buffer.add(read.records, self._clock())
+        self._measure_waiting(self._buffer.oldest)
         return len(read.records), read.ended
+
+    def _measure_waiting(self, oldest: Record | None) -> None:
+        if oldest is not None:
+            self._measured.waits(self._stream.name, time.time() - oldest.arrival)
 
     def _repeat_intended(self) -> bool:
         """Write again, byte for byte, the object whose storing was interrupted; whether the shard ended meanwhile."""
@@ -134,8 +144,11 @@ class ArchiverShard:
             try:
                 self._s3.put_object(Bucket=self._stream.bucket, Key=key, Body=body)
             except (BotoCoreError, ClientError):
+                self._measured.refused(self._stream.name)
+                self._measure_waiting(records[0])
                 self._pause(RETRY_SECONDS)
             else:
+                self._measured.written(self._stream.name, len(records), sum(len(record.data) for record in records))
                 return
 
     def _store_all(self) -> None:

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from local.cloud.archiver import DeliveryStream
+from local.cloud.archiver_metrics import ArchiveMeasurements
 from local.cloud.archiver_worker import LANE, ArchiverShard, consumer_name
 from local.cloud.delivery_checkpoints import TRIM_HORIZON, Checkpoints, Position
 from local.cloud.delivery_clients import Clients
@@ -100,13 +101,15 @@ class Delivery:
         self._resources: dict[tuple[str, str], Resource] = {}
         self._written = ""
         self._measured = Measurements()
+        self._archived = ArchiveMeasurements()
 
     def run(self, stop: threading.Event) -> None:
         """Follow the folders until `stop` is set, then end every consumer."""
         while not stop.is_set():
             self.look()
             self.write_status()
-            self._measured.publish(lambda: self._clients.client("cloudwatch"))
+            for measured in (self._measured, self._archived):
+                measured.publish(lambda: self._clients.client("cloudwatch"))
             stop.wait(LOOK_SECONDS)
         self.close()
 
@@ -209,6 +212,7 @@ class Delivery:
                 checkpoints=self._checkpoints,
                 stop=stop,
                 time_scale=self._time_scale,
+                measured=self._archived,
             )
             resource.workers[shard_id] = worker
             worker.run()

@@ -24,6 +24,11 @@ class Buffer:
     def __len__(self) -> int:
         return len(self._records)
 
+    @property
+    def oldest(self) -> Record | None:
+        """The record that was added first of those that are still here."""
+        return self._records[0][0] if self._records else None
+
     def add(self, records: Iterable[Record], now: float) -> None:
         for record in records:
             self._records.append((record, now))

@@ -2,8 +2,9 @@
 
 MiniStack refuses metric math in templates and drops it from PutMetricAlarm. Its evaluator ignores dimensions, missing
 data and "M of N", so that one function's latency would raise another's alarm: `alarm_evaluation.py` takes its place,
-once a minute as in AWS. `POST /_local/alarms` evaluates at once; with `{"pass": SECONDS}` after everything measured so
-far has become that much older, so that what takes hours on AWS can be seen in a moment.
+once a minute as in AWS. Composite alarms are MiniStack's own: it evaluates their rules as their parts change.
+`POST /_local/alarms` evaluates at once; with `{"pass": SECONDS}` after everything measured so far has become that much
+older, so that what takes hours on AWS can be seen in a moment.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from local.cloud.alarm_evaluation import Window, evaluate, problem
 from local.cloud.emulator_calls import InnerService
@@ -29,26 +30,29 @@ _SINGLE_METRIC = ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """AWS::CloudWatch::Alarm by way of the CloudWatch API; the physical id is the alarm's name."""
+    """AWS::CloudWatch::Alarm and CompositeAlarm by way of the CloudWatch API; the physical id is the alarm's name."""
 
     cloudwatch: InnerService
     arn_prefix: str
     """`arn:aws:cloudwatch:REGION:ACCOUNT:alarm:`"""
+    kind: Literal["MetricAlarm", "CompositeAlarm"] = "MetricAlarm"
 
     def create(self, logical_id: str, properties: Mapping[str, Any], stack: str) -> tuple[str, dict[str, str]]:
         """Raises ResourceError when there is an alarm of that name or its definition is refused."""
         name = str(properties.get("AlarmName") or f"{stack}-{logical_id}"[:255])
-        if self.cloudwatch.call("DescribeAlarms", {"AlarmNames": [name]})["MetricAlarms"]:
+        both = ["MetricAlarm", "CompositeAlarm"]
+        there = self.cloudwatch.call("DescribeAlarms", {"AlarmNames": [name], "AlarmTypes": both})
+        if there.get("MetricAlarms") or there.get("CompositeAlarms"):
             raise ResourceError(f"Alarm {name} already exists", "AlreadyExists")
         tags = [{"Key": key, "Value": value} for key, value in tags_of(properties).items()]
-        self.cloudwatch.call("PutMetricAlarm", {**properties, "AlarmName": name, "Tags": tags})
+        self.cloudwatch.call(f"Put{self.kind}", {**properties, "AlarmName": name, "Tags": tags})
         return name, {"Arn": f"{self.arn_prefix}{name}"}
 
     def update(
         self, physical_id: str, old: Mapping[str, Any], new: Mapping[str, Any], _stack: str
     ) -> tuple[str, dict[str, str]]:
         untagged = {key: value for key, value in new.items() if key != "Tags"}
-        self.cloudwatch.call("PutMetricAlarm", {**untagged, "AlarmName": physical_id})
+        self.cloudwatch.call(f"Put{self.kind}", {**untagged, "AlarmName": physical_id})
         arn, before, after = f"{self.arn_prefix}{physical_id}", tags_of(old), tags_of(new)
         if gone := [key for key in before if key not in after]:
             self.cloudwatch.call("UntagResource", {"ResourceARN": arn, "TagKeys": gone})
@@ -104,7 +108,9 @@ class AlarmClock:
             if found.state not in (None, alarm["StateValue"]):
                 told = {"AlarmName": name, "StateValue": found.state, "StateReason": found.reason}
                 self._cloudwatch._set_alarm_state({}, told, False, True)
-        return {name: str(alarm["StateValue"]) for name, alarm in self._cloudwatch._alarms.items()}
+        # Composite alarms were judged by the emulator whenever one of their parts changed its state.
+        both = (self._cloudwatch._alarms, self._cloudwatch._composite_alarms)
+        return {name: str(alarm["StateValue"]) for alarms in both for name, alarm in alarms.items()}
 
     async def run(self) -> None:
         """Evaluates once a minute, for good."""

@@ -58,11 +58,12 @@ def install(*, personalize: str, state: Path) -> None:
         emulator_budgets.Budgets(InnerService("budgets", budgets), ACCOUNT),
         emulator_budgets.CREATE_ONLY,
     )
+    alarms = functools.partial(
+        emulator_alarms.Alarms, InnerService("cloudwatch", cloudwatch), f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:"
+    )
+    _register(provisioners, "AWS::CloudWatch::Alarm", alarms(), emulator_alarms.CREATE_ONLY)
     _register(
-        provisioners,
-        "AWS::CloudWatch::Alarm",
-        emulator_alarms.Alarms(InnerService("cloudwatch", cloudwatch), f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:"),
-        emulator_alarms.CREATE_ONLY,
+        provisioners, "AWS::CloudWatch::CompositeAlarm", alarms(kind="CompositeAlarm"), emulator_alarms.CREATE_ONLY
     )
     emulator_alarms.install()
     emulator_settling.install()

@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -18,12 +18,15 @@ import httpx
 from infra.naming import Role
 from local.personalize.guard import LOCAL_REQUEST
 from tests.deadline import eventually
+from tests.e2e import alarm_causes as causes
 from tests.e2e.deploy_checkout import until
 from tools.connection import Connection
 
 HOUR, DAY = 3600, 86_400
 THRESHOLDS = {
     "iteratorAgeSeconds": 1,
+    "archiveAgeSeconds": 1,
+    "noEventHours": 24,
     "quarantinedPerHour": 1,
     "forwardFailuresPerFiveMinutes": 1,
     "fallbackShare": 0.05,
@@ -113,10 +116,16 @@ class World:
         (described,) = self.client("cloudwatch").describe_alarms(AlarmNames=[name])["MetricAlarms"]
         stats = [query["MetricStat"]["Metric"] for query in described.get("Metrics", []) if "MetricStat" in query]
         (watched,) = [found for found in (stats or [described]) if found["MetricName"] == metric]
+        return self.measured(watched["Namespace"], metric, watched.get("Dimensions", []), statistic, seconds)
+
+    def measured(
+        self, namespace: str, metric: str, dimensions: Any, statistic: str = "Sum", seconds: float = 1000 * DAY
+    ) -> float:
+        """The statistic of a metric over the last seconds, 0 where there is nothing."""
         points = self.client("cloudwatch").get_metric_statistics(
-            Namespace=watched["Namespace"],
+            Namespace=namespace,
             MetricName=metric,
-            Dimensions=watched.get("Dimensions", []),
+            Dimensions=dimensions,
             StartTime=time.time() - seconds,
             EndTime=time.time() + 60,
             Period=60,
@@ -332,9 +341,17 @@ class Case:
     times: int = 1
     end: Callable[[World], None] = silence
     after: float = 3 * HOUR
+    before: Callable[[World], None] = silence
+    """What there has to be first, where the alarm is about silence."""
+    during: Callable[[World], AbstractContextManager[None]] = lambda _world: nullcontext()
+    """What stays broken until the alarm has rung."""
 
 
 CASES: Mapping[str, Case] = {
+    "forwarding-stopped": Case(
+        causes.an_event, apart=700, times=2, during=causes.without("forward-events", "ReadStream")
+    ),
+    "stream-throttled": Case(causes.too_many_bytes, "PutRecords.ThrottledRecords", apart=60),
     "iterator-age": Case(slow_events, times=2),
     "quarantine": Case(malformed, "EventsQuarantined", apart=60),
     "failure-destination": Case(refused_events, apart=60),
@@ -347,36 +364,62 @@ CASES: Mapping[str, Case] = {
     "rerank-fallbacks": Case(unanswered("rerank"), "Fallbacks", times=2),
     "recommend-latency": Case(stalling("recommend"), "Duration", times=3),
     "rerank-latency": Case(stalling("rerank"), "Duration", times=3),
+    "archive-stopped": Case(causes.an_event, apart=2800, times=2, during=causes.without("firehose", "ReadStream")),
+    "archive-late": Case(causes.an_event_that_waits, times=2, during=causes.without("firehose", "WriteArchive")),
+    **{
+        f"{function.replace('_', '-')}-throttles": Case(causes.no_room_for(function), "Throttles", apart=60)
+        for function in ("forward_events", "evaluate_version", "recommend", "rerank")
+    },
+    "schedule-failed": Case(
+        causes.a_due_schedule, "TargetErrorCount", apart=60, during=causes.without("trigger", "Start")
+    ),
+    "rule-failed": Case(causes.a_silent_end, "FailedInvocations", apart=60, during=causes.without_events_on_the_topic),
+    "messages-undelivered": Case(causes.a_message_to_nobody, "NumberOfNotificationsFailed", apart=60),
     "training-failed": Case(a_misspelt_run, "ExecutionsFailed", apart=60),
     "notification-failed": Case(a_run_without_topic, "NotificationFailed", apart=60),
-    "recommendation-stale": Case(silence, apart=10 * DAY, end=a_canary, after=HOUR),
-    "reranking-stale": Case(silence, apart=10 * DAY, end=a_canary, after=HOUR),
-    "recommendation-campaign-idle": Case(silence, apart=27 * HOUR, end=asked("recommend"), after=60),
-    "reranking-campaign-idle": Case(silence, apart=27 * HOUR, end=asked("rerank"), after=60),
-    "recommendation-campaign-overprovisioned": Case(silence, apart=27 * HOUR, end=asked_often, after=60),
+    "recommendation-stale": Case(silence, before=a_canary, apart=10 * DAY, end=a_canary, after=HOUR),
+    "reranking-stale": Case(silence, before=a_canary, apart=10 * DAY, end=a_canary, after=HOUR),
+    "recommendation-campaign-idle": Case(
+        silence, before=asked("recommend"), apart=27 * HOUR, end=asked("recommend"), after=60
+    ),
+    "reranking-campaign-idle": Case(silence, before=asked("rerank"), apart=27 * HOUR, end=asked("rerank"), after=60),
+    "recommendation-campaign-overprovisioned": Case(asked("recommend"), apart=24.5 * HOUR, end=asked_often, after=60),
+    "no-events": Case(
+        silence, before=causes.a_forwarded_event, apart=27 * HOUR, end=causes.a_forwarded_event, after=60
+    ),
 }
 """By the alarm's name without environment and ending."""
 
 
-def rings_and_recovers(world: World, alarm: str) -> None:
+MORE_WAYS: Mapping[str, tuple[str, Case]] = {
+    name: ("forwarding-stopped", Case(causes.an_event, apart=700, times=2, during=during))
+    for name, during in {
+        "the mapping is disabled": causes.with_the_mapping_disabled,
+        "the mapping is deleted": causes.without_the_mapping,
+        "the key of the data is disabled": causes.with_the_data_key_disabled,
+    }.items()
+}
+"""Other causes of the same alarms: what happened, the alarm, and how."""
+
+
+def rings_and_recovers(world: World, alarm: str, case: Case | None = None) -> None:
     """The alarm rings by its cause and tells the topic so, and is quiet again when the cause is gone."""
-    case = CASES[alarm]
+    case = case or CASES[alarm]
     name = world.connection.settings.names.alarm(alarm)
+    case.before(world)
     world.pass_by(case.after)
     world.heard()
-    if case.cause is silence:
-        world.client("cloudwatch").set_alarm_state(AlarmName=name, StateValue="OK", StateReason="a beginning")
-    else:
-        assert world.state(alarm) != "ALARM", "before its cause"
-    for _ in range(case.times):
-        before = world.seen(alarm, case.metric) if case.metric else 0.0
-        case.cause(world)
-        if case.metric:
-            until(_rises(world, alarm, case.metric, before), what=case.metric)
-        world.pass_by(case.apart)
-    assert world.state(alarm) == "ALARM"
-    heard: list[str] = []
-    until(lambda: _heard(world, name, heard), what="the message")
+    assert world.state(alarm) != "ALARM", "before its cause"
+    with case.during(world):
+        for _ in range(case.times):
+            before = world.seen(alarm, case.metric) if case.metric else 0.0
+            case.cause(world)
+            if case.metric:
+                until(_rises(world, alarm, case.metric, before), what=case.metric)
+            world.pass_by(case.apart)
+        assert world.state(alarm) == "ALARM"
+        heard: list[str] = []
+        until(lambda: _heard(world, name, heard), what="the message")
     until(lambda: _recovers(world, alarm, case), what="recovery")
 
 

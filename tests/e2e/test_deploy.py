@@ -9,7 +9,7 @@ import pytest
 from infra.naming import EMPTY_LEDGER, STACKS
 from local.cloud.lifecycle import LocalCloud
 from tests.e2e import operations_page
-from tests.e2e.alarms import CASES, CONFIG, World, rings_and_recovers
+from tests.e2e.alarms import CASES, CONFIG, HOUR, MORE_WAYS, World, rings_and_recovers
 from tests.e2e.deploy_checkout import WAIT_SCALE, Checkout, personalize_names, until
 from tools.connection import Connection
 from tools.deploy.observe import observe
@@ -110,10 +110,23 @@ class TestTheLifeOfAnEnvironment:
         assert lock_holder(connection) == ""
         assert len(recommended(connection)) == 10
 
+    def test_no_alarm_rings_at_a_first_deploy(self, world: World) -> None:
+        """Silence where nothing could be heard yet is no alarm: neither at the deploy's end, nor an hour later."""
+        for seconds in (0, HOUR):
+            world.pass_by(seconds)
+            assert len(world.states) > len(CASES)
+            assert [] == [name for name, state in world.states.items() if state == "ALARM"]
+
     @pytest.mark.parametrize("alarm", CASES)
     def test_each_alarm_rings_by_its_cause_and_recovers(self, world: World, alarm: str) -> None:
         """Its definition, its metric, its message to the topic, and the end of it."""
         rings_and_recovers(world, alarm)
+
+    @pytest.mark.parametrize("way", MORE_WAYS)
+    def test_an_alarm_rings_by_each_of_its_causes(self, world: World, way: str) -> None:
+        """A stream that is not read, whatever the reason; the topic has a key of its own and tells of the other's end."""
+        alarm, case = MORE_WAYS[way]
+        rings_and_recovers(world, alarm, case)
 
     def test_the_commands_of_the_operations_page_show_something(self, connection: Connection) -> None:
         """What whoever is paged copies from the page runs, and is not empty after all alarms have rung."""
@@ -124,7 +137,11 @@ class TestTheLifeOfAnEnvironment:
     def test_no_alarm_is_without_a_cause(self, checkout: Checkout) -> None:
         """The alarms of the template are those that were made to ring."""
         resources = checkout.template("monitoring")["Resources"].values()
-        alarms = {each["Properties"]["AlarmName"] for each in resources if each["Type"] == "AWS::CloudWatch::Alarm"}
+        alarms = {
+            each["Properties"]["AlarmName"]
+            for each in resources
+            if each["Type"].startswith("AWS::CloudWatch::") and each["Properties"].get("AlarmActions")
+        }
         assert alarms == {checkout.connection.settings.names.alarm(name) for name in CASES}
 
     def test_a_second_deploy_changes_nothing(self, checkout: Checkout, connection: Connection) -> None:

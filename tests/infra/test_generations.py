@@ -110,7 +110,7 @@ def test_the_state_machine_trains_the_configs_generation(both: Synthesis) -> Non
 
 def test_every_campaign_that_bills_is_watched(both: Synthesis) -> None:
     """The idle alarms of both generations stand beside one another."""
-    names = {each["AlarmName"] for each in both.resources("monitoring", "AWS::CloudWatch::Alarm").values()}
+    names = {each["AlarmName"] for each in both.resources("monitoring", "AWS::CloudWatch::CompositeAlarm").values()}
     assert {
         f"dev-recommender-{role}-campaign-idle{suffix}-alm"
         for role in ("recommendation", "reranking")

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
+from infra.settings import CONFIG_FOLDER
 from tests.infra.synthesis import ROOT, Synthesis, synthesize
 
 ALARM = "AWS::CloudWatch::Alarm"
+COMPOSITE = "AWS::CloudWatch::CompositeAlarm"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:dev-recommender-topic-sns"
 
 
@@ -17,6 +20,28 @@ def _alarms(synthesis: Synthesis) -> dict[str, Any]:
     return {
         alarm["AlarmName"].removeprefix("dev-recommender-").removesuffix("-alm"): alarm
         for alarm in synthesis.resources("monitoring", ALARM).values()
+    }
+
+
+def _composed(synthesis: Synthesis) -> dict[str, str]:
+    """The rules of composite alarms, with their parts by name: `ALARM(...)`, `AND`, `NOT`."""
+    by_id = {id_: alarm["AlarmName"] for id_, alarm in synthesis.resources("monitoring", ALARM).items()}
+    rules = {}
+    for alarm in synthesis.resources("monitoring", COMPOSITE).values():
+        _, parts = alarm["AlarmRule"]["Fn::Join"]
+        rule = "".join(part if isinstance(part, str) else by_id[part["Fn::GetAtt"][0]] for part in parts)
+        name = alarm["AlarmName"].removeprefix("dev-recommender-").removesuffix("-alm")
+        rules[name] = rule.replace('"', "").replace("dev-recommender-", "").replace("-alm", "")
+    return rules
+
+
+def _told(synthesis: Synthesis) -> dict[str, Any]:
+    """The alarms that tell somebody, of both kinds, by name."""
+    return {
+        alarm["AlarmName"].removeprefix("dev-recommender-").removesuffix("-alm"): alarm
+        for type_ in (ALARM, COMPOSITE)
+        for alarm in synthesis.resources("monitoring", type_).values()
+        if alarm.get("AlarmActions")
     }
 
 
@@ -30,6 +55,18 @@ def _metrics(alarm: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
 def test_every_alarm_of_the_design_stands(dev: Synthesis) -> None:
     """Ingestion, errors, serving, training and cost."""
     assert {
+        "no-events",
+        "stream-throttled",
+        "forwarding-stopped",
+        "archive-stopped",
+        "archive-late",
+        "schedule-failed",
+        "rule-failed",
+        "messages-undelivered",
+        "forward-events-throttles",
+        "evaluate-version-throttles",
+        "recommend-throttles",
+        "rerank-throttles",
         "iterator-age",
         "quarantine",
         "failure-destination",
@@ -48,28 +85,38 @@ def test_every_alarm_of_the_design_stands(dev: Synthesis) -> None:
         "reranking-stale",
         "recommendation-campaign-idle",
         "reranking-campaign-idle",
-    } == set(_alarms(dev))
+    } == set(_told(dev))
 
 
 def test_every_alarm_reaches_the_topic_and_says_what_is_wrong(dev: Synthesis) -> None:
-    """An alarm that nobody hears is none."""
-    for name, alarm in _alarms(dev).items():
+    """An alarm that nobody hears is none; one without a topic is a part of one that has it."""
+    for name, alarm in _told(dev).items():
         assert [TOPIC] == alarm["AlarmActions"], name
         assert len(alarm["AlarmDescription"]) > 20, name
+    parts = set(_alarms(dev)) - set(_told(dev))
+    assert parts == set(re.findall(r"\((?:[^()]*\()*([a-z-]+)\)", " ".join(_composed(dev).values())))
+
+
+def test_no_alarm_rings_for_silence_before_the_first_word(dev: Synthesis) -> None:
+    """Missing data alone breaches nowhere: before the first deploy, event or training there are none of them."""
+    assert set() == {name for name, alarm in _alarms(dev).items() if alarm["TreatMissingData"] == "breaching"}
 
 
 def test_d52_the_topic_admits_alarms_budgets_and_the_failure_rule(dev: Synthesis) -> None:
-    """Each as a service of this account, and nobody without TLS."""
+    """Alarms and budgets of this account; EventBridge takes no condition; nobody without TLS."""
     statements = dev.resource("training", "AWS::SNS::TopicPolicy")["PolicyDocument"]["Statement"]
     allowed = {
-        statement["Principal"]["Service"]: statement["Condition"]
+        statement["Principal"]["Service"]: statement.get("Condition")
         for statement in statements
         if statement["Effect"] == "Allow" and "Service" in statement["Principal"]
     }
-    own_account = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
-    assert own_account == allowed["cloudwatch.amazonaws.com"]
-    assert own_account == allowed["budgets.amazonaws.com"]
-    assert "ArnEquals" in allowed["events.amazonaws.com"]
+    alarms = "arn:aws:cloudwatch:us-east-1:123456789012:alarm:dev-recommender-*-alm"
+    assert {"ArnLike": {"aws:SourceArn": alarms}} == allowed["cloudwatch.amazonaws.com"]
+    assert {
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+        "ArnLike": {"aws:SourceArn": "arn:aws:budgets::123456789012:*"},
+    } == allowed["budgets.amazonaws.com"]
+    assert allowed["events.amazonaws.com"] is None
     assert "Deny" in {statement["Effect"] for statement in statements}
 
 
@@ -91,7 +138,8 @@ def test_thresholds_come_from_the_config(dev: Synthesis) -> None:
         "forward-failures": 10,
         "recommend-fallbacks": 0.05,
         "recommend-latency": 1000,
-        "recommendation-stale": 21,
+        "recommendation-stale-age": 21,
+        "archive-late": 900,
         "failure-destination": 1,
     }
     assert expected == {name: thresholds[name] for name in expected}
@@ -156,36 +204,133 @@ def test_no_alarm_looks_back_further_than_cloudwatch_does(dev: Synthesis, prod: 
         assert max(periods) * alarm["EvaluationPeriods"] <= 7 * 24 * 3600, name
 
 
-@pytest.mark.parametrize(
-    ("schedule", "missing", "periods"),
-    [
-        ("rate(1 day)", "breaching", 7),
-        ("rate(3 days)", "breaching", 7),
-        ("rate(72 hours)", "breaching", 7),
-        ("rate(7 days)", "ignore", 1),
-        ("cron(0 3 ? * MON *)", "ignore", 1),
-    ],
-)
-def test_silence_about_promotions_is_bad_where_runs_are_frequent(schedule: str, missing: str, periods: int) -> None:
-    """Within seven days there are two runs at least, or silence means nothing."""
-    synthesis = synthesize(schedule=schedule, rerankingEnabled=False)
-    alarm = _alarms(synthesis)["recommendation-stale"]
-    assert (missing, periods) == (alarm["TreatMissingData"], alarm["EvaluationPeriods"])
-    assert [("AnimalRecommender", "DaysSincePromotion", {"environment": "dev", "role": "recommendation"})] == list(
-        _metrics(alarm)
+WATCHED = {
+    "forwarding-stopped": {
+        ("AWS/Kinesis", "IncomingRecords", "StreamName", "dev-recommender-stream-kss"),
+        ("AWS/Lambda", "Invocations", "FunctionName", "dev-recommender-put-events-lambda-lbd"),
+    },
+    "archive-stopped": {
+        ("AWS/Kinesis", "IncomingRecords", "StreamName", "dev-recommender-stream-kss"),
+        ("AWS/Firehose", "DeliveryToS3.Records", "DeliveryStreamName", "dev-recommender-archive-kdf"),
+    },
+    "archive-late": {
+        ("AWS/Firehose", "DeliveryToS3.DataFreshness", "DeliveryStreamName", "dev-recommender-archive-kdf"),
+        ("AWS/Firehose", "KinesisMillisBehindLatest", "DeliveryStreamName", "dev-recommender-archive-kdf"),
+    },
+    "stream-throttled": {
+        ("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "StreamName", "dev-recommender-stream-kss"),
+        ("AWS/Kinesis", "PutRecords.ThrottledRecords", "StreamName", "dev-recommender-stream-kss"),
+    },
+    "recommend-throttles": {
+        ("AWS/Lambda", "Throttles", "FunctionName", "dev-recommender-get-recommendation-lambda-lbd"),
+    },
+    "schedule-failed": {
+        ("AWS/Scheduler", "TargetErrorCount", "ScheduleGroup", "dev-recommender-schedules-scg"),
+        ("AWS/Scheduler", "InvocationDroppedCount", "ScheduleGroup", "dev-recommender-schedules-scg"),
+    },
+    "rule-failed": {("AWS/Events", "FailedInvocations", "RuleName", "dev-recommender-silent-ends-evt")},
+    "messages-undelivered": {("AWS/SNS", "NumberOfNotificationsFailed", "TopicName", "dev-recommender-topic-sns")},
+    "no-events-lately": {
+        ("AWS/Kinesis", "IncomingRecords", "StreamName", "dev-recommender-stream-kss"),
+        ("AWS/Lambda", "Invocations", "FunctionName", "dev-recommender-put-events-lambda-lbd"),
+    },
+}
+"""By the metrics that AWS emits, and the one dimension that each has."""
+
+
+@pytest.mark.parametrize("name", WATCHED)
+def test_each_hop_is_watched_by_what_aws_measures_of_it(dev: Synthesis, name: str) -> None:
+    """Namespace, name and dimension as the services document them: others would never match."""
+    watched = {
+        (namespace, metric, dimension, value)
+        for namespace, metric, dimensions in _metrics(_alarms(dev)[name])
+        for dimension, value in dimensions.items()
+    }
+    assert WATCHED[name] == watched
+
+
+def test_a_period_is_longer_than_handling_may_take() -> None:
+    """Else a quiet site would ring: what comes in last in a period is handled in the next, and only two in a row count."""
+    synthesis = synthesize(
+        ingestion={
+            "batchSize": 500,
+            "batchWindowSeconds": 300,
+            "parallelizationFactor": 2,
+            "retryAttempts": 50,
+            "maxRecordAgeSeconds": 86400,
+        }
     )
+    mapping = synthesis.resource("ingestion", "AWS::Lambda::EventSourceMapping")
+    delivery = synthesis.resource("data", "AWS::KinesisFirehose::DeliveryStream")
+    buffering = delivery["ExtendedS3DestinationConfiguration"]["BufferingHints"]["IntervalInSeconds"]
+    for name, longest in (
+        ("forwarding-stopped", mapping["MaximumBatchingWindowInSeconds"]),
+        ("archive-stopped", buffering),
+    ):
+        alarm = _alarms(synthesis)[name]
+        periods = {query["MetricStat"]["Period"] for query in alarm["Metrics"] if "MetricStat" in query}
+        assert min(periods) > 2 * longest, name
+        assert (2, "notBreaching") == (alarm["EvaluationPeriods"], alarm["TreatMissingData"])
 
 
-def test_idle_campaigns_alarm_on_silence(dev: Synthesis) -> None:
-    """No request, or no data point at all, for the config's hours; each campaign by its own metric and ARN."""
+def test_what_is_silent_rings_only_when_it_was_heard_before(dev: Synthesis) -> None:
+    """The first part sees whether there was something lately, the second keeps whether there ever was."""
+    rules = _composed(dev)
+    for name, period, periods in (
+        ("no-events", 3600, 24),
+        ("recommendation-campaign-idle", 3600, 24),
+        ("reranking-campaign-idle", 3600, 24),
+    ):
+        lately, ever = _alarms(dev)[f"{name}-lately"], _alarms(dev)[f"{name}-ever"]
+        assert f"(INSUFFICIENT_DATA({name}-lately) AND (NOT (INSUFFICIENT_DATA({name}-ever))))" == rules[name]
+        assert ("missing", periods) == (lately["TreatMissingData"], lately["EvaluationPeriods"])
+        assert ("ignore", 1) == (ever["TreatMissingData"], ever["EvaluationPeriods"])
+        # Never an alarm by themselves: counts are not below 0.
+        for part in (lately, ever):
+            assert (0, "LessThanThreshold") == (part["Threshold"], part["ComparisonOperator"])
+            stats = [query["MetricStat"] for query in part.get("Metrics", []) if "MetricStat" in query] or [part]
+            assert {period} == {stat["Period"] for stat in stats}
+
+
+@pytest.mark.parametrize("hours", [1, 144])
+def test_the_hours_without_an_event_are_the_configs(hours: int) -> None:
+    """From one to six days of them: CloudWatch looks back seven at most."""
+    config = yaml.safe_load((CONFIG_FOLDER / "dev.yaml").read_text())["alarms"]
+    alarms = _alarms(synthesize(alarms=config | {"noEventHours": hours}))
+    assert hours == alarms["no-events-lately"]["EvaluationPeriods"]
+
+
+@pytest.mark.parametrize("schedule", ["rate(1 day)", "rate(3 days)", "rate(72 hours)"])
+def test_silence_about_promotions_is_bad_where_runs_are_frequent(schedule: str) -> None:
+    """Within seven days there are two runs at least; before the first one silence means nothing."""
+    synthesis = synthesize(schedule=schedule, rerankingEnabled=False)
+    rule = _composed(synthesis)["recommendation-stale"]
+    age, lately = "recommendation-stale-age", "recommendation-stale-lately"
+    assert f"(ALARM({age}) OR (INSUFFICIENT_DATA({lately}) AND (NOT (INSUFFICIENT_DATA({age})))))" == rule
+    for name, missing, periods in ((age, "ignore", 1), (lately, "missing", 7)):
+        alarm = _alarms(synthesis)[name]
+        assert (missing, periods) == (alarm["TreatMissingData"], alarm["EvaluationPeriods"])
+        watched = ("AnimalRecommender", "DaysSincePromotion", {"environment": "dev", "role": "recommendation"})
+        assert [watched] == list(_metrics(alarm))
+
+
+@pytest.mark.parametrize("schedule", ["rate(7 days)", "cron(0 3 ? * MON *)"])
+def test_silence_about_promotions_means_nothing_where_runs_are_rare(schedule: str) -> None:
+    """The alarm keeps its state between two runs."""
+    alarm = _alarms(synthesize(schedule=schedule, rerankingEnabled=False))["recommendation-stale"]
+    assert ("ignore", 1) == (alarm["TreatMissingData"], alarm["EvaluationPeriods"])
+
+
+def test_idle_campaigns_are_watched_by_their_own_requests(dev: Synthesis) -> None:
+    """Each campaign by its own metric and ARN."""
     for role, metric, campaign in (
         ("recommendation", "GetRecommendations", "recommender"),
         ("reranking", "GetPersonalizedRanking", "reranking"),
     ):
-        alarm = _alarms(dev)[f"{role}-campaign-idle"]
-        assert ("breaching", 24, 3600) == (alarm["TreatMissingData"], alarm["EvaluationPeriods"], alarm["Period"])
         arn = f"arn:aws:personalize:us-east-1:123456789012:campaign/dev-{campaign}-personalize-campaign-cpn"
-        assert [("AWS/Personalize", metric, {"CampaignArn": arn})] == list(_metrics(alarm))
+        for part in ("lately", "ever"):
+            alarm = _alarms(dev)[f"{role}-campaign-idle-{part}"]
+            assert [("AWS/Personalize", metric, {"CampaignArn": arn})] == list(_metrics(alarm))
 
 
 def test_idle_alarms_say_what_the_campaign_costs(dev: Synthesis, with_first_recipes: Synthesis) -> None:
@@ -205,7 +350,7 @@ def test_over_provisioning_alarms_where_capacity_could_be_lowered(with_first_rec
     assert "recommendation-campaign-overprovisioned" in alarms
     assert "reranking-campaign-overprovisioned" not in alarms
     expressions = [query.get("Expression") for query in alarms["recommendation-campaign-overprovisioned"]["Metrics"]]
-    assert "FILL(requests, 0) / PERIOD(requests) / 4" in expressions
+    assert "requests / PERIOD(requests) / 4" in expressions
 
 
 def test_the_budget_warns_the_topic(dev: Synthesis) -> None:

@@ -9,8 +9,13 @@ ENTRIES = re.findall(r"^### (\S+)$", PAGE, re.MULTILINE)
 
 
 def alarms(synthesis: Synthesis) -> set[str]:
-    """The alarms' own names: what stands between the environment's prefix and the suffix."""
-    properties = synthesis.resources("monitoring", "AWS::CloudWatch::Alarm").values()
+    """The names of alarms that tell somebody: what stands between the environment's prefix and the suffix."""
+    properties = [
+        alarm
+        for type_ in ("AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm")
+        for alarm in synthesis.resources("monitoring", type_).values()
+        if alarm.get("AlarmActions")
+    ]
     return {p["AlarmName"].removeprefix("dev-recommender-").removesuffix("-alm") for p in properties}
 
 
