@@ -71,7 +71,7 @@ def campaign_alarms(alarms: Alarms, settings: Settings, role: Role, generation: 
     provisioned = settings.min_tps(role)
     dollars = idle_campaign_dollars(settings.region, generation.recipe(role), provisioned)
     alarms.silence(
-        f"{role}-campaign-idle{suffix}",
+        f"{role}-idle{suffix}",
         metrics.campaign_requests(names, role, number),
         description=f"Nobody asked the {role} campaign for {hours} hours; it bills all the same, about"
         f" ${dollars:,.0f} a month (infra/prices.yaml).",

@@ -61,15 +61,12 @@ def training_alarms(alarms: Alarms, settings: Settings) -> None:
 
 def model_alarms(alarms: Alarms, settings: Settings, role: Role) -> None:
     """Of a model that is older than it should be, or of runs that do not report any more."""
-    name, days = f"{role}-stale", settings.alarms.days_since_promotion
+    name, days = f"{role}-outdated", settings.alarms.days_since_promotion
     metric = metrics.training_metric(settings.names, "DaysSincePromotion", role=role)
     description = f"No model was promoted for {days} days (alarms.daysSincePromotion), or no run reported at all."
     # CloudWatch looks back seven days at most. Where runs come further apart than that allows, silence between two runs
     # is normal, and the alarm keeps its state instead.
     often = settings.days_between_runs is not None and settings.days_between_runs <= 3
-    if not often:
-        alarms.add(name, metric, description=description, threshold=days, comparison=ABOVE, missing=KEEP)
-        return
     age = alarms.part(
         f"{name}-age",
         metric,
@@ -79,6 +76,11 @@ def model_alarms(alarms: Alarms, settings: Settings, role: Role) -> None:
         periods=1,
         missing=KEEP,
     )
+    old = cloudwatch.AlarmRule.from_alarm(age, cloudwatch.AlarmState.ALARM)
+    if not often:
+        # Composite all the same: an alarm cannot become one of another kind under its name.
+        alarms.compose(name, description, old)
+        return
     # Before the first run there is no age, and silence says nothing.
     reported = cloudwatch.AlarmRule.not_(cloudwatch.AlarmRule.from_alarm(age, cloudwatch.AlarmState.INSUFFICIENT_DATA))
     silent = alarms.absent(
@@ -90,8 +92,5 @@ def model_alarms(alarms: Alarms, settings: Settings, role: Role) -> None:
     alarms.compose(
         name,
         description,
-        cloudwatch.AlarmRule.any_of(
-            cloudwatch.AlarmRule.from_alarm(age, cloudwatch.AlarmState.ALARM),
-            cloudwatch.AlarmRule.all_of(silent, reported),
-        ),
+        cloudwatch.AlarmRule.any_of(old, cloudwatch.AlarmRule.all_of(silent, reported)),
     )

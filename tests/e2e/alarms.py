@@ -377,12 +377,10 @@ CASES: Mapping[str, Case] = {
     "messages-undelivered": Case(causes.a_message_to_nobody, "NumberOfNotificationsFailed", apart=60),
     "training-failed": Case(a_misspelt_run, "ExecutionsFailed", apart=60),
     "notification-failed": Case(a_run_without_topic, "NotificationFailed", apart=60),
-    "recommendation-stale": Case(silence, before=a_canary, apart=10 * DAY, end=a_canary, after=HOUR),
-    "reranking-stale": Case(silence, before=a_canary, apart=10 * DAY, end=a_canary, after=HOUR),
-    "recommendation-campaign-idle": Case(
-        silence, before=asked("recommend"), apart=27 * HOUR, end=asked("recommend"), after=60
-    ),
-    "reranking-campaign-idle": Case(silence, before=asked("rerank"), apart=27 * HOUR, end=asked("rerank"), after=60),
+    "recommendation-outdated": Case(silence, before=a_canary, apart=10 * DAY, end=a_canary, after=HOUR),
+    "reranking-outdated": Case(silence, before=a_canary, apart=10 * DAY, end=a_canary, after=HOUR),
+    "recommendation-idle": Case(silence, before=asked("recommend"), apart=27 * HOUR, end=asked("recommend"), after=60),
+    "reranking-idle": Case(silence, before=asked("rerank"), apart=27 * HOUR, end=asked("rerank"), after=60),
     "recommendation-campaign-overprovisioned": Case(asked("recommend"), apart=24.5 * HOUR, end=asked_often, after=60),
     "no-events": Case(
         silence, before=causes.a_forwarded_event, apart=27 * HOUR, end=causes.a_forwarded_event, after=60

@@ -112,9 +112,7 @@ def test_every_campaign_that_bills_is_watched(both: Synthesis) -> None:
     """The idle alarms of both generations stand beside one another."""
     names = {each["AlarmName"] for each in both.resources("monitoring", "AWS::CloudWatch::CompositeAlarm").values()}
     assert {
-        f"dev-recommender-{role}-campaign-idle{suffix}-alm"
-        for role in ("recommendation", "reranking")
-        for suffix in ("", "-g2")
+        f"dev-recommender-{role}-idle{suffix}-alm" for role in ("recommendation", "reranking") for suffix in ("", "-g2")
     } <= names
 
 

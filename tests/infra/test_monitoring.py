@@ -81,10 +81,10 @@ def test_every_alarm_of_the_design_stands(dev: Synthesis) -> None:
         "rerank-latency",
         "training-failed",
         "notification-failed",
-        "recommendation-stale",
-        "reranking-stale",
-        "recommendation-campaign-idle",
-        "reranking-campaign-idle",
+        "recommendation-outdated",
+        "reranking-outdated",
+        "recommendation-idle",
+        "reranking-idle",
     } == set(_told(dev))
 
 
@@ -138,7 +138,7 @@ def test_thresholds_come_from_the_config(dev: Synthesis) -> None:
         "forward-failures": 10,
         "recommend-fallbacks": 0.05,
         "recommend-latency": 1000,
-        "recommendation-stale-age": 21,
+        "recommendation-outdated-age": 21,
         "archive-late": 900,
         "failure-destination": 1,
     }
@@ -278,8 +278,8 @@ def test_what_is_silent_rings_only_when_it_was_heard_before(dev: Synthesis) -> N
     rules = _composed(dev)
     for name, period, periods in (
         ("no-events", 3600, 24),
-        ("recommendation-campaign-idle", 3600, 24),
-        ("reranking-campaign-idle", 3600, 24),
+        ("recommendation-idle", 3600, 24),
+        ("reranking-idle", 3600, 24),
     ):
         lately, ever = _alarms(dev)[f"{name}-lately"], _alarms(dev)[f"{name}-ever"]
         assert f"(INSUFFICIENT_DATA({name}-lately) AND (NOT (INSUFFICIENT_DATA({name}-ever))))" == rules[name]
@@ -304,8 +304,8 @@ def test_the_hours_without_an_event_are_the_configs(hours: int) -> None:
 def test_silence_about_promotions_is_bad_where_runs_are_frequent(schedule: str) -> None:
     """Within seven days there are two runs at least; before the first one silence means nothing."""
     synthesis = synthesize(schedule=schedule, rerankingEnabled=False)
-    rule = _composed(synthesis)["recommendation-stale"]
-    age, lately = "recommendation-stale-age", "recommendation-stale-lately"
+    rule = _composed(synthesis)["recommendation-outdated"]
+    age, lately = "recommendation-outdated-age", "recommendation-outdated-lately"
     assert f"(ALARM({age}) OR (INSUFFICIENT_DATA({lately}) AND (NOT (INSUFFICIENT_DATA({age})))))" == rule
     for name, missing, periods in ((age, "ignore", 1), (lately, "missing", 7)):
         alarm = _alarms(synthesis)[name]
@@ -316,9 +316,32 @@ def test_silence_about_promotions_is_bad_where_runs_are_frequent(schedule: str) 
 
 @pytest.mark.parametrize("schedule", ["rate(7 days)", "cron(0 3 ? * MON *)"])
 def test_silence_about_promotions_means_nothing_where_runs_are_rare(schedule: str) -> None:
-    """The alarm keeps its state between two runs."""
-    alarm = _alarms(synthesize(schedule=schedule, rerankingEnabled=False))["recommendation-stale"]
-    assert ("ignore", 1) == (alarm["TreatMissingData"], alarm["EvaluationPeriods"])
+    """The alarm keeps its state between two runs: the age that the last one reported."""
+    synthesis = synthesize(schedule=schedule, rerankingEnabled=False)
+    assert "ALARM(recommendation-outdated-age)" == _composed(synthesis)["recommendation-outdated"]
+    age = _alarms(synthesis)["recommendation-outdated-age"]
+    assert ("ignore", 1) == (age["TreatMissingData"], age["EvaluationPeriods"])
+
+
+# What environments of earlier releases have, as alarms on one metric each.
+EARLIER = {
+    f"dev-recommender-{name}-alm"
+    for name in (
+        "recommendation-stale",
+        "reranking-stale",
+        "recommendation-campaign-idle",
+        "reranking-campaign-idle",
+    )
+}
+
+
+def test_an_environment_of_an_earlier_release_can_be_updated(dev: Synthesis) -> None:
+    """CloudFormation changes no resource's type, and CloudWatch has one alarm of a name, whatever its kind."""
+    resources = dev.templates["monitoring"]["Resources"]
+    composite = {id_: r["Properties"]["AlarmName"] for id_, r in resources.items() if r["Type"] == COMPOSITE}
+    assert len(composite) == 5
+    assert set() == EARLIER & set(composite.values())
+    assert not any("stale" in id_ or "campaignidle" in id_ for id_ in composite)
 
 
 def test_idle_campaigns_are_watched_by_their_own_requests(dev: Synthesis) -> None:
@@ -329,7 +352,7 @@ def test_idle_campaigns_are_watched_by_their_own_requests(dev: Synthesis) -> Non
     ):
         arn = f"arn:aws:personalize:us-east-1:123456789012:campaign/dev-{campaign}-personalize-campaign-cpn"
         for part in ("lately", "ever"):
-            alarm = _alarms(dev)[f"{role}-campaign-idle-{part}"]
+            alarm = _alarms(dev)[f"{role}-idle-{part}"]
             assert [("AWS/Personalize", metric, {"CampaignArn": arn})] == list(_metrics(alarm))
 
 
