@@ -104,10 +104,6 @@ class Names:
         return self._name("recommender-schedules", "scg")
 
     @property
-    def schedule_group_arn(self) -> str:
-        return self._arn("scheduler", f"schedule-group/{self.schedule_group}")
-
-    @property
     def topic_key_alias(self) -> str:
         return f"alias/{self._name('recommender-topic-key', 'key')}"
 

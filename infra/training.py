@@ -274,13 +274,7 @@ class TrainingStack(cdk.Stack):
             description="Starts the training state machine",
             # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
             assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com",
-                conditions={
-                    "StringEquals": {
-                        "aws:SourceAccount": names.account,
-                        "aws:SourceArn": names.schedule_group_arn,
-                    }
-                },
+                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": names.account}}
             ),
             inline_policies={
                 "start": iam.PolicyDocument(

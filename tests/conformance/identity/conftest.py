@@ -20,7 +20,14 @@ ACCOUNT = "000000000000"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/the-key"
 GATE = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:local-recommender-sm-evaluate-solution-lbd:live"
 TOPIC = f"arn:aws:sns:us-east-1:{ACCOUNT}:local-recommender-topic-sns"
-REFERENCES = {"Key": KEY, "SsmParameterValueanimalrecommenderlocalkmskeyarn": KEY, "GateAlias": GATE, "Topic": TOPIC}
+TOPIC_KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/the-topics-key"
+REFERENCES = {
+    "Key": KEY,
+    "SsmParameterValueanimalrecommenderlocalkmskeyarn": KEY,
+    "GateAlias": GATE,
+    "TopicKey": TOPIC_KEY,
+    "Topic": TOPIC,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import pytest
 
 from local.cloud import archiver_worker
 from local.cloud.archiver import DeliveryStream
+from local.cloud.archiver_metrics import ArchiveMeasurements
 from local.cloud.archiver_worker import LANE, ArchiverShard, consumer_name
 from local.cloud.delivery_checkpoints import SHARD_END, TRIM_HORIZON, Checkpoints, Intent, Position, after
 from local.cloud.delivery_shards import ShardReader
@@ -66,6 +67,7 @@ class Shard:
         self.stream = STREAM_OF_LINES
         self.stop = threading.Event()
         self.time_scale = 0.0
+        self.measured: Measured | None = None
         self.thread: threading.Thread | None = None
 
     def worker(self) -> ArchiverShard:
@@ -79,6 +81,7 @@ class Shard:
             checkpoints=self.checkpoints,
             stop=self.stop,
             time_scale=self.time_scale,
+            measured=self.measured,
         )
 
     def start(self) -> ArchiverShard:
@@ -236,3 +239,39 @@ def test_recovery_waits_for_records_that_are_slow_to_come(shard: Shard) -> None:
     shard.kinesis.put("a", "two")
     eventually(lambda: shard.bucket.objects == {"events/noted": b"one\ntwo\n"})
     assert 0 == worker.pending
+
+
+class Measured(ArchiveMeasurements):
+    """Keeps what was measured as sentences."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+        self.oldest = 0.0
+
+    def read(self, stream: str, records: int, size: int, milliseconds_behind: float) -> None:
+        if records:
+            self.told.append(f"{stream} read {records} of {size} bytes")
+
+    def waits(self, stream: str, seconds: float) -> None:
+        self.oldest = max(self.oldest, seconds)
+
+    def refused(self, stream: str) -> None:
+        if self.told[-1] != f"{stream} refused":
+            self.told.append(f"{stream} refused")
+
+    def written(self, stream: str, records: int, size: int) -> None:
+        self.told.append(f"{stream} wrote {records} of {size} bytes")
+
+
+def test_what_is_read_refused_and_written_is_measured(shard: Shard) -> None:
+    """And how long the oldest record waits, while its object is refused: its age, not the attempt's."""
+    shard.measured = Measured()
+    shard.bucket.away_until = threading.Event()
+    *_, last = shard.kinesis.put("a", "one", "two")
+    shard.start()
+    eventually(lambda: shard.bucket.refused > 3)
+    shard.bucket.away_until.set()
+    eventually(lambda: shard.position() == after(last))
+    assert ["archive read 2 of 6 bytes", "archive refused", "archive wrote 2 of 6 bytes"] == shard.measured.told
+    assert shard.measured.oldest > 1_000_000  # the fake stream's records arrived long ago
