@@ -192,7 +192,7 @@ class TestTheLifeOfAnEnvironment:
 
     def test_a_protected_environment_is_not_removed_by_a_slip(self, checkout: Checkout, connection: Connection) -> None:
         """Neither `y` nor --yes is its name; nothing is touched."""
-        checkout.configure(protected=True)
+        checkout.configure(protected=True, notificationEmails=["alarms@example.com"])
         code, output = checkout.deploy()
         assert code == 0, output
         before = observe(connection)
