@@ -10,12 +10,21 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.naming import Function
+from local.cloud.identity_decisions import Decision
 from tests.e2e.deploy_checkout import until
 
 if TYPE_CHECKING:
     from tests.e2e.alarms import World
 
 During = Callable[["World"], AbstractContextManager[None]]
+
+_TAKEN: set[tuple[str, str]] = set()
+"""(role, action) of each right that was taken away for a while."""
+
+
+def was_taken(decision: Decision) -> bool:
+    """Whether a refusal is one that a cause of this file is about."""
+    return (decision.role, decision.action) in _TAKEN
 
 
 def without(purpose: str, sid: str) -> During:
@@ -27,7 +36,8 @@ def without(purpose: str, sid: str) -> During:
         (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
         kept = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
         left = [statement for statement in kept["Statement"] if statement.get("Sid") != sid]
-        assert len(left) == len(kept["Statement"]) - 1, f"{role} has no statement {sid}"
+        (taken,) = [statement["Action"] for statement in kept["Statement"] if statement.get("Sid") == sid]
+        _TAKEN.update((role, action) for action in ([taken] if isinstance(taken, str) else taken))
         iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(kept | {"Statement": left}))
         try:
             yield

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from infra.naming import EMPTY_LEDGER, STACKS
+from local.cloud.identity_decisions import refusals
 from local.cloud.lifecycle import LocalCloud
 from tests.e2e import operations_page
+from tests.e2e.alarm_causes import was_taken
 from tests.e2e.alarms import CASES, CONFIG, HOUR, MORE_WAYS, World, rings_and_recovers
 from tests.e2e.deploy_checkout import WAIT_SCALE, Checkout, personalize_names, until
 from tools.connection import Connection
@@ -21,10 +23,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("deploy")
-    with LocalCloud(state=folder / "state", wait_scale=WAIT_SCALE) as cloud:
+    # Some alarms ring because a role lost a right; nothing else may be refused.
+    with LocalCloud(state=folder / "state", wait_scale=WAIT_SCALE, expects_refusals=True) as cloud:
         checkout = Checkout(folder / "checkout", cloud.state.root)
         checkout.configure(**CONFIG)
         yield checkout
+        refused = [decision for decision in refusals(cloud.state.decisions) if not was_taken(decision)]
+        assert [] == [decision.reason for decision in refused]
 
 
 @pytest.fixture
