@@ -180,15 +180,10 @@ def a_due_schedule(world: "World") -> None:
 
 
 def a_silent_end(world: "World") -> None:
-    """Step Functions tells of a run that was aborted."""
-    machine = world.connection.settings.names.state_machine_arn
-    detail = {"stateMachineArn": machine, "status": "ABORTED", "name": "aborted", "executionArn": "arn:aborted"}
-    entry = {
-        "Source": "aws.states",
-        "DetailType": "Step Functions Execution Status Change",
-        "Detail": json.dumps(detail),
-    }
-    world.client("events").put_events(Entries=[entry])
+    """A run is stopped before it can say anything."""
+    run = world.start({"task": "canary"})
+    world.client("stepfunctions").stop_execution(executionArn=run, error="Stopped", cause="by somebody")
+    assert world.ended(run) == "ABORTED"
 
 
 def a_message_to_nobody(world: "World") -> None:
