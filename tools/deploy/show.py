@@ -52,9 +52,6 @@ class Display:
     def say(self, text: str) -> None:
         self.console.print(escape(text), highlight=False, soft_wrap=True)
 
-    def warn(self, text: str) -> None:
-        self.console.print(f"[yellow]{escape(text)}[/yellow]", highlight=False, soft_wrap=True)
-
     def _line(self, mark: str, name: str, seconds: float, text: str) -> None:
         detail = f"  [dim]{escape(text)}[/dim]" if text else ""
         line = f"{mark} [dim]{_duration(seconds):>9}[/dim]  {escape(name)}{detail}"
