@@ -291,6 +291,10 @@ class Names:
         """
         return self._of_generation(f"personalize/{role}/solution/version/arn", generation)
 
+    def judged(self, role: Role, generation: int) -> str:
+        """The parameter with the version of the role's solution that a run rejected last, made by the run."""
+        return self._of_generation(f"personalize/{role}/solution/version/judged", generation)
+
     def tracking_id_parameter(self, generation: int) -> str:
         return self._of_generation("personalize/event-tracker/id", generation)
 

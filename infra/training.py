@@ -151,6 +151,7 @@ class TrainingStack(cdk.Stack):
             values[f"{role.capitalize()}SolutionArn"] = names.solution_arn(role, generation)
             values[f"{role.capitalize()}CampaignArn"] = names.campaign_arn(role, generation)
             values[f"{role.capitalize()}Ledger"] = names.ledger(role, generation)
+            values[f"{role.capitalize()}Judged"] = names.judged(role, generation)
         return values
 
     @property
@@ -167,7 +168,11 @@ class TrainingStack(cdk.Stack):
             solutions.append(self._baseline_solution_arn)
         versions = [f"{arn}/*" for arn in solutions]
         campaigns = [names.campaign_arn(role, generation) for role in settings.roles]
-        ledgers = [names.parameter_arn(names.ledger(role, generation)) for role in settings.roles]
+        ledgers = [
+            names.parameter_arn(parameter(role, generation))
+            for role in settings.roles
+            for parameter in (names.ledger, names.judged)
+        ]
         seed = names.bucket_arn("seed")
         return [
             _allow("Train", ["personalize:DescribeSolution", "personalize:CreateSolutionVersion"], solutions),

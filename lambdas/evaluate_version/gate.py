@@ -9,34 +9,46 @@ from collections.abc import Mapping
 from typing import Any
 
 from lambdas.evaluate_version.limits import Limits
-from lambdas.evaluate_version.moments import later
+from lambdas.evaluate_version.moments import moment_of
 
 NDCG = "normalized_discounted_cumulative_gain_at_5"
 COVERAGE = "coverage"
+AGE = "not older than production"
 _SHORT = {NDCG: "NDCG@5", COVERAGE: "coverage"}
 
 
 def judge(event: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
-    """`{"promote": bool, "reasons": [...], "updateDeadline": time, "rollbackDeadline": time}` for one version.
+    """`{"promote": bool, "reasons": [...]}` for one version.
 
-    `event`: `role`, `now`, `candidate` and `production` (`{"version", "metrics": {name: value}}`, version `none` where
-    nothing serves) and `baseline`, the outcome of the popularity baseline's training (`off` where the config has none).
+    `event`: `candidate` and `production` (`{"version", "created", "metrics": {name: value}}`, version `none` where
+    nothing serves; production's `gone` where the service no longer knows it) and `baseline`, the outcome of the
+    popularity baseline's training (`off` where the config has none).
     Promoted when every reason passed; a reason is `{"rule", "metric", "value", "limit", "passed", "text"}`, limit None
     where there is nothing to compare with. A missing metric holds the version back, it raises nothing.
     """
     candidate = event["candidate"]["metrics"]
     reasons = [
+        *_order(event["candidate"], event["production"]),
         _above("promotion threshold", NDCG, candidate, limits.promotion_threshold),
         *_baseline(candidate, event["baseline"]),
         *_production(candidate, event["production"], limits),
         _at_least("coverage floor", COVERAGE, candidate, limits.coverage_floor),
     ]
-    return {
-        "promote": all(reason["passed"] for reason in reasons),
-        "reasons": reasons,
-        "updateDeadline": later(event["now"], limits.update_seconds),
-        "rollbackDeadline": later(event["now"], 2 * limits.update_seconds),
-    }
+    return {"promote": all(reason["passed"] for reason in reasons), "reasons": reasons}
+
+
+def _order(candidate: Mapping[str, Any], production: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Not older than what serves, whatever its metrics: a run that was overtaken, or resumed, changes nothing."""
+    if production["version"] == "none" or production["gone"]:
+        return []
+    made, served = moment_of(candidate["created"]), moment_of(production["created"])
+    if made is None or served is None:
+        text = f"age: whether the version is older than {production['version']}, which serves, cannot be seen"
+        return [_reason(AGE, "creationDateTime", None, None, text, passed=False)]
+    older = made < served
+    order = "before" if older else "not before"
+    text = f"age: made at {candidate['created']}, {order} {production['version']}, which serves"
+    return [_reason(AGE, "creationDateTime", None, None, text, passed=not older)]
 
 
 def _baseline(candidate: Mapping[str, Any], baseline: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -6,16 +6,19 @@ from typing import Any
 
 from aws_lambda_powertools import Logger, Tracer
 
-from lambdas.evaluate_version.gate import judge
+from lambdas.evaluate_version.conclusions import conclude_promotion, conclude_training
 from lambdas.evaluate_version.limits import Limits
 from lambdas.evaluate_version.popular import popular_list
 from lambdas.evaluate_version.report import report
+from lambdas.evaluate_version.steps import next_step
 from lambdas.evaluate_version.training import decide
 
 TASKS: Mapping[str, Callable[[Mapping[str, Any], Limits], dict[str, Any]]] = {
     "decide": decide,
-    "judge": judge,
+    "conclude training": conclude_training,
+    "judge": next_step,
     "popular": popular_list,
+    "conclude promotion": conclude_promotion,
     "report": report,
 }
 

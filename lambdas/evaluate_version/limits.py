@@ -10,6 +10,9 @@ LONGEST_TRAINING_SECONDS = 36_000
 LONGEST_UPDATE_SECONDS = 3_600
 """How long the update of a campaign is watched, and as long again for putting it back."""
 
+POPULAR_ITEMS = 100
+"""Ids in the popular list, as many as the canary asks for. At 256 characters each they fit into a state."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:

@@ -3,21 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lambdas.evaluate_version.limits import Limits
+from lambdas.evaluate_version.limits import POPULAR_ITEMS, Limits
 
 
 def popular_list(event: Mapping[str, Any], _limits: Limits) -> dict[str, Any]:
-    """`{"solutionVersionArn", "promotedAt", "itemList": [{"itemId", "score"?}]}` from an unknown visitor's answer.
+    """`{"solutionVersionArn", "promotedAt", "itemList": [{"itemId"}]}` from an unknown visitor's answer, best first.
 
-    `event`: `version`, `now` and `items`, the ItemList of GetRecommendations as state machines spell it.
+    `event`: `version`, `now` and `items`, the ids of the answer.
     """
+    items = [item for item in event["items"] if isinstance(item, str)]
     return {
         "solutionVersionArn": event["version"],
         "promotedAt": event["now"],
-        "itemList": [_item(item) for item in event["items"]],
+        "itemList": [{"itemId": item} for item in items[:POPULAR_ITEMS]],
     }
-
-
-def _item(item: Mapping[str, Any]) -> dict[str, Any]:
-    # Personalize gives popular placeholders no score.
-    return {"itemId": item["ItemId"]} | ({"score": item["Score"]} if "Score" in item else {})

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lambdas.evaluate_version.bounded import bounded, shortened
 from lambdas.evaluate_version.failures import explain
 from lambdas.evaluate_version.gate import COVERAGE, NDCG
 from lambdas.evaluate_version.limits import Limits
@@ -13,6 +14,7 @@ FAILED = "AnimalRecommender.SolutionFailed"
 
 _LONGEST_SUBJECT = 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 _LONGEST_MESSAGE = 30_000
+"""Bytes. SNS takes 262,144, the cause of a Fail state 32,768 characters; a lost record or metric adds a sentence."""
 _ORDER = ("failed", "promoted", "held back", "canary", "skipped", "no campaign")
 _METRICS = ((NDCG, "NormalizedDiscountedCumulativeGainAt5"), (COVERAGE, "Coverage"))
 _WORDS = {"canary": "answers", "skipped": "not trained", "no campaign": "has no campaign yet"}
@@ -21,16 +23,17 @@ _WORDS = {"canary": "answers", "skipped": "not trained", "no campaign": "has no 
 def report(event: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
     """`{"subject", "message", "ends", "error", "output", "record", "metricData"}` of a run.
 
-    `event`: `execution`, `startedAt`, `now`, `request` and `results`, what came of each solution. `ends` is `failed`
-    where a solution failed, else `well`. `output` is what the execution ends with:
-    `{"outcome", "solutions": [{"role", "decision", "version", "reasons", "metrics", "warnings", "failure"}]}`.
+    `event`: `execution`, `startedAt`, `now`, `request` and `input` (what was understood of it, and all of it), and
+    `results`, what came of each solution. `ends` is `failed` where a solution failed, else `well`. `output` is what
+    the execution ends with: `{"outcome", "solutions": [{"role", "decision", "version", "reasons", "metrics",
+    "warnings", "failure"}]}`.
     """
     results = [result for result in event["results"] if result["outcome"] != "off"]
-    solutions = [_solution(result) for result in results]
+    solutions = [bounded(_solution(result)) for result in results]
     decisions = {solution["decision"] for solution in solutions}
     outcome = next((name for name in _ORDER if name in decisions), "skipped")
     output = {"outcome": outcome, "solutions": solutions}
-    request = event["request"]
+    request = {**event["request"], "trigger": shortened(str(event["input"].get("trigger", "manual")), 200)}
     head = (
         f"Run {event['execution']} of environment {limits.environment}"
         f" (task: {request['task']}, trigger: {request['trigger']}), {event['startedAt']} to {event['now']}"
@@ -38,7 +41,7 @@ def report(event: Mapping[str, Any], limits: Limits) -> dict[str, Any]:
     stories = [_story(solution) for solution in solutions]
     return {
         "subject": _subject(limits.environment, request["task"], solutions),
-        "message": "\n\n".join([head, *stories])[:_LONGEST_MESSAGE],
+        "message": shortened("\n\n".join([head, *stories]), _LONGEST_MESSAGE),
         "ends": "failed" if outcome == "failed" else "well",
         "error": FAILED,
         "output": output,
@@ -81,11 +84,11 @@ def _reasons(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _drift(result: Mapping[str, Any]) -> list[str]:
-    """The campaign serves what the ledger does not say; after a promotion the two agree."""
+    """The campaign serves what the ledger does not say, and this run could not bring them together."""
     ledger, served = result["ledger"].get("version"), result["production"]["version"]
     if result["outcome"] in ("promoted", "failed") or result.get("campaign") != "ACTIVE" or ledger == served:
         return []
-    return [f"the campaign serves {served}, but the ledger says {ledger}: run deploy.sh"]
+    return [f"the campaign serves {served}, but the ledger says {ledger}: the next run brings them together"]
 
 
 def _popular(result: Mapping[str, Any]) -> list[str]:

@@ -16,6 +16,9 @@ PAYLOAD_LIMIT_BYTES = 262_144
 
 RUNTIME = "States.Runtime"
 DATA_LIMIT = "States.DataLimitExceeded"
+LONGEST_CAUSE = 32_768
+"""Characters of an error's cause: https://docs.aws.amazon.com/step-functions/latest/apireference/
+API_TaskFailedEventDetails.html"""
 
 _TOKEN = re.compile(
     r"\.\*|\.(?P<field>[^.\[\]*]+)|\[\*\]|\[(?P<index>\d+)\]|\[(?P<quote>['\"])(?P<name>.*?)(?P=quote)\]"
@@ -26,13 +29,31 @@ class StatesError(Exception):
     """An error of a state: `error` is what Retry and Catch match, `cause` is for people."""
 
     def __init__(self, error: str, cause: str) -> None:
-        super().__init__(f"{error}: {cause}")
+        super().__init__(f"{error}: {cause[:LONGEST_CAUSE]}")
         self.error = error
-        self.cause = cause
+        self.cause = cause[:LONGEST_CAUSE]
+
+
+class SizeError(StatesError):
+    """A state's own input or output is too large: the run ends, whatever its catchers name.
+
+    The guide calls States.DataLimitExceeded a terminal error that States.ALL does not catch, and says neither that its
+    name does nor that it does not. Definitions that run on AWS catch it by name where an answer is too large, and were
+    ended without a catcher's leave where the state's output was (https://github.com/cdklabs/construct-hub/pull/1885).
+    So an answer and what Parameters makes are caught by name here, and a state's input and output by nothing.
+    """
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(DATA_LIMIT, cause)
+
+
+def is_caught(error_equals: list[str], error: StatesError) -> bool:
+    """Whether a Retry or Catch for these names holds the error."""
+    return not isinstance(error, SizeError) and matches(error_equals, error.error)
 
 
 def matches(error_equals: list[str], error: str) -> bool:
-    """Whether a Retry or Catch for these names holds the error."""
+    """Whether a Retry or Catch for these names holds an error of this name, where anything may."""
     if error == RUNTIME:
         return False
     if error in error_equals:
@@ -46,9 +67,14 @@ def matches(error_equals: list[str], error: str) -> bool:
 
 
 def resolve(path: str, data: Any) -> Any:
-    """What the path finds in `data`: a value, or with a wildcard the list of all values. States.Runtime for nothing."""
-    found = list(_walk(path, list(_tokens(path)), data))
-    if "*" in path:
+    """What the path finds in `data`: a value, or with a wildcard the list of all values. States.Runtime for nothing.
+
+    What is missing after a wildcard is left out of the list; what is missing before it is missing.
+    https://github.com/json-path/JsonPath#what-is-returned-when, the syntax and meaning that the language refers to.
+    """
+    tokens = list(_tokens(path))
+    found = list(_walk(path, tokens, data))
+    if None in tokens and (found or any(True for _ in _walk(path, tokens[: tokens.index(None)], data))):
         return found
     if not found:
         raise StatesError(RUNTIME, f"The JSONPath '{path}' could not be found in the input '{_shown(data)}'")
@@ -130,12 +156,25 @@ def is_expression(value: Any) -> bool:
     return isinstance(value, str) and value.startswith(("$", "States."))
 
 
-def check_size(value: Any) -> Any:
-    """The value, unless its JSON is larger than a state may hand on."""
-    size = len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+def check_answer(value: Any, name: str = "answer") -> Any:
+    """An answer, or the input that Parameters makes, unless its JSON is larger than a state may take."""
+    size = _size(value)
     if size > PAYLOAD_LIMIT_BYTES:
-        raise StatesError(DATA_LIMIT, f"The state's output has {size} bytes; {PAYLOAD_LIMIT_BYTES} are allowed")
+        raise StatesError(DATA_LIMIT, f"The {name} has {size} bytes; {PAYLOAD_LIMIT_BYTES} are allowed")
     return value
+
+
+def check_size(value: Any, name: str = "state's output") -> Any:
+    """The input or output of a state, unless its JSON is larger than states hand on. Nothing holds this error."""
+    size = _size(value)
+    if size > PAYLOAD_LIMIT_BYTES:
+        raise SizeError(f"The {name} has {size} bytes; {PAYLOAD_LIMIT_BYTES} are allowed")
+    return value
+
+
+def _size(value: Any) -> int:
+    """Bytes of the JSON in UTF-8. A half of a surrogate pair, which UTF-8 has not, counts as the three of WTF-8."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", errors="surrogatepass"))
 
 
 def formatted(template: Any, arguments: list[Any]) -> str:

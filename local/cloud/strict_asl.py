@@ -22,7 +22,9 @@ from local.cloud.identity import ACCOUNT_KEY, EXECUTION_ROLE, role_session
 from local.cloud.states_definition import problems
 from local.cloud.states_language import (
     RUNTIME,
+    SizeError,
     StatesError,
+    check_answer,
     check_size,
     expand,
     formatted,
@@ -162,8 +164,24 @@ def _install_ends(sfn: Any) -> None:
     for name in ("_execute_pass", "_execute_task", "_execute_parallel", "_execute_map"):
         setattr(sfn, name, _within_limit(getattr(sfn, name)))
 
+    def invoke(resource: str, given: Any) -> Any:
+        check_answer(given, "input after Parameters")
+        return check_answer(invoke_resource(resource, given))
+
+    def with_retry_and_catch(state: Any, given: Any, context: Any, attempt: Callable[[], Any]) -> Any:
+        def tried() -> Any:
+            try:
+                return attempt()
+            except SizeError as error:
+                raise _EndedError(error) from error
+
+        try:
+            return retry_and_catch(state, given, context, tried)
+        except _EndedError as ended:
+            raise ended.error from ended
+
     def inner_machine(states: Any, start: Any, given: Any, execution: Any, context: Any) -> Any:
-        current, name = json.loads(json.dumps(given)), start
+        current, name = json.loads(json.dumps(check_size(given, "item's input"))), start
         while name:
             if execution["status"] != "RUNNING":
                 raise StatesError(RUNTIME, "the execution was stopped")
@@ -193,10 +211,20 @@ def _install_ends(sfn: Any) -> None:
             if timer is not None:
                 timer.cancel()
 
+    invoke_resource, retry_and_catch = sfn._invoke_resource, sfn._with_retry_and_catch
+    sfn._invoke_resource, sfn._with_retry_and_catch = invoke, with_retry_and_catch
     end_as_failed, run_execution = sfn._fail_execution, sfn._run_execution
     sfn._run_sub_machine = inner_machine
     sfn._fail_execution = fail
     sfn._run_execution = run
+
+
+class _EndedError(Exception):
+    """Carries an error that nothing may catch past the interpreter's catchers."""
+
+    def __init__(self, error: SizeError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 def _within_limit(execute: Callable[..., Any]) -> Callable[..., Any]:

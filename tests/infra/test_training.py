@@ -56,7 +56,10 @@ def calls(values: dict[str, str]) -> set[tuple[str, str]]:
         "CampaignArn": campaigns,
         "ExecutionArn": ["arn:aws:states:us-east-1:123456789012:execution:dev-recommender-state-machine-stm:any"],
     }
-    ledgers = [values[f"{role}Ledger"] for role in roles]
+    told = {
+        "$.trained.solution.ledger": [values[f"{role}Ledger"] for role in roles],
+        "$.trained.solution.judged": [values[f"{role}Judged"] for role in roles],
+    }
     found: set[tuple[str, str]] = set()
     for _, state in states(MACHINE):
         if not str(state.get("Resource", "")).startswith(PREFIX):
@@ -68,7 +71,7 @@ def calls(values: dict[str, str]) -> set[tuple[str, str]]:
             resources = ["*"]
         elif service == "ssm":
             given = parameters["Name"]
-            paths = ledgers if given.startswith("$.") else [_filled(given, values)]
+            paths = told[given] if given.startswith("$.") else [_filled(given, values)]
             resources = [f"arn:aws:ssm:us-east-1:123456789012:parameter{path}" for path in paths]
         elif service == "s3":
             key = values["PopularKey"] if parameters["Key"] == "${PopularKey}" else "runs/dt=2026-11-22/any.json"

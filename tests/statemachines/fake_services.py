@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from lambdas.evaluate_version.gate import judge
+from lambdas.evaluate_version.conclusions import conclude_promotion, conclude_training
 from lambdas.evaluate_version.limits import Limits
 from lambdas.evaluate_version.popular import popular_list
 from lambdas.evaluate_version.report import report
+from lambdas.evaluate_version.steps import next_step
 from lambdas.evaluate_version.training import decide
 from local.cloud.states_integrations import integration, to_request
 from local.cloud.states_language import StatesError
@@ -22,7 +23,14 @@ from tests.statemachines.fake_items import Items, RefusedError
 from tests.statemachines.interpreter import Clock, Ended, Interpreter
 from tests.statemachines.world import DEFINITION, GOOD, NDCG, ROLES
 
-GATE = {"decide": decide, "judge": judge, "popular": popular_list, "report": report}
+GATE = {
+    "decide": decide,
+    "conclude training": conclude_training,
+    "judge": next_step,
+    "popular": popular_list,
+    "conclude promotion": conclude_promotion,
+    "report": report,
+}
 LIMITS = Limits(
     environment="test",
     promotion_threshold=0.01,
@@ -41,6 +49,10 @@ def arn(resource: str) -> str:
 
 def execution_arn(name: str) -> str:
     return f"arn:aws:states:us-east-1:000000000000:execution:test:{name}"
+
+
+def judged(role: str) -> str:
+    return f"/test/{role}/judged"
 
 
 @cache
@@ -63,6 +75,7 @@ def definition() -> Mapping[str, Any]:
         values[f"{role.capitalize()}SolutionArn"] = arn(f"solution/{role}")
         values[f"{role.capitalize()}CampaignArn"] = arn(f"campaign/{role}")
         values[f"{role.capitalize()}Ledger"] = f"/test/{role}"
+        values[f"{role.capitalize()}Judged"] = judged(role)
     text = DEFINITION.read_text(encoding="utf-8")
     for key, value in values.items():
         text = text.replace(f"${{{key}}}", value)
@@ -102,6 +115,8 @@ class Services:
     clock: Clock = field(default_factory=Clock)
     parameters: dict[str, str] = field(default_factory=dict)
     items: Items = field(default_factory=Items)
+    modified: dict[str, str] = field(default_factory=dict)
+    """When a parameter was written, where it was not long ago."""
     campaigns: dict[str, Campaign] = field(default_factory=dict)
     versions: dict[str, dict[str, Any]] = field(default_factory=dict)
     executions: dict[str, str] = field(default_factory=dict)
@@ -117,6 +132,15 @@ class Services:
     """Campaigns answer with nothing."""
     calls: list[tuple[str, str]] = field(default_factory=list)
     """State and action of every call that was carried out."""
+    recommended: list[str] = field(default_factory=lambda: ["2-Labrador_Retriever-4-2"])
+    """What the campaigns recommend."""
+    new_events: float = 5000.0
+    quality: Mapping[str, float] = field(default_factory=lambda: GOOD | {NDCG: GOOD[NDCG] + 0.1})
+    """What the next versions are measured with."""
+    users: list[str] = field(default_factory=list)
+    """Whom the campaigns were asked for."""
+    answers: Callable[[str, Any], Any] = lambda _state, answer: answer
+    """What a state's call is answered with instead."""
     _used: dict[int, int] = field(default_factory=dict)
     _interpreter: Interpreter | None = None
 
@@ -182,7 +206,7 @@ class Services:
         answer = self._answer(resource, parameters)
         if fault is not None:
             raise StatesError(fault.error, fault.cause)
-        return json.loads(json.dumps(answer))
+        return self.answers(state, json.loads(json.dumps(answer)))
 
     def _fault(self, state: str) -> Fault | None:
         for place, fault in enumerate(self.faults):
@@ -206,11 +230,13 @@ class Services:
         if given["Name"] in self.parameters and not given["Overwrite"]:
             raise StatesError("Ssm.ParameterAlreadyExistsException", "it exists")
         self.parameters[given["Name"]] = given["Value"]
+        self.modified[given["Name"]] = self.clock.text()
         return {"Version": 1}
 
     def _get_parameter(self, given: Any) -> Any:
         value = self._parameter(given["Name"])
-        return {"Parameter": {"Value": value, "LastModifiedDate": self.clock.text()}}
+        long_ago = "2026-11-16T03:00:00.000Z"
+        return {"Parameter": {"Value": value, "LastModifiedDate": self.modified.get(given["Name"], long_ago)}}
 
     def _delete_parameter(self, given: Any) -> Any:
         self._parameter(given["Name"])
@@ -256,7 +282,7 @@ class Services:
         return {"ETag": "1"}
 
     def _get_metric_statistics(self, _given: Any) -> Any:
-        return {"Label": "EventsAccepted", "Datapoints": [{"Sum": 5000.0, "Unit": "Count"}]}
+        return {"Label": "EventsAccepted", "Datapoints": [{"Sum": self.new_events, "Unit": "Count"}]}
 
     def _put_metric_data(self, given: Any) -> Any:
         self.data += given["MetricData"]
@@ -295,8 +321,7 @@ class Services:
     def _create_solution_version(self, given: Any) -> Any:
         if f"{given['SolutionArn']}/{given['Name']}" in self.versions:
             raise StatesError("Personalize.ResourceAlreadyExistsException", given["Name"])
-        better = GOOD | {NDCG: GOOD[NDCG] + 0.1}
-        version = self._train(given["SolutionArn"], given["Name"], better, self.clock.now)
+        version = self._train(given["SolutionArn"], given["Name"], self.quality, self.clock.now)
         return {"SolutionVersionArn": version}
 
     def _describe_solution_version(self, given: Any) -> Any:
@@ -335,10 +360,13 @@ class Services:
 
     def _get_recommendations(self, given: Any) -> Any:
         self._look(given["CampaignArn"])
-        items = [] if self.silent else [{"ItemId": "2-Labrador_Retriever-4-2", "Score": 0.5}]
+        self.users.append(given["UserId"])
+        names = [] if self.silent else self.recommended[: given["NumResults"]]
+        items = [{"ItemId": name, "Score": 0.5, "Metadata": {"breed": name}} for name in names]
         return {"ItemList": items, "RecommendationId": "1"}
 
     def _get_personalized_ranking(self, given: Any) -> Any:
         self._look(given["CampaignArn"])
+        self.users.append(given["UserId"])
         ranked = [] if self.silent else [{"ItemId": item} for item in given["InputList"]]
         return {"PersonalizedRanking": ranked, "RecommendationId": "1"}

@@ -8,6 +8,7 @@ the local cloud.
 import hashlib
 import json
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -15,11 +16,13 @@ from typing import Any
 
 from local.cloud.states_language import (
     StatesError,
+    check_answer,
+    check_size,
     expand,
     formatted,
     holds,
+    is_caught,
     is_present,
-    matches,
     resolve,
 )
 
@@ -97,7 +100,7 @@ class Interpreter:
         return Ended(status, error, cause, output, tuple(self._entered))
 
     def _machine(self, machine: Mapping[str, Any], given: Any, context: Mapping[str, Any]) -> Any:
-        name, data = self._stopped.pop(0) if self._stopped else (machine["StartAt"], given)
+        name, data = self._stopped.pop(0) if self._stopped else (machine["StartAt"], check_size(given, "input"))
         while True:
             state = machine["States"][name]
             self._entered.append(name)
@@ -109,6 +112,7 @@ class Interpreter:
             except StoppedError as stopped:
                 stopped.frames.insert(0, (name, data))
                 raise
+            check_size(data)
             if following is None:
                 return data
             name = following
@@ -141,7 +145,7 @@ class Interpreter:
                 if self._retries(state, error, tried):
                     continue
                 for rule in state.get("Catch", ()):
-                    if matches(rule["ErrorEquals"], error.error):
+                    if is_caught(rule["ErrorEquals"], error):
                         # The language's specification says that the cause should be there, not that it must.
                         told = {"Error": error.error} | ({"Cause": error.cause} if error.cause else {})
                         return _placed(rule.get("ResultPath", "$"), data, told), rule["Next"]
@@ -150,7 +154,7 @@ class Interpreter:
     def _retries(self, state: Mapping[str, Any], error: StatesError, tried: list[int]) -> bool:
         """Waits as the first rule for this error says; false when there is none or its attempts are used up."""
         for place, rule in enumerate(state.get("Retry", ())):
-            if matches(rule["ErrorEquals"], error.error):
+            if is_caught(rule["ErrorEquals"], error):
                 if tried[place] == rule.get("MaxAttempts", 3):
                     return False
                 pause = rule.get("IntervalSeconds", 1) * rule.get("BackoffRate", 2) ** tried[place]
@@ -160,8 +164,9 @@ class Interpreter:
         return False
 
     def _task(self, name: str, state: Mapping[str, Any], data: Any, context: Any) -> Any:
-        parameters = self._template(state, "Parameters", data, context)
-        return self._template(state, "ResultSelector", self.call(name, state["Resource"], parameters), {})
+        parameters = check_answer(self._template(state, "Parameters", data, context), "input after Parameters")
+        answer = check_answer(self.call(name, state["Resource"], parameters))
+        return self._template(state, "ResultSelector", answer, {})
 
     def _map(self, _name: str, state: Mapping[str, Any], data: Any, context: Any) -> Any:
         begun, results = self._stopped.pop(0) if self._stopped else (0, [])
@@ -243,6 +248,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "States.Format": lambda template, *arguments: formatted(template, list(arguments)),
     "States.JsonMerge": _merged,
     "States.JsonToString": lambda value: json.dumps(value, separators=(",", ":")),
+    "States.UUID": lambda: str(uuid.uuid4()),
     "States.MathAdd": lambda first, second: first + second,
     "States.Hash": lambda text, algorithm: hashlib.new(algorithm.replace("-", ""), text.encode()).hexdigest(),
     "States.ArrayGetItem": lambda items, index: _item(items, index),

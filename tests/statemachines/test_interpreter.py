@@ -1,6 +1,7 @@
 """The local interpreter against what AWS documents: it forgives nothing that Step Functions does not."""
 
 import json
+import uuid
 
 import pytest
 from botocore.exceptions import ClientError
@@ -133,6 +134,60 @@ def test_format_writes_json_words(execute):
     state = pass_state(Parameters={"x.$": "States.Format('{} {} {} {}', $.yes, $.nothing, $.half, $.text)"})
     run = execute(machine(state), {"yes": True, "nothing": None, "half": 0.5, "text": "t"})
     assert json.loads(run["output"]) == {"x": "true null 0.5 t"}
+
+
+TOO_MUCH = [{"ErrorEquals": ["States.DataLimitExceeded"], "ResultPath": "$.error", "Next": "Caught"}]
+
+
+@pytest.mark.parametrize(("catch", "status"), [(TOO_MUCH, "SUCCEEDED"), (CATCH_ALL, "FAILED")])
+def test_an_answer_beyond_the_limit_is_caught_by_its_name_alone(execute, cloud, catch, status):
+    """The whole answer counts, whatever ResultSelector leaves of it: an object of 300,000 bytes."""
+    bucket = new_name()
+    cloud.client("s3").create_bucket(Bucket=bucket)
+    cloud.client("s3").put_object(Bucket=bucket, Key="k", Body=b"x" * 300_000)
+    state = call("s3:getObject", {"Bucket": bucket, "Key": "k"}, ResultSelector={"none": True}, Catch=catch)
+    run = execute(machine(state))
+    assert run["status"] == status
+    assert "States.DataLimitExceeded" in (run.get("output") or "") + run.get("error", "")
+
+
+@pytest.mark.parametrize(("catch", "status"), [(TOO_MUCH, "SUCCEEDED"), (CATCH_ALL, "FAILED")])
+def test_what_parameters_make_is_held_to_the_limit(execute, catch, status):
+    """Before anything is called."""
+    texts = ", ".join(["$.text"] * 60)
+    state = call("ssm:getParameters", {"Names.$": f"States.Array({texts})"}, Catch=catch)
+    assert execute(machine(state), {"text": "x" * 5_000})["status"] == status
+
+
+@pytest.mark.parametrize("catch", [TOO_MUCH, CATCH_ALL])
+def test_a_state_that_hands_on_too_much_ends_the_run(execute, catch):
+    """An answer that fits, beside data that fit: together they do not, and no catcher is asked, a Map's neither."""
+    inner = {
+        "StartAt": "A",
+        "States": {"A": call("ssm:getParametersByPath", {"Path": "/none"}, ResultPath="$.more")},
+    }
+    inner["States"]["A"]["ResultSelector"] = {"more.$": "$.Parameters", "padding": "x" * 200_000}
+    state = {"Type": "Map", "ItemsPath": "$.list", "ItemProcessor": inner, "Catch": catch, "End": True}
+    run = execute(machine(state), {"list": [{"text": "x" * 100_000}]})
+    assert (run["status"], run["error"]) == ("FAILED", "States.DataLimitExceeded")
+
+
+def test_a_wildcard_leaves_out_what_is_missing(execute):
+    """A list of what is there, empty where nothing is; what is missing before the wildcard is missing."""
+    state = pass_state(
+        Parameters={"a.$": "$.*.name", "b.$": "$.*.none.deeper", "c.$": "$.list[*].x", "d.$": "$.*[*].x"}
+    )
+    run = execute(machine(state), {"one": {"name": "n"}, "two": "text", "list": [{"x": 1}, {}, 5]})
+    assert json.loads(run["output"]) == {"a": ["n"], "b": [], "c": [1], "d": [1]}
+    assert execute(machine(pass_state(Parameters={"a.$": "$.none[*].x"})), {})["error"] == "States.Runtime"
+
+
+def test_every_uuid_is_another(execute):
+    """States.UUID gives a version 4 identifier."""
+    run = execute(machine(pass_state(Parameters={"a.$": "States.UUID()", "b.$": "States.UUID()"})))
+    found = json.loads(run["output"])
+    assert found["a"] != found["b"]
+    assert {uuid.UUID(value).version for value in found.values()} == {4}
 
 
 def test_more_than_a_state_may_hand_on_is_not_caught(execute):

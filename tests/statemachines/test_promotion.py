@@ -245,8 +245,8 @@ def test_d45_a_ledger_that_cannot_be_written_takes_the_version_back(served):
     assert {role: served.says_ledger(role) for role in ROLES} == before
 
 
-def test_a_campaign_that_serves_another_version_than_the_ledger_says_is_reported(new):
-    """The campaign is what counts for comparing and putting back; the difference is a warning."""
+def test_a_ledger_that_does_not_say_what_the_campaign_serves_is_settled_and_reported(new):
+    """The campaign is what counts: it is asked, the ledger follows it, and the difference is a warning."""
     environment = new(reranking=False)
     environment.promoted_once()
     served = environment.served("recommendation")
@@ -255,8 +255,9 @@ def test_a_campaign_that_serves_another_version_than_the_ledger_says_is_reported
     )
     run = environment.run()
     assert run.decisions() == {"recommendation": "skipped"}
+    assert environment.served("recommendation") == environment.says_ledger("recommendation") == served
     assert any(
-        f"the campaign serves {served}, but the ledger says none" in w for w in run.of("recommendation")["warnings"]
+        f"the campaign served {served}, but the ledger said none" in w for w in run.of("recommendation")["warnings"]
     )
 
 

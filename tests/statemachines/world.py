@@ -231,6 +231,7 @@ class Environment:
             values[f"{role.capitalize()}SolutionArn"] = self.solution_arn(role)
             values[f"{role.capitalize()}CampaignArn"] = self.campaign(role)
             values[f"{role.capitalize()}Ledger"] = self.ledger(role)
+            values[f"{role.capitalize()}Judged"] = f"/{self.name}/{role}/judged"
         text = DEFINITION.read_text(encoding="utf-8")
         for key, value in {**values, **other}.items():
             text = text.replace(f"${{{key}}}", value)
@@ -415,7 +416,7 @@ class Environment:
     def give_metrics(self, metrics: Mapping[str, float]) -> None:
         """GetSolutionMetrics seems to answer with nothing but these."""
         definition = json.loads(self.definition())
-        dict(states(definition))["ReadMetrics"]["ResultSelector"] = {"values": metrics}
+        dict(states(definition))["ReadMetrics"]["ResultSelector"] = {name: [value] for name, value in metrics.items()}
         self._redefine(definition)
 
     def mend(self) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
-from infra.naming import EMPTY_LEDGER, Role
+from infra.naming import EMPTY_LEDGER, Names, Role
 from tools.connection import Connection
 from tools.deploy.observe import read_ledgers
 
@@ -32,9 +32,13 @@ def make_ledgers(connection: Connection, generation: int) -> int:
 
 
 def drop_ledgers(connection: Connection, ledgers: Iterable[tuple[Role, int]]) -> None:
-    """Deletes ledgers of which nothing stands any more."""
-    names = connection.settings.names
-    delete_parameters(connection, [names.ledger(role, generation) for role, generation in ledgers])
+    """Deletes ledgers of which nothing stands any more, each with the note on the version rejected last."""
+    delete_parameters(connection, ledger_parameters(connection.settings.names, ledgers))
+
+
+def ledger_parameters(names: Names, ledgers: Iterable[tuple[Role, int]]) -> list[str]:
+    """The parameters of these ledgers: what serves, and what was rejected last."""
+    return [parameter(*ledger) for ledger in ledgers for parameter in (names.ledger, names.judged)]
 
 
 def delete_parameters(connection: Connection, parameters: Iterable[str]) -> None:

@@ -12,7 +12,7 @@ from infra.naming import STACKS, Bucket
 from tools.connection import Connection
 from tools.deploy import leftovers, lock
 from tools.deploy.errors import DeployError
-from tools.deploy.ledger import delete_parameters
+from tools.deploy.ledger import delete_parameters, ledger_parameters
 from tools.deploy.observe import observe, stack_status
 from tools.deploy.training import running_training
 from tools.deploy.waiting import poll
@@ -70,7 +70,7 @@ def _unprotect(dynamodb: Any, table: str) -> None:
 def remove_rest(connection: Connection, *, keep_archive: bool, progress: Callable[[str], None]) -> list[str]:
     """Removes what belongs to no stack or was retained by one; returns what is kept, a line each."""
     settings, names = connection.settings, connection.settings.names
-    ledgers = [names.ledger(role, generation) for role, generation in observe(connection).ledgers]
+    ledgers = ledger_parameters(names, observe(connection).ledgers)
     delete_parameters(connection, [*ledgers, names.event_ids_parameter, names.old_lock, names.old_takeover])
     left = leftovers.personalize_resources(connection)
     leftovers.delete_resources(connection, left, progress)

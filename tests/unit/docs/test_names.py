@@ -52,7 +52,8 @@ def parameters() -> set[str]:
         NAMES.mapping_id_parameter,
         NAMES.tracking_id_parameter(1),
     }
-    return own | {NAMES.ledger(role, 1) for role in ROLES} | {NAMES.parameter(path) for path in PARAMETERS_OF_STACKS}
+    of_roles = {name(role, 1) for role in ROLES for name in (NAMES.ledger, NAMES.judged)}
+    return own | of_roles | {NAMES.parameter(path) for path in PARAMETERS_OF_STACKS}
 
 
 def test_every_resource_is_on_the_page() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.evaluate_version.gate import COVERAGE, NDCG, judge
-from tests.unit.lambdas.evaluate_version.worlds import LIMITS, metrics, to_judge
+from tests.unit.lambdas.evaluate_version.worlds import LIMITS, MADE, MADE_BEFORE, metrics, to_judge
 
 
 def failed(judgement):
@@ -61,7 +61,7 @@ def test_production_without_metrics_does_not_block():
     """There is nothing to be worse than; the reason says so."""
     judgement = judge(to_judge(metrics(0.2), production={}), LIMITS)
     assert judgement["promote"] is True
-    assert "nothing to compare with" in judgement["reasons"][1]["text"]
+    assert "nothing to compare with" in judgement["reasons"][2]["text"]
 
 
 def test_a_reason_says_by_how_much():
@@ -77,11 +77,22 @@ def test_a_reason_says_by_how_much():
     }
 
 
-def test_the_update_has_an_hour_and_so_has_putting_back():
-    """Times that the state machine compares with its own clock."""
-    judgement = judge(to_judge(metrics(0.2)), LIMITS)
-    assert judgement["updateDeadline"] == "2026-11-22T09:30:00.000Z"
-    assert judgement["rollbackDeadline"] == "2026-11-22T10:30:00.000Z"
+@pytest.mark.parametrize(
+    ("made", "promoted"),
+    [(MADE, True), (MADE_BEFORE, True), ("2026-11-15T08:29:59.999Z", False), ("x", False), (None, False)],
+)
+def test_an_older_version_never_takes_the_place_of_what_serves(made, promoted):
+    """However good it is; and what cannot be dated is not promoted."""
+    event = to_judge(metrics(0.9), production=metrics(0.2))
+    event["candidate"]["created"] = made
+    assert failed(judge(event, LIMITS)) == ([] if promoted else ["not older than production"])
+
+
+def test_what_the_service_no_longer_knows_has_no_age():
+    """Nothing can be older than a version that is gone."""
+    event = to_judge(metrics(0.9), production=metrics(0.2))
+    event["candidate"]["created"], event["production"]["gone"] = "2020-01-01T00:00:00Z", True
+    assert judge(event, LIMITS)["promote"] is True
 
 
 values = st.dictionaries(

@@ -8,7 +8,7 @@ import pytest
 from lambdas.evaluate_version.limits import LONGEST_TRAINING_SECONDS, Limits
 from lambdas.evaluate_version.moments import days_between, later
 from lambdas.evaluate_version.popular import popular_list
-from tests.unit.lambdas.evaluate_version.worlds import LIMITS, NOW, metrics, to_decide, to_judge
+from tests.unit.lambdas.evaluate_version.worlds import LIMITS, NOW, to_decide, to_step
 
 ENVIRONMENT = {
     "ENVIRONMENT": "dev",
@@ -46,7 +46,7 @@ def test_a_missing_limit_is_no_default():
 def test_each_task_is_answered(handler):
     """The task's name chooses the function."""
     assert handler.lambda_handler(to_decide(), CONTEXT)["train"] is True
-    assert handler.lambda_handler(to_judge(metrics(0.2)), CONTEXT)["promote"] is True
+    assert handler.lambda_handler(to_step(), CONTEXT)["step"] == "update campaign"
 
 
 def test_an_unknown_task_is_an_error(handler):
@@ -56,13 +56,19 @@ def test_an_unknown_task_is_an_error(handler):
 
 
 def test_the_popular_list_has_the_form_that_the_handlers_read():
-    """A group without a score keeps its place."""
-    event = {"version": "arn", "now": NOW, "items": [{"ItemId": "1-a-1-1", "Score": 0.5}, {"ItemId": "2-b-1-1"}]}
+    """Ids in the order of the answer."""
+    event = {"version": "arn", "now": NOW, "items": ["1-a-1-1", "2-b-1-1"]}
     assert popular_list(event, LIMITS) == {
         "solutionVersionArn": "arn",
         "promotedAt": NOW,
-        "itemList": [{"itemId": "1-a-1-1", "score": 0.5}, {"itemId": "2-b-1-1"}],
+        "itemList": [{"itemId": "1-a-1-1"}, {"itemId": "2-b-1-1"}],
     }
+
+
+def test_the_popular_list_has_a_hundred_ids_at_most():
+    """More would not fit into a state, and nobody reads on."""
+    event = {"version": "arn", "now": NOW, "items": [f"1-a-1-{i}" for i in range(500)]}
+    assert len(popular_list(event, LIMITS)["itemList"]) == 100
 
 
 def test_moments():

@@ -82,7 +82,7 @@ def test_an_unknown_step_still_has_advice():
 def test_a_campaign_that_serves_another_version_than_the_ledger_is_a_warning():
     """But not right after a promotion, nor where there is no campaign."""
     other = {"version": VERSION}
-    assert "run deploy.sh" in told(result("skipped", production=other))["message"]
+    assert "the next run brings them together" in told(result("skipped", production=other))["message"]
     assert told(result("promoted", production=other))["output"]["solutions"][0]["warnings"] == []
     assert told(result("skipped", production=other, campaign="NONE"))["output"]["solutions"][0]["warnings"] == []
 

@@ -69,6 +69,15 @@ def test_those_of_a_generation_that_is_gone_go(connection: Connection) -> None:
     assert {("recommendation", 2), ("reranking", 2)} == set(ledgers(connection))
 
 
+def test_the_note_of_a_rejected_version_goes_with_its_ledger(connection: Connection) -> None:
+    """A solution that is made anew must not meet the notes of the old one."""
+    make_ledgers(connection, 1)
+    name = connection.settings.names.judged("recommendation", 1)
+    connection.client("ssm").put_parameter(Name=name, Value="x", Type="String")
+    drop_ledgers(connection, [("recommendation", 1), ("reranking", 1)])
+    assert [] == connection.client("ssm").get_parameters(Names=[name])["Parameters"]
+
+
 def test_parameters_are_deleted_ten_at_a_time(connection: Connection) -> None:
     """DeleteParameters takes ten names; those that are not there are no error."""
     names = [f"/animal-recommender/dev/x{number}" for number in range(23)]
