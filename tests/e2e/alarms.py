@@ -348,11 +348,11 @@ class Case:
 
 
 CASES: Mapping[str, Case] = {
+    "iterator-age": Case(slow_events, times=2),
     "forwarding-stopped": Case(
         causes.an_event, apart=700, times=2, during=causes.without("forward-events", "ReadStream")
     ),
     "stream-throttled": Case(causes.too_many_bytes, "PutRecords.ThrottledRecords", apart=60),
-    "iterator-age": Case(slow_events, times=2),
     "quarantine": Case(malformed, "EventsQuarantined", apart=60),
     "failure-destination": Case(refused_events, apart=60),
     "forward-failures": Case(refused_events, "EventsFailed", apart=60),
@@ -392,9 +392,10 @@ CASES: Mapping[str, Case] = {
 MORE_WAYS: Mapping[str, tuple[str, Case]] = {
     name: ("forwarding-stopped", Case(causes.an_event, apart=700, times=2, during=during))
     for name, during in {
-        "the mapping is disabled": causes.with_the_mapping_disabled,
-        "the mapping is deleted": causes.without_the_mapping,
         "the key of the data is disabled": causes.with_the_data_key_disabled,
+        "the mapping is disabled": causes.with_the_mapping_disabled,
+        # Last: the one that takes its place reads the whole stream again, which would be a sign of life for a while.
+        "the mapping is deleted": causes.without_the_mapping,
     }.items()
 }
 """Other causes of the same alarms: what happened, the alarm, and how."""
