@@ -37,6 +37,7 @@ What = Literal[
     "logs-in",
     "cloudwatch-metrics",
     "cloudwatch-alarms",
+    "cloudwatch-composite-alarms",
     "cloudwatch-dashboard",
     "kms-key",
 ]

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -162,7 +163,7 @@ def test_what_parameters_make_is_held_to_the_limit(execute, catch, status):
 @pytest.mark.parametrize("catch", [TOO_MUCH, CATCH_ALL])
 def test_a_state_that_hands_on_too_much_ends_the_run(execute, catch):
     """An answer that fits, beside data that fit: together they do not, and no catcher is asked, a Map's neither."""
-    inner = {
+    inner: dict[str, Any] = {
         "StartAt": "A",
         "States": {"A": call("ssm:getParametersByPath", {"Path": "/none"}, ResultPath="$.more")},
     }

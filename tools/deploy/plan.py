@@ -148,13 +148,14 @@ def build_steps(settings: Settings, observed: Observed) -> list[Step]:
         first, *rest = _removal(staying or generations, serving, leaving)
         # What the state machine and the campaigns' deploy rely on comes before them here as well: key, role, lock.
         steps += [first, DeployStacks(("data",)), *rest]
+    change_of_ids: list[Step] = [FixEventIds(), DeployStacks(("ingestion",))] if upgraded else []
     steps += [
         Synthesize(generations, serving),
         DeployStacks(("data",)),
         MakeLedgers(settings.generation),
         UploadSeed(),
         DeployStacks(("personalize", *USERS_OF_PERSONALIZE)),
-        *([FixEventIds(), DeployStacks(("ingestion",))] if upgraded else []),
+        *change_of_ids,
         ConfigureSolutions(settings.generation),
     ]
     if serving != settings.generation:

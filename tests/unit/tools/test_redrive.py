@@ -209,7 +209,7 @@ def test_an_event_that_is_redriven_twice_keeps_its_first_record() -> None:
     assert first.data == second.data
 
 
-MISSPELT = {
+MISSPELT: dict[str, dict[str, Any]] = {
     "a user": {"userID": "u"},
     "a session": {"sessionId": None, "session_id": "s-1"},
     "an animal": {"animalMetadata": {**{k: v for k, v in ANIMAL.items() if "size" not in k}, "animalSizeId": 2}},

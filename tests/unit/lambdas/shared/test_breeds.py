@@ -5,6 +5,7 @@ import json
 import re
 import unicodedata
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import regex
@@ -149,7 +150,7 @@ def test_the_table_is_unicodes() -> None:
 
 def test_the_config_names_the_scripts_of_the_table() -> None:
     """One list in three places."""
-    assert set(BreedScript.__args__) == set(scripts.LETTERS) == set(scripts.MARKS) == set(breed_scripts.SCRIPTS)
+    assert set(get_args(BreedScript)) == set(scripts.LETTERS) == set(scripts.MARKS) == set(breed_scripts.SCRIPTS)
 
 
 def test_invisible_characters_are_unicodes() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -132,7 +133,8 @@ def test_a_proxy_without_a_body_gets_a_text(name):
     assert "body" == refused.value.field
     assert (400, {"Content-Type": "application/json"}) == (answer["statusCode"], answer["headers"])
     assert "body" == json.loads(answer["body"])["error"]["field"]
-    assert isinstance(request.answered([])["body"], str)
+    answered: Any = request.answered([])
+    assert isinstance(answered["body"], str)
 
 
 @pytest.mark.parametrize(
@@ -153,5 +155,6 @@ def test_a_bare_request_with_odd_members_stays_bare(odd):
 
 def test_an_object_with_odd_members_stays_an_object():
     """What has its payload as an object is answered as one."""
-    assert "headers" not in Request({**FUNCTION_URL, "body": PAYLOAD}).answered([1])
+    answered: Any = Request({**FUNCTION_URL, "body": PAYLOAD}).answered([1])
+    assert "headers" not in answered
     assert "headers" not in Request({"body": None}).refused(PayloadError("body", None, "x"))

@@ -178,8 +178,8 @@ def test_the_heart_beats_while_it_is_held(connection: Connection) -> None:
 def test_the_heart_beats_by_the_clock_on_the_wall_too(monkeypatch: pytest.MonkeyPatch) -> None:
     """While a computer sleeps its steady clock stands still: the first beat after it does not wait for the rest."""
     steady, wall = 100.0, 5000.0
-    monkeypatch.setattr(lock.time, "monotonic", lambda: steady)
-    monkeypatch.setattr(lock.time, "time", lambda: wall)
+    monkeypatch.setattr("tools.deploy.lock.time.monotonic", lambda: steady)
+    monkeypatch.setattr("tools.deploy.lock.time.time", lambda: wall)
     due = lock._Due(60.0)
     due.restart()
     assert not due.is_now()
