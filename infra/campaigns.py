@@ -1,7 +1,7 @@
 """The campaigns stack: nothing but the campaigns, so that nothing else's failure can roll one back.
 
-A campaign exists from the first promotion on: each (generation, role) has a ledger in SSM, which says the solution
-version that serves, or `none`. CloudFormation reads the ledgers itself at every deploy.
+A campaign exists from the first promotion on, while the environment is awake: each (generation, role) has a ledger in
+SSM, which says the solution version that serves, or `none`. CloudFormation reads the ledgers itself at every deploy.
 """
 
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from infra.acknowledgements import acknowledge
 from infra.generations import Generation
 from infra.naming import EMPTY_LEDGER, Role
 from infra.settings import Settings
+from infra.sleeping import awake_condition
 
 
 class CampaignsStack(cdk.Stack):
@@ -32,6 +33,7 @@ class CampaignsStack(cdk.Stack):
         # CloudFormation refuses a stack without a resource, which this one is before the first promotion. A handle
         # is a name only: it costs nothing and cannot fail.
         cdk.CfnWaitConditionHandle(self, "Nothing")
+        self._awake = awake_condition(self, settings.names)
         for generation in generations:
             for role in generation.roles:
                 self._campaign(settings, generation, role)
@@ -49,7 +51,9 @@ class CampaignsStack(cdk.Stack):
         promoted = cdk.CfnCondition(
             self,
             f"{id_}Promoted",
-            expression=cdk.Fn.condition_not(cdk.Fn.condition_equals(version.value_as_string, EMPTY_LEDGER)),
+            expression=cdk.Fn.condition_and(
+                cdk.Fn.condition_not(cdk.Fn.condition_equals(version.value_as_string, EMPTY_LEDGER)), self._awake
+            ),
         )
         campaign = personalize.CfnCampaign(
             self,

@@ -36,7 +36,10 @@ def dashboard_widgets(names: Names, serving: Generation) -> list[list[cloudwatch
             [
                 _graph(
                     f"{function}: requests and how they were answered",
-                    [metrics.handler_metric(names, function, m) for m in ("Requests", "Fallbacks", "BadRequests")],
+                    [
+                        metrics.handler_metric(names, function, m)
+                        for m in ("Requests", "Fallbacks", "Asleep", "BadRequests")
+                    ],
                 ),
                 _graph(
                     f"{function}: duration (ms)",

@@ -19,6 +19,7 @@ from infra.dashboard import dashboard_widgets
 from infra.generations import Generation
 from infra.naming import Function
 from infra.settings import Settings
+from infra.sleeping import awake_condition, only_awake
 
 BUDGET_PERCENTAGES = ((80, "ACTUAL"), (100, "FORECASTED"))
 
@@ -53,6 +54,7 @@ class MonitoringStack(cdk.Stack):
         for generation in generations:
             for role in generation.roles:
                 campaign_alarms(alarms, settings, role, generation)
+        only_awake(self, awake_condition(self, self._names))
         self._budget()
         cloudwatch.Dashboard(
             self,

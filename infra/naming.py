@@ -31,6 +31,12 @@ ARCHIVE_PREFIX = "events/"
 EMPTY_LEDGER = "none"
 """What a ledger holds before the first promotion."""
 
+ASLEEP, AWAKE = "true", "false"
+"""What the parameter that says whether an environment sleeps can hold."""
+
+SLEEP_PARAMETER = "Asleep"
+"""The stack parameter by which a stack reads it."""
+
 LOCK_ID = "campaigns"
 """The key of the item that is the lock."""
 
@@ -106,6 +112,15 @@ class Names:
     @property
     def topic_key_alias(self) -> str:
         return f"alias/{self._name('recommender-topic-key', 'key')}"
+
+    @property
+    def sleep_machine(self) -> str:
+        """The state machine that sleeps and wakes by schedule, where the config has one."""
+        return self._name("recommender-sleep", "stm")
+
+    def sleep_schedule(self, what: str) -> str:
+        """The schedule for `sleep` or `wake`."""
+        return self._name(f"recommender-{what}-trigger", "sch")
 
     @property
     def dashboard(self) -> str:
@@ -194,6 +209,18 @@ class Names:
     def execution_arn(self, name: str) -> str:
         """An execution of the training state machine."""
         return self._arn("states", f"execution:{self.state_machine}:{name}")
+
+    @property
+    def sleep_machine_arn(self) -> str:
+        return self._arn("states", f"stateMachine:{self.sleep_machine}")
+
+    def sleep_execution_arn(self, name: str) -> str:
+        """An execution of the state machine that sleeps and wakes."""
+        return self._arn("states", f"execution:{self.sleep_machine}:{name}")
+
+    def stack_arn(self, stack: str) -> str:
+        """The stack under whatever id CloudFormation gave it."""
+        return self._arn("cloudformation", f"stack/{self.stack(stack)}/*")
 
     def rule(self, name: str) -> str:
         """An EventBridge rule's name."""
@@ -305,6 +332,14 @@ class Names:
         It belongs to no stack, as ledgers do: `deploy.sh` makes it before the forwarder and fixes it once.
         """
         return self.parameter("personalize/event-ids/digests-from")
+
+    @property
+    def asleep(self) -> str:
+        """The parameter that says whether the environment sleeps, `true` or `false`.
+
+        It belongs to no stack, as ledgers do: `deploy.sh` creates it and changes it with `--sleep` and `--wake`.
+        """
+        return self.parameter("asleep")
 
     @property
     def old_lock(self) -> str:

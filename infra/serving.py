@@ -58,6 +58,7 @@ class ServingStack(cdk.Stack):
             "POPULAR_BUCKET": names.bucket("seed"),
             "POPULAR_KEY": names.popular_key(number),
             "BREED_SCRIPTS": ",".join(self._settings.breed_scripts),
+            "ASLEEP_PARAMETER": names.asleep,
             "DEADLINE_MILLISECONDS": str(self._settings.serving_deadline_milliseconds),
         }
         if role == "recommendation":
@@ -96,6 +97,12 @@ class ServingStack(cdk.Stack):
             ),
             # Without the right to list, S3 answers a missing object with AccessDenied instead of NoSuchKey.
             iam.PolicyStatement(sid="TellMissing", actions=["s3:ListBucket"], resources=[names.bucket_arn("seed")]),
+            # Only when Personalize does not know the campaign: whether the environment sleeps.
+            iam.PolicyStatement(
+                sid="ReadWhetherAsleep",
+                actions=["ssm:GetParameter"],
+                resources=[names.parameter_arn(names.asleep)],
+            ),
             iam.PolicyStatement(
                 sid="UseKey",
                 actions=["kms:Decrypt"],

@@ -9,6 +9,7 @@ validator takes.
 """
 
 import re
+import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -94,6 +95,26 @@ def _region(region: str) -> str:
     return region
 
 
+_MOMENTS = "`cron(minutes hours day-of-month month day-of-week year)`"
+
+
+def _moments(expression: str) -> str:
+    # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#cron-based
+    if not re.fullmatch(r"cron\([0-9A-Z*/,\-?LW#]+( [0-9A-Z*/,\-?LW#]+){5}\)", expression):
+        raise ValueError("not a cron expression of six fields")
+    _, _, day, _, weekday, _ = expression[5:-1].split()
+    if (day == "?") == (weekday == "?"):
+        raise ValueError("of day-of-month and day-of-week, one is ?")
+    return expression
+
+
+def _timezone(name: str) -> str:
+    known = zoneinfo.available_timezones()
+    if not re.fullmatch(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+){0,2}", name) or (known and name not in known):
+        raise ValueError("not a time zone")
+    return name
+
+
 def _prefix(prefix: str) -> str:
     # https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
     if not re.fullmatch(r"(/[A-Za-z0-9_.-]+){1,10}", prefix) or re.match(r"/(aws|ssm)", prefix, re.IGNORECASE):
@@ -167,6 +188,34 @@ class Alarms(_Section):
     latency_p99_milliseconds: int = _key("99th percentile of a serving function's duration.", ge=1, le=30_000)
     days_since_promotion: int = _key("Days since a model was promoted.", ge=1, le=365)
     campaign_idle_hours: int = _key("Hours without a request, or with half of the capacity unused.", ge=1, le=168)
+
+
+class Sleep(_Section):
+    """When the environment has no campaigns and answers the popular list; `./deploy.sh ENV --sleep` does it by hand."""
+
+    allowed: bool = _key("Whether a protected environment may sleep; others always may.", default=False)
+    sleep_at: Annotated[str, AfterValidator(_moments)] | None = _key(
+        "When it goes to sleep by itself.", default=None, allowed=_MOMENTS
+    )
+    wake_at: Annotated[str, AfterValidator(_moments)] | None = _key(
+        "When it wakes by itself.", default=None, allowed=_MOMENTS
+    )
+    timezone: Annotated[str, AfterValidator(_timezone)] = _key(
+        "Time zone of both, which knows its summer time.",
+        default="UTC",
+        allowed="a name of the IANA time zone database such as `Europe/Berlin`",
+    )
+
+    @property
+    def is_scheduled(self) -> bool:
+        """Whether it sleeps or wakes by itself."""
+        return self.sleep_at is not None or self.wake_at is not None
+
+    @model_validator(mode="after")
+    def _not_both_at_once(self) -> Self:
+        if self.is_scheduled and self.sleep_at == self.wake_at:
+            raise ValueError(f"sleepAt and wakeAt are the same ({self.sleep_at}): which of them comes last is chance")
+        return self
 
 
 class Vpc(_Section):
@@ -257,6 +306,7 @@ class Settings(_Section):
     alarms: Alarms
     monthly_budget_usd: float = _key("Budget of the account, in US dollars a month.", gt=0, alias="monthlyBudgetUSD")
     protected: bool = _key("Whether stacks refuse deletion and the archive and key outlive them.")
+    sleep: Sleep = Field(default_factory=Sleep)
     vpc: Vpc | None = None
 
     @model_validator(mode="after")
@@ -270,6 +320,14 @@ class Settings(_Section):
             )
         if v1 and len(given) < 2:
             raise ValueError("explorationWeight and explorationItemAgeCutOff are needed with aws-user-personalization")
+        return self
+
+    @model_validator(mode="after")
+    def _a_protected_environment_sleeps_only_where_that_is_meant(self) -> Self:
+        if self.protected and self.sleep.is_scheduled and not self.sleep.allowed:
+            raise ValueError(
+                "sleep.sleepAt and sleep.wakeAt: a protected environment sleeps only with sleep.allowed true"
+            )
         return self
 
     @model_validator(mode="after")

@@ -18,6 +18,8 @@ from infra.data import imported_key
 from infra.functions import LOG_RETENTION, ROOT, HandlerFunction
 from infra.naming import LOCK_ID, METRIC_NAMESPACE, ROLES, Names, Role
 from infra.settings import Settings
+from infra.sleep_schedule import SleepSchedule
+from infra.sleeping import awake_condition
 from infra.topic import TopicKey, publishers
 
 DEFINITION = ROOT / "statemachines" / "train.asl.json"
@@ -40,6 +42,7 @@ class TrainingStack(cdk.Stack):
         super().__init__(scope, id_, env=env, termination_protection=settings.protected)
         self._settings = settings
         self._names = settings.names
+        self._awake = awake_condition(self, self._names)
         key = imported_key(self, self._names)
         self._topic_key = TopicKey(self, "TopicKey", names=self._names)
         self.topic = self._topic(self._topic_key.key)
@@ -61,7 +64,17 @@ class TrainingStack(cdk.Stack):
             memory_megabytes=256,
         )
         self.state_machine = self._state_machine(key)
-        self._schedule()
+        group = self._schedule()
+        if settings.sleep.is_scheduled:
+            SleepSchedule(
+                self,
+                "Sleep",
+                settings=settings,
+                key=key,
+                topic_key=self._topic_key.key,
+                topic=self.topic,
+                group=group,
+            )
         self._rule_for_silent_ends()
 
     # --- who hears of it
@@ -155,6 +168,12 @@ class TrainingStack(cdk.Stack):
         return values
 
     @property
+    def _holders(self) -> list[str]:
+        """The executions that can hold the lock."""
+        names = self._names
+        return [names.execution_arn("*"), *([names.sleep_execution_arn("*")] * self._settings.sleep.is_scheduled)]
+
+    @property
     def _baseline_solution_arn(self) -> str:
         name = self._names.baseline_solution(self._settings.generation)
         return self._names.personalize_arn(f"solution/{name}")
@@ -194,7 +213,7 @@ class TrainingStack(cdk.Stack):
             _allow(
                 "SeeWhetherTheHolderRuns",
                 ["states:DescribeExecution"],
-                [names.execution_arn("*")],
+                self._holders,
             ),
             _allow("AskTheGate", ["lambda:InvokeFunction"], [self.gate.alias.function_arn]),
             _allow("CountEvents", ["cloudwatch:GetMetricStatistics"], ["*"]),
@@ -258,10 +277,13 @@ class TrainingStack(cdk.Stack):
                     "CloudWatch's metrics, log delivery and X-Ray know no resources; PutMetricData is held to the"
                     " project's own namespace by a condition."
                 ),
-                f"AwsSolutions-IAM5[Resource::{names.execution_arn('*')}]": (
-                    "The run asks whether another run of this same state machine still works; their names are not known"
-                    " before."
-                ),
+                **{
+                    f"AwsSolutions-IAM5[Resource::{arn}]": (
+                        "The run asks whether another run that holds the lock still works; their names are not known"
+                        " before."
+                    )
+                    for arn in self._holders
+                },
                 f"AwsSolutions-IAM5[Resource::{seed}/popular/*]": "One object a generation; this role writes it.",
                 f"AwsSolutions-IAM5[Resource::{seed}/{Names.RUNS_PREFIX}*]": "One record a run, named after the run.",
                 **{f"AwsSolutions-IAM5[Resource::{arn}/*]": version for arn in solutions},
@@ -270,7 +292,7 @@ class TrainingStack(cdk.Stack):
 
     # --- what starts it, and what speaks when it cannot
 
-    def _schedule(self) -> None:
+    def _schedule(self) -> scheduler.CfnScheduleGroup:
         names = self._names
         role = iam.Role(
             self,
@@ -296,6 +318,7 @@ class TrainingStack(cdk.Stack):
             description="Trains when enough has happened since the last training",
             schedule_expression=self._settings.schedule,
             schedule_expression_timezone="UTC",
+            state=cdk.Fn.condition_if(self._awake.logical_id, "ENABLED", "DISABLED").to_string(),
             flexible_time_window=scheduler.CfnSchedule.FlexibleTimeWindowProperty(mode="OFF"),
             target=scheduler.CfnSchedule.TargetProperty(
                 arn=self.state_machine.attr_arn,
@@ -306,14 +329,18 @@ class TrainingStack(cdk.Stack):
                 ),
             ),
         )
+        return group
 
     def _rule_for_silent_ends(self) -> None:
         """Speaks for runs that could not: stopped, timed out, or failed without the marker of the definition."""
-        ended = {"stateMachineArn": [self._names.state_machine_arn]}
+        names, machines = self._names, [self._names.state_machine_arn]
+        if self._settings.sleep.is_scheduled:
+            machines.append(names.sleep_machine_arn)
+        ended = {"stateMachineArn": machines}
         events.CfnRule(
             self,
             "SilentEnds",
-            name=self._names.rule("silent-ends"),
+            name=names.rule("silent-ends"),
             description="Training runs that ended without telling so themselves",
             event_pattern={
                 "source": ["aws.states"],

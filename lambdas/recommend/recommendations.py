@@ -19,10 +19,14 @@ _FIELDS = Names("userId", "sessionId", "limit", "filters", "context", "detail", 
 
 @dataclass(frozen=True, slots=True)
 class Recommendations:
-    """The answer: `items` as the site gets them; `failure` is why they are the popular ones, None when they are not."""
+    """The answer: `items` as the site gets them; `failure` is why they are the popular ones, None when they are not.
+
+    `asleep` says that they are the popular ones because the environment sleeps, which is no failure.
+    """
 
     items: list[dict[str, Any]]
     failure: str | None = None
+    asleep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,12 @@ class Recommender:
         )
 
     def _popular(self, limit: int, detail: bool, failure: str, answer_by: float) -> Recommendations:
+        asleep = self.campaign.is_asleep(failure, answer_by=answer_by)
+        source = "asleep" if asleep else "popular"
         items = [{"itemId": item_id} for item_id in self.campaign.popular_groups(answer_by=answer_by)[:limit]]
-        return Recommendations([_item(item, detail, None, source="popular") for item in items], failure)
+        return Recommendations(
+            [_item(item, detail, None, source=source) for item in items], None if asleep else failure, asleep
+        )
 
 
 def _item(

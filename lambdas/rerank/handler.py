@@ -30,6 +30,8 @@ def lambda_handler(event: object, context: Any) -> object:
         metrics.add_metric("BadRequests", MetricUnit.Count, 1)
         return request.refused(error)
     metrics.add_metric("Fallbacks", MetricUnit.Count, int(answer.failure is not None))
+    if answer.asleep:
+        metrics.add_metric("Asleep", MetricUnit.Count, 1)
     if answer.failure is not None:
         logger.warning("ranked by popularity", extra={"failure": answer.failure})
     return request.answered(answer.body)

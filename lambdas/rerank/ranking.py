@@ -25,10 +25,14 @@ _ENTRY = Names("itemId", "animalMetadata")
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """The answer: `body` as the site gets it; `failure` is why the order is by popularity, None when it is not."""
+    """The answer: `body` as the site gets it; `failure` is why the order is by popularity, None when it is not.
+
+    `asleep` says that it is by popularity because the environment sleeps, which is no failure.
+    """
 
     body: dict[str, Any]
     failure: str | None = None
+    asleep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,12 @@ class Reranker:
         return Ranking(_body(animals, answer.get("personalizedRanking", []), answer))
 
     def _by_popularity(self, animals: dict[str, list[object]], failure: str, answer_by: float) -> Ranking:
+        asleep = self.campaign.is_asleep(failure, answer_by=answer_by)
+        source = "asleep" if asleep else "popular"
         places = {item_id: place for place, item_id in enumerate(self.campaign.popular_groups(answer_by=answer_by))}
         order = sorted(animals, key=lambda item_id: places.get(item_id, len(places)))  # stable: ties keep their order
-        return Ranking(_body(animals, [{"itemId": item_id} for item_id in order], source="popular"), failure)
+        body = _body(animals, [{"itemId": item_id} for item_id in order], source=source)
+        return Ranking(body, None if asleep else failure, asleep)
 
 
 def _animals_by_group(given: object, breeds: Breeds) -> dict[str, list[object]]:
@@ -104,7 +111,7 @@ def _body(
 
     The service scores an item that it does not know 0. Readers of the published sample read a score of every group.
     """
-    scored = [item for item in ranked if item.get("score") or source == "popular"]
+    scored = [item for item in ranked if item.get("score") or source != "personalize"]
     known = {item["itemId"] for item in scored}
     ordered = [*scored, *({"itemId": item_id} for item_id in animals if item_id not in known)]
     response = {

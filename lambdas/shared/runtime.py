@@ -8,11 +8,12 @@ from typing import Any, Self
 
 from lambdas.shared.attempts import Attempts, InvalidRequestError, UnavailableError
 from lambdas.shared.breeds import Breeds
-from lambdas.shared.clients import runtime_client, s3_client
+from lambdas.shared.clients import runtime_client, s3_client, ssm_client
 from lambdas.shared.popular import PopularGroups
+from lambdas.shared.sleep import Sleep
 
 PARALLEL_CALLS = 8
-"""Threads: one for the call, one for the popular list, the others for calls given up that still wait."""
+"""Threads: one for the call, one for the popular list or the sleep, the others for calls given up that still wait."""
 
 PERSONALIZE_SHARE = 0.9
 """Of the deadline; the rest is for the answer without Personalize."""
@@ -35,6 +36,7 @@ class Campaign:
     attempts: Attempts
     deadline_seconds: float
     clock: Callable[[], float] = time.monotonic
+    sleep: Sleep | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -55,6 +57,7 @@ class Campaign:
             threads=threads,
             attempts=Attempts(most=3, first_pause=0.02, longest_pause=0.1),
             deadline_seconds=deadline,
+            sleep=Sleep(ssm_client, environment.get("ASLEEP_PARAMETER", ""), threads=threads),
         )
 
     def answer_by(self) -> float:
@@ -87,9 +90,16 @@ class Campaign:
             raise UnavailableError("UnreadableAnswer")
         return answer
 
+    def is_asleep(self, code: str, *, answer_by: float) -> bool:
+        """Whether `ask` failed with this code because the environment sleeps."""
+        return self.sleep is not None and self.sleep.explains(code, wait_seconds=self._seconds_left(answer_by))
+
     def popular_groups(self, *, answer_by: float) -> tuple[str, ...]:
         """The popular item ids, best first, for when `ask` found no answer."""
-        return self.popular.groups(wait_seconds=answer_by - self.clock() - self.deadline_seconds * ANSWER_SHARE)
+        return self.popular.groups(wait_seconds=self._seconds_left(answer_by))
+
+    def _seconds_left(self, answer_by: float) -> float:
+        return answer_by - self.clock() - self.deadline_seconds * ANSWER_SHARE
 
 
 def _is_list_of_items(found: object) -> bool:

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.naming import EMPTY_LEDGER, STACKS
+from infra.naming import EMPTY_LEDGER, METRIC_NAMESPACE, STACKS
 from local.cloud.identity_decisions import refusals
 from local.cloud.lifecycle import LocalCloud
 from tests.e2e import operations_page
 from tests.e2e.alarm_causes import was_taken
-from tests.e2e.alarms import CASES, CONFIG, HOUR, MORE_WAYS, World, rings_and_recovers
+from tests.e2e.alarms import CASES, CAT, CONFIG, HOUR, MORE_WAYS, World, rings_and_recovers
 from tests.e2e.deploy_checkout import WAIT_SCALE, Checkout, personalize_names, until
 from tools.connection import Connection
-from tools.deploy.observe import observe
+from tools.deploy.observe import is_asleep, observe
 from tools.deploy.training import running_training
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -165,6 +165,56 @@ class TestTheLifeOfAnEnvironment:
         assert code == 0, output
         assert "2 idle campaigns" in output
         assert output.count("There were no differences") == len(STACKS)
+
+    def test_asleep_there_is_no_campaign_and_the_popular_list_answers(
+        self, checkout: Checkout, connection: Connection, world: World
+    ) -> None:
+        """Events are forwarded still, no alarm on campaigns is left to ring, and a deploy keeps it asleep."""
+        before = observe(connection).ledgers
+        code, output = checkout.deploy("--sleep")
+        assert code == 0, output
+        assert "USD a month" in output
+        code, output = checkout.deploy()
+        assert code == 0, output
+        assert "local sleeps" in output
+        assert [] == connection.client("personalize").list_campaigns()["campaigns"]
+        assert before == observe(connection).ledgers
+        assert {"asleep"} == {item["source"] for item in world.invoke("recommend", {"userId": "1", "detail": True})}
+        cat = {"itemId": "1", "animalMetadata": CAT}
+        assert "asleep" == world.invoke("rerank", {"userId": "1", "itemMetadataList": [cat]})["source"]
+        names = connection.settings.names
+        of_forwarder = [{"Name": "service", "Value": "forward_events"}, {"Name": "environment", "Value": "local"}]
+        accepted = world.measured(METRIC_NAMESPACE, "EventsAccepted", of_forwarder)
+        world.put(world.visit())
+        until(
+            lambda: world.measured(METRIC_NAMESPACE, "EventsAccepted", of_forwarder) > accepted, what="the forwarding"
+        )
+        world.pass_by(300)
+        assert {names.alarm(f"{role}-idle") for role in connection.settings.roles}.isdisjoint(world.states)
+        assert {"OK", "INSUFFICIENT_DATA"} >= {
+            world.state(alarm) for alarm in ("recommend-fallbacks", "rerank-fallbacks", "training-failed")
+        }
+
+    def test_killed_while_it_falls_asleep_it_wakes_with_the_versions_of_the_ledgers(
+        self, checkout: Checkout, connection: Connection, world: World
+    ) -> None:
+        """Nothing is trained for it."""
+        personalize = connection.client("personalize")
+        versions = [v["solutionVersionArn"] for v in personalize.list_solution_versions()["solutionVersions"]]
+        code, output = checkout.deploy("--wake")
+        assert code == 0, output
+        with checkout.start("--sleep") as process:
+            until(lambda: is_asleep(connection), what="the parameter")
+            process.send_signal(signal.SIGKILL)
+            process.communicate(timeout=120)
+        code, output = checkout.deploy("--wake")
+        assert code == 0, output
+        for role, campaign in world.served().items():
+            assert campaign == world.ledger(role)
+        assert versions == [v["solutionVersionArn"] for v in personalize.list_solution_versions()["solutionVersions"]]
+        assert {"personalize"} == {
+            item["source"] for item in world.invoke("recommend", {"userId": "1", "detail": True})
+        }
 
     def test_interrupted_or_not_the_end_is_what_the_templates_say(
         self, checkout: Checkout, connection: Connection

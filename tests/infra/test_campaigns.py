@@ -12,7 +12,10 @@ def test_nothing_but_campaigns(dev: Synthesis) -> None:
 
 
 def test_a_campaign_stands_only_when_its_ledger_holds_a_version(dev: Synthesis) -> None:
-    """The condition compares the ledger's value with `none`; the version is that same value, read at each deploy."""
+    """The condition compares the ledger's value with `none`; the version is that same value, read at each deploy.
+
+    Asleep, none stands.
+    """
     template = dev.templates["campaigns"]
     ledgers = {
         "dev-recommender-personalize-campaign-cpn": "recommendation",
@@ -27,7 +30,8 @@ def test_a_campaign_stands_only_when_its_ledger_holds_a_version(dev: Synthesis) 
             == template["Parameters"][parameter]["Default"]
         )
         condition = template["Conditions"][template["Resources"][id_]["Condition"]]
-        assert {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, "none"]}]} == condition
+        promoted = {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, "none"]}]}
+        assert {"Fn::And": [promoted, {"Condition": "Awake"}]} == condition
 
 
 def test_capacity_comes_from_the_config(with_first_recipes: Synthesis) -> None:

@@ -57,7 +57,7 @@ def test_the_most_filters_that_the_config_allows_fit_the_environment() -> None:
 
 
 def test_d60_each_function_may_ask_its_campaign_only(dev: Synthesis) -> None:
-    """One Personalize action each, on its own campaign (and the filters); nothing of SSM, nothing to write."""
+    """One Personalize action each, on its own campaign (and the filters); of SSM whether it sleeps alone, nothing to write."""
     rights: dict[str, dict[str, list[Any]]] = {}
     for role in dev.resources("serving", "AWS::IAM::Role").values():
         for policy in role["Policies"]:
@@ -70,6 +70,7 @@ def test_d60_each_function_may_ask_its_campaign_only(dev: Synthesis) -> None:
         "kms:Decrypt",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
+        "ssm:GetParameter",
         "xray:PutTraceSegments",
         "xray:PutTelemetryRecords",
     }

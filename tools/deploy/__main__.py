@@ -54,6 +54,10 @@ def deploy(
     purge: Annotated[
         bool, typer.Option("--purge", help="With --destroy: the archive of a protected environment too.")
     ] = False,
+    sleep: Annotated[
+        bool, typer.Option("--sleep", help="Take the campaigns away until --wake; the popular list answers.")
+    ] = False,
+    wake: Annotated[bool, typer.Option("--wake", help="Bring the campaigns back, without a training.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Start the first training and end.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     cost: Annotated[
@@ -74,6 +78,13 @@ def deploy(
         raise UsageError(f"say which environment: ./deploy.sh ENV, ENV being one of {_environments()}")
     if purge and not destroy:
         raise UsageError("--purge goes with --destroy")
+    if sleep and wake:
+        raise UsageError("--sleep and --wake are two; say one of them")
+    if (sleep or wake) and (dry_run or destroy or no_wait):
+        raise UsageError(
+            f"{'--sleep' if sleep else '--wake'} goes with none of --dry-run, --destroy and --no-wait: it deploys,"
+            " removes and trains nothing"
+        )
     if dry_run and (destroy or no_wait):
         raise UsageError("--dry-run shows a deploy; it goes with neither --destroy nor --no-wait")
     traffic = {"events": events, "recommendations": recommendations, "rerankings": rerankings}
@@ -100,6 +111,10 @@ def deploy(
             deployment.dry_run(reachable=reachable)
         elif destroy:
             deployment.destroy(purge=purge, confirm=confirm)
+        elif sleep:
+            deployment.sleep()
+        elif wake:
+            deployment.wake()
         else:
             deployment.deploy(wait=not no_wait, confirm=confirm)
 

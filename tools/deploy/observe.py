@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from botocore.exceptions import ClientError
 
-from infra.naming import EMPTY_LEDGER, ROLES, STACKS, Names, Role
+from infra.naming import ASLEEP, EMPTY_LEDGER, ROLES, STACKS, Names, Role
 from tools.connection import Connection
 from tools.deploy.errors import DeployError
 from tools.deploy.waiting import poll
@@ -35,6 +35,8 @@ class Observed:
     """The generation that the serving functions call; None before they stand."""
     event_ids: str | None = None
     """From when on event ids are digests (`Names.event_ids_parameter`); None before an upgrade to them."""
+    asleep: bool = False
+    """Whether the environment sleeps: it is to have no campaigns."""
 
     @property
     def generations(self) -> frozenset[int]:
@@ -64,7 +66,15 @@ def observe(connection: Connection) -> Observed:
         ledgers=ledgers,
         serving=next((g for g in generations if names.campaign_arn("recommendation", g) == campaign), None),
         event_ids=parameters.get(_EVENT_IDS_PARAMETER),
+        asleep=is_asleep(connection),
     )
+
+
+def is_asleep(connection: Connection) -> bool:
+    """Whether the environment sleeps; one that does not exist, or is from before it could, is awake."""
+    ssm, name = connection.client("ssm"), connection.settings.names.asleep
+    found = ssm.get_parameters(Names=[name])["Parameters"]
+    return bool(found and found[0]["Value"] == ASLEEP)
 
 
 def read_ledgers(ssm: Any, names: Names) -> dict[tuple[Role, int], str]:

@@ -86,7 +86,10 @@ class Train:
 
 @dataclass(frozen=True, slots=True)
 class DeployCampaigns:
-    """Deploy the campaigns stack under the lock and check that what serves is what the ledgers say."""
+    """Deploy the campaigns stack under the lock and check that what serves is what the ledgers say.
+
+    Where the environment sleeps, check that no campaign stands instead.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +167,22 @@ def build_steps(settings: Settings, observed: Observed) -> list[Step]:
 
 
 def training_steps(settings: Settings, observed: Observed) -> list[Step]:
-    """A training where a ledger of the configured generation is still `none`."""
-    return [] if observed.is_complete(settings.roles, settings.generation) else [Train(settings.generation)]
+    """A training where a ledger of the configured generation is still `none`, and the environment does not sleep."""
+    done = observed.asleep or observed.is_complete(settings.roles, settings.generation)
+    return [] if done else [Train(settings.generation)]
 
 
 def promotion_steps(settings: Settings, observed: Observed) -> list[Step]:
-    """The campaigns of all that was promoted and, after a generation change, the switch and the removal of the old."""
+    """The campaigns of all that was promoted and, after a generation change, the switch and the removal of the old.
+
+    Asleep, nothing is asked or switched: there are no campaigns, and their stack is only kept as the templates say.
+    """
     if not any(observed.promoted(role, generation) for role, generation in observed.ledgers):
         return []
     target = settings.generation
     steps: list[Step] = [DeployCampaigns()]
+    if observed.asleep:
+        return steps
     if observed.promoted("recommendation", target):
         steps.append(FillPopularList(target))
     if observed.is_complete(settings.roles, target) and serving_generation(settings, observed) != target:

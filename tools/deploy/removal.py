@@ -71,7 +71,9 @@ def remove_rest(connection: Connection, *, keep_archive: bool, progress: Callabl
     """Removes what belongs to no stack or was retained by one; returns what is kept, a line each."""
     settings, names = connection.settings, connection.settings.names
     ledgers = ledger_parameters(names, observe(connection).ledgers)
-    delete_parameters(connection, [*ledgers, names.event_ids_parameter, names.old_lock, names.old_takeover])
+    delete_parameters(
+        connection, [*ledgers, names.asleep, names.event_ids_parameter, names.old_lock, names.old_takeover]
+    )
     left = leftovers.personalize_resources(connection)
     leftovers.delete_resources(connection, left, progress)
     s3 = connection.client("s3")

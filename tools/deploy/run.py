@@ -11,13 +11,13 @@ from botocore.exceptions import ClientError
 from infra.naming import ALIAS, STACKS
 from tools import event_ids
 from tools.connection import Connection
-from tools.deploy import history, ledger, listeners, lock, old_lock, removal, seed, solutions, training
+from tools.deploy import history, ledger, listeners, lock, old_lock, removal, seed, sleep, solutions, training
 from tools.deploy import plan as planning
 from tools.deploy.cdk import REPOSITORY, Cdk
 from tools.deploy.confirm import Confirm
 from tools.deploy.costs import monthly_costs, over_budget, provenance
 from tools.deploy.errors import DeployError
-from tools.deploy.observe import Observed, observe, stack_status, wait_until_settled
+from tools.deploy.observe import Observed, is_asleep, observe, stack_status, wait_until_settled
 from tools.deploy.plan import Step
 from tools.deploy.show import Display
 from tools.deploy.verdict import first_verdict
@@ -60,6 +60,9 @@ class Deployment:
         observed = observe(self.connection)
         self._do(planning.promotion_steps(self._settings, observed))
         self._summary()
+        if observed.asleep:
+            self.display.say(sleep.stays_asleep(self._settings))
+            return
         if not observed.is_complete(self._settings.roles, self._settings.generation):
             raise self._why_not(observed)
 
@@ -79,6 +82,8 @@ class Deployment:
         if not self._cdk.is_bootstrapped():
             with self.display.stage("Preparing account and region for the CDK"):
                 self._cdk.bootstrap()
+        # Before any stack that reads it.
+        sleep.make_parameter(self.connection)
 
     def _show_costs(self) -> None:
         templates = [self._cdk.template(stack) for stack in STACKS]
@@ -163,6 +168,13 @@ class Deployment:
             # A deploy whose lock was taken over may have left CloudFormation at work.
             wait_until_settled(self.connection, self.display.progress)
             generations = self._synthesized_generations()
+            if is_asleep(self.connection):
+                if sleep.standing_campaigns(self.connection) or not self._cdk.is_deployed("campaigns"):
+                    mine.check()
+                    self._cdk.deploy(["campaigns"], stop=mine.lost)
+                    mine.check()
+                    sleep.remove_campaigns(self.connection, self.display.progress)
+                return "none: the environment sleeps"
             # The state machine moves campaigns by itself. Where all is as the ledgers say, CloudFormation, which knows
             # the version of its own last update only, would update them to what they serve.
             serving = ledger.compare_campaigns(self.connection, generations)
@@ -246,6 +258,30 @@ class Deployment:
         for sentence in listeners.unheard(self.connection):
             self.display.warn(sentence)
 
+    # --- sleep
+
+    def sleep(self) -> None:
+        """Takes the campaigns and the schedule away until it is woken. Raises DeployError, UsageError."""
+        sleep.refuse_where_not_allowed(self._settings)
+        sleep.refuse_where_not_deployed(self.connection, self._settled())
+        self.display.say(sleep.what_it_saves(self._settings))
+        with self.display.stage("Going to sleep") as result:
+            result.text = sleep.change(self.connection, asleep=True, progress=self.display.progress)
+        self.display.say(sleep.stays_asleep(self._settings))
+
+    def wake(self) -> None:
+        """Brings back the campaigns that the ledgers tell, without a training. Raises DeployError."""
+        observed = self._settled()
+        sleep.refuse_where_not_deployed(self.connection, observed)
+        self.display.say(sleep.what_waking_takes())
+        with self.display.stage("Waking up") as result:
+            result.text = sleep.change(self.connection, asleep=False, progress=self.display.progress)
+        serving = planning.serving_generation(self._settings, observed)
+        if observed.promoted("recommendation", serving):
+            self._do([planning.FillPopularList(serving)])
+        if not observed.is_complete(self._settings.roles, self._settings.generation):
+            self.display.say(f"Some models are still to be trained: ./deploy.sh {self._settings.environment} does it.")
+
     # --- dry run
 
     def dry_run(self, *, reachable: bool) -> None:
@@ -259,6 +295,8 @@ class Deployment:
             with self.display.stage(planning.title(first)):
                 self._cdk.synthesize(first.generations, first.serving, deployed=False)
         self._show_costs()
+        if observed.asleep:
+            self.display.say(f"\n{sleep.stays_asleep(self._settings)}")
         where = "" if reachable else f" to an empty {'cloud' if self.connection.is_local else 'account'}"
         self.display.say(f"\nA deploy{where} would:")
         later = planning.training_steps(self._settings, observed)

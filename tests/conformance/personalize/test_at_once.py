@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from local.personalize.clock import ManualClock
+from local.personalize.guard import LOCAL_REQUEST
 from local.personalize.testing import LocalPersonalize
 from tests.conformance.personalize.world import (
     INTERACTIONS,
@@ -41,7 +42,7 @@ def seeded(tmp_path: Path, clock: ManualClock) -> Iterator[World]:
 def _order(world: World, operation: str, reason: str) -> None:
     outcome = {"status": "CREATE FAILED", "failureReason": reason}
     fault = {"operation": operation, "outcome": outcome}
-    assert 200 == httpx.post(f"{world.server.endpoint}/_local/faults", json=fault).status_code
+    assert 200 == httpx.post(f"{world.server.endpoint}/_local/faults", json=fault, headers=LOCAL_REQUEST).status_code
 
 
 def _solution(world: World) -> str:

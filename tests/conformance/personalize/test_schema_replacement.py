@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from local.personalize.clock import ManualClock
+from local.personalize.guard import LOCAL_REQUEST
 from local.personalize.testing import LocalPersonalize
 from tests.conformance.personalize.world import INTERACTIONS, ITEMS, START, World, items_csv, until
 
@@ -100,7 +101,8 @@ def test_a_replacement_shows_in_the_datasets_status(tmp_path: Path, reason: str 
         before = control.describe_dataset(datasetArn=dataset)["dataset"]["schemaArn"]
         if reason is not None:
             outcome = {"status": "CREATE FAILED", "failureReason": reason}
-            httpx.post(f"{server.endpoint}/_local/faults", json={"operation": "UpdateDataset", "outcome": outcome})
+            fault = {"operation": "UpdateDataset", "outcome": outcome}
+            httpx.post(f"{server.endpoint}/_local/faults", json=fault, headers=LOCAL_REQUEST).raise_for_status()
         wider = _schema(world, "wider", _with(MORE))
         control.update_dataset(datasetArn=dataset, schemaArn=wider)
 

@@ -29,6 +29,7 @@ def names_of_resources() -> set[str]:
         NAMES.stream, NAMES.delivery_stream, NAMES.key_alias, NAMES.glue_database, NAMES.quarantine_queue, NAMES.topic,
         NAMES.state_machine, NAMES.schedule, NAMES.dashboard, NAMES.budget, NAMES.lock_table, NAMES.delivery_log_group,
         NAMES.topic_key_alias, NAMES.athena_workgroup, NAMES.schedule_group,
+        NAMES.sleep_machine, NAMES.sleep_schedule("sleep"), NAMES.sleep_schedule("wake"),
     }  # fmt: skip
     personalize = {NAMES.dataset_group(1), NAMES.baseline_solution(1), NAMES.event_tracker(1)}
     personalize |= {name for kind in DATASETS for name in (NAMES.dataset(kind, 1), NAMES.schema(kind, 1))}
@@ -45,6 +46,7 @@ def names_of_resources() -> set[str]:
 def parameters() -> set[str]:
     """Every SSM parameter, generation 1."""
     own = {
+        NAMES.asleep,
         NAMES.old_lock,
         NAMES.old_takeover,
         NAMES.key_parameter,

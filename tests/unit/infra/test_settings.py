@@ -128,6 +128,22 @@ def test_a_missing_key_is_named_with_what_it_takes(tmp_path: Path, key: str, all
         ),
         ({"filters": {"cats": ""}}, "filters.cats: '' is not allowed; it must be a filter expression of 1 to 2500"),
         ({"monthlyBudgetUSD": 0}, "monthlyBudgetUSD: 0 is not allowed; it must be a number above 0"),
+        (
+            {"sleep": {"sleepAt": "rate(1 day)"}},
+            "sleep.sleepAt: 'rate(1 day)' is not allowed; it must be `cron(minutes hours day-of-month month",
+        ),
+        ({"sleep": {"wakeAt": "cron(0 6 * * 1 *)"}}, "sleep.wakeAt: 'cron(0 6 * * 1 *)' is not allowed"),
+        ({"sleep": {"wakeAt": "cron(0 6 * * ?)"}}, "sleep.wakeAt: 'cron(0 6 * * ?)' is not allowed"),
+        ({"sleep": {"timezone": "Mars/Base"}}, "sleep.timezone: 'Mars/Base' is not allowed; it must be a name of"),
+        ({"sleep": {"allowed": 1}}, "sleep.allowed: 1 is not allowed; it must be `true` or `false`"),
+        (
+            {"sleep": {"sleepAt": "cron(0 6 * * ? *)", "wakeAt": "cron(0 6 * * ? *)"}},
+            "sleep: sleepAt and wakeAt are the same",
+        ),
+        (
+            {"protected": True, "sleep": {"sleepAt": "cron(0 20 * * ? *)"}},
+            "sleep.sleepAt and sleep.wakeAt: a protected environment sleeps only with sleep.allowed true",
+        ),
         ({"alarms": "none"}, "alarms: 'none' is not allowed; it must be a section with keys of its own"),
     ],
 )
@@ -320,3 +336,13 @@ def test_a_protected_environment_without_an_address_is_refused(tmp_path: Path) -
     assert load_settings("dev", folder=_write(tmp_path, protected=False, notificationEmails=[])).protected is False
     named = _write(tmp_path, protected=True, notificationEmails=["keeper@site.org"])
     assert load_settings("dev", folder=named).notification_emails == ("keeper@site.org",)
+
+
+def test_nothing_sleeps_unless_it_is_said(tmp_path: Path) -> None:
+    """No environment as shipped sleeps by itself; one that is told to has both times in its zone."""
+    for environment in ENVIRONMENTS:
+        assert not load_settings(environment).sleep.is_scheduled
+    section = {"sleepAt": "cron(0 20 * * ? *)", "wakeAt": "cron(0 6 ? * MON-FRI *)", "timezone": "Europe/Berlin"}
+    sleep = load_settings("dev", folder=_write(tmp_path, sleep=section)).sleep
+    assert sleep.is_scheduled
+    assert (sleep.sleep_at, sleep.wake_at, sleep.timezone) == tuple(section.values())

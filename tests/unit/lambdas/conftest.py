@@ -86,6 +86,7 @@ def load_handler(
             "POPULAR_BUCKET": "seed",
             "POPULAR_KEY": "popular/g1.json",
             "DEADLINE_MILLISECONDS": "1000",
+            "ASLEEP_PARAMETER": "/pets/test/asleep",
             "AWS_ENDPOINT_URL_PERSONALIZE_EVENTS": personalize.url,
             "AWS_ENDPOINT_URL_PERSONALIZE_RUNTIME": personalize.url,
             **environment,

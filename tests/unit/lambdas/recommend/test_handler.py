@@ -111,6 +111,37 @@ def test_d31_without_personalize_the_popular_groups_answer(recommend, personaliz
     assert [([1], [1])] * 2 == [(metrics["Requests"], metrics["Fallbacks"]) for metrics in published()]
 
 
+def test_asleep_the_popular_groups_answer_as_asleep_and_no_alarm_counts_them(recommend, personalize, published):
+    """No fallback, no warning: the environment has no campaign because its owner wants none."""
+    boto3.client("ssm").put_parameter(Name="/pets/test/asleep", Value="true", Type="String")
+    personalize.judge = lambda operation, request: NOT_THERE
+
+    assert POPULAR[:2] == recommend({"userId": "u1", "limit": 2})
+    assert {"asleep"} == {item["source"] for item in recommend({"detail": True})}
+    assert [([1], [0], [1])] * 2 == [(m["Requests"], m["Fallbacks"], m["Asleep"]) for m in published()]
+
+
+@pytest.mark.parametrize("value", [None, "false", "TRUE"])
+def test_awake_a_missing_campaign_is_a_fallback(recommend, personalize, published, value):
+    """Whatever the parameter holds but `true`, and where there is none, the alarm hears of it."""
+    if value is not None:
+        boto3.client("ssm").put_parameter(Name="/pets/test/asleep", Value=value, Type="String")
+    personalize.judge = lambda operation, request: NOT_THERE
+
+    assert {"popular"} == {item["source"] for item in recommend({"detail": True})}
+    [metrics] = published()
+    assert ([1], True) == (metrics["Fallbacks"], "Asleep" not in metrics)
+
+
+def test_asleep_other_failures_are_failures(recommend, personalize, published):
+    """An environment that sleeps and whose Personalize is throttled has a campaign, and a problem."""
+    boto3.client("ssm").put_parameter(Name="/pets/test/asleep", Value="true", Type="String")
+    personalize.judge = lambda operation, request: THROTTLED
+
+    assert {"popular"} == {item["source"] for item in recommend({"detail": True})}
+    assert [[1]] == [metrics["Fallbacks"] for metrics in published()]
+
+
 def test_d31_recovery_needs_no_restart(recommend, personalize, published):
     """The next call after an outage is personal again."""
     personalize.judge = lambda operation, request: NOT_THERE

@@ -134,6 +134,33 @@ def test_d29_the_answer_is_json_once_with_what_the_published_one_holds(rerank):
     assert {"date", "content-type", "content-length"} <= set(metadata["HTTPHeaders"]) <= shown
 
 
+def test_asleep_the_order_is_by_popularity_marked_asleep_and_no_alarm_counts_it(rerank, personalize, published):
+    """The shape is that of a fallback; groups that are not popular keep their order at the end."""
+    boto3.client("ssm").put_parameter(Name="/pets/test/asleep", Value="true", Type="String")
+    personalize.judge = lambda operation, request: NOT_THERE
+    content = {"itemList": [{"itemId": SIAMESE}, {"itemId": BEAGLE}]}
+    boto3.client("s3").put_object(Bucket="seed", Key="popular/g1.json", Body=json.dumps(content).encode())
+
+    answer = rerank(request(("a", "2-Nobody Knows-1-4"), ("b", BEAGLE), ("c", SIAMESE)))
+
+    assert ("asleep", ["c", "b", "a"]) == (answer["source"], answer["ranking"])
+    assert answer["personalizeResponse"] == {
+        "personalizedRanking": [{"itemId": SIAMESE}, {"itemId": BEAGLE}, {"itemId": "2-Nobody Knows-1-4"}],
+        "recommendationId": None,
+    }
+    [metrics] = published()
+    assert ([1], [0], [1]) == (metrics["Requests"], metrics["Fallbacks"], metrics["Asleep"])
+
+
+def test_awake_a_missing_campaign_is_a_fallback(rerank, personalize, published):
+    """The alarm hears of it."""
+    personalize.judge = lambda operation, request: NOT_THERE
+
+    assert "popular" == rerank(request(("a", PUG)))["source"]
+    [metrics] = published()
+    assert ([1], True) == (metrics["Fallbacks"], "Asleep" not in metrics)
+
+
 def test_unknown_groups_go_last_in_the_order_given(rerank):
     """Groups that Personalize does not score follow the others as the caller had them."""
     answer = rerank(

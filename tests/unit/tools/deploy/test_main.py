@@ -44,6 +44,12 @@ class Deployment:
     def destroy(self, *, purge: bool, **_: Any) -> None:
         self._do("destroy", purge)
 
+    def sleep(self) -> None:
+        self._do("sleep")
+
+    def wake(self) -> None:
+        self._do("wake")
+
     def _do(self, *what: Any) -> None:
         type(self).asked.append((self.connection.settings.environment, *what))
         if self.fails is not None:
@@ -76,6 +82,8 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
         (["prod", "--dry-run"], ("prod", "dry run", True)),
         (["local", "--destroy"], ("local", "destroy", False)),
         (["prod", "--destroy", "--purge"], ("prod", "destroy", True)),
+        (["dev", "--sleep"], ("dev", "sleep")),
+        (["local", "--wake"], ("local", "wake")),
     ],
 )
 def test_d54_each_option_asks_for_its_work_in_any_environment(
@@ -100,6 +108,11 @@ def test_without_an_environment_it_takes_the_variable(monkeypatch: pytest.Monkey
         (["nonsense"], "no environment 'nonsense': config/nonsense.yaml does not exist"),
         (["dev", "--purge"], "--purge goes with --destroy"),
         (["dev", "--dry-run", "--destroy"], "--dry-run shows a deploy"),
+        (["dev", "--sleep", "--wake"], "--sleep and --wake are two"),
+        (["dev", "--sleep", "--dry-run"], "--sleep goes with none of"),
+        (["dev", "--sleep", "--destroy"], "--sleep goes with none of"),
+        (["dev", "--wake", "--no-wait"], "--wake goes with none of"),
+        (["dev", "--wake", "--purge"], "--purge goes with --destroy"),
         (["dev", "--frobnicate"], "No such option"),
         (["dev", "--events", "5"], "--events goes with --cost"),
         (["dev", "--rerankings", "0"], "--rerankings goes with --cost"),

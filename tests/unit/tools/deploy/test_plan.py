@@ -1,6 +1,7 @@
 """What a deploy has to do, decided from what stands."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -257,3 +258,14 @@ def test_every_step_has_a_title_of_its_own() -> None:
     titles = [title(step) for step in steps]
     assert all(first != second for first, second in itertools.combinations(titles, 2))
     assert "Deploying ingestion, training, serving and monitoring" in titles
+
+
+def test_asleep_a_deploy_trains_nothing_and_switches_nothing() -> None:
+    """It only keeps the campaigns stack as the templates say; what waits goes on at the deploy after the waking."""
+    for ledgers in (ledgers_of(1), ledgers_of(1, reranking=EMPTY_LEDGER), {**ledgers_of(1), **ledgers_of(2)}):
+        asleep = replace(observed(ledgers, serving=1), asleep=True)
+        for generation in (1, 2):
+            assert [] == training_steps(settings_of(generation), asleep)
+            assert [DeployCampaigns()] == promotion_steps(settings_of(generation), asleep)
+    nothing = ledgers_of(1, recommendation=EMPTY_LEDGER, reranking=EMPTY_LEDGER)
+    assert [] == promotion_steps(settings_of(), replace(observed(nothing, serving=1), asleep=True))
