@@ -72,7 +72,7 @@ def make_old(checkout: Checkout, connection: Connection) -> None:
     replace(
         checkout.folder / TRAINING,
         '["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], [names.lock_table_arn]',
-        '["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"], [names.parameter_arn(names.old_lock + "*")]',
+        '["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"], [names.parameter_arn(names.old_lock + end) for end in ("", "-test-end")]',
     )
 
 
