@@ -37,6 +37,9 @@ ASLEEP, AWAKE = "true", "false"
 SLEEP_PARAMETER = "Asleep"
 """The stack parameter by which a stack reads it."""
 
+SLEEPING_STACKS = ("campaigns", "training", "monitoring")
+"""The stacks that are others while an environment sleeps."""
+
 LOCK_ID = "campaigns"
 """The key of the item that is the lock."""
 

@@ -19,9 +19,8 @@ from constructs import Construct
 
 from infra.acknowledgements import acknowledge
 from infra.functions import LOG_RETENTION, ROOT
-from infra.naming import ASLEEP, AWAKE, LOCK_ID, Names
+from infra.naming import ASLEEP, AWAKE, LOCK_ID, SLEEPING_STACKS, Names
 from infra.settings import Settings
-from infra.sleeping import STACKS
 
 DEFINITION = ROOT / "statemachines" / "sleep.asl.json"
 
@@ -153,7 +152,7 @@ def substitutions(settings: Settings, topic_arn: str) -> Mapping[str, str]:
         "LockTable": names.lock_table,
         "LockId": LOCK_ID,
         "AsleepParameter": names.asleep,
-        **{f"{stack.capitalize()}Stack": names.stack(stack) for stack in STACKS},
+        **{f"{stack.capitalize()}Stack": names.stack(stack) for stack in SLEEPING_STACKS},
     }
 
 
@@ -162,7 +161,7 @@ def _executions(names: Names) -> list[str]:
 
 
 def _stacks(names: Names) -> list[str]:
-    return [names.stack_arn(stack) for stack in STACKS]
+    return [names.stack_arn(stack) for stack in SLEEPING_STACKS]
 
 
 def _statements(names: Names, key: kms.IKey, topic_key: kms.IKey, topic: sns.ITopic) -> list[iam.PolicyStatement]:

@@ -12,9 +12,6 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from infra.naming import ASLEEP, SLEEP_PARAMETER, Names
 
-STACKS = ("campaigns", "training", "monitoring")
-"""The stacks that are others while an environment sleeps."""
-
 _ALARMS_OF_CAMPAIGNS = re.compile(r"(recommendation|reranking)-(campaign-|idle|stale|outdated)")
 """Alarms that ring where a campaign is not asked, or where no training reports: asleep, both are as they should be."""
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from infra.sleeping import STACKS
+from infra.naming import SLEEPING_STACKS
 from tests.infra.synthesis import Synthesis, as_list
 
 
@@ -21,8 +21,8 @@ def of_campaigns(resource: Any) -> bool:
 def test_the_stacks_read_the_parameter_themselves(dev: Synthesis) -> None:
     """At each update, as the campaigns read the ledgers; no other stack changes with it."""
     for stack, template in dev.templates.items():
-        assert (stack in STACKS) == ("Asleep" in template.get("Parameters", {})), stack
-    for stack in STACKS:
+        assert (stack in SLEEPING_STACKS) == ("Asleep" in template.get("Parameters", {})), stack
+    for stack in SLEEPING_STACKS:
         template = dev.templates[stack]
         assert template["Parameters"]["Asleep"]["Type"] == "AWS::SSM::Parameter::Value<String>"
         assert template["Parameters"]["Asleep"]["Default"] == "/animal-recommender/dev/asleep"
@@ -124,7 +124,7 @@ def test_its_role_can_begin_updates_of_three_stacks_and_nothing_like_a_deploy(sc
     statements = role["Policies"][0]["PolicyDocument"]["Statement"]
     rights = {action: as_list(s["Resource"]) for s in statements for action in as_list(s["Action"])}
     stack = "arn:aws:cloudformation:us-east-1:123456789012:stack/dev-pets-"
-    assert set(rights["cloudformation:UpdateStack"]) == {f"{stack}{name}/*" for name in STACKS}
+    assert set(rights["cloudformation:UpdateStack"]) == {f"{stack}{name}/*" for name in SLEEPING_STACKS}
     parameter = "arn:aws:ssm:us-east-1:123456789012:parameter/animal-recommender/dev/asleep"
     assert rights["ssm:PutParameter"] == [parameter]
     assert {a for a in rights if a.startswith(("iam:", "personalize:"))} == set()

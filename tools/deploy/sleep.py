@@ -15,9 +15,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from infra.naming import ASLEEP, AWAKE, EMPTY_LEDGER, SLEEP_PARAMETER
+from infra.naming import ASLEEP, AWAKE, EMPTY_LEDGER, SLEEP_PARAMETER, SLEEPING_STACKS
 from infra.settings import Settings
-from infra.sleeping import STACKS
 from tools.connection import Connection
 from tools.deploy import ledger, leftovers, lock
 from tools.deploy.costs import sleeping_saves
@@ -71,13 +70,13 @@ def refuse_where_not_allowed(settings: Settings) -> None:
 def refuse_where_not_deployed(connection: Connection, observed: Observed) -> None:
     """Raises DeployError where there is nothing to put to sleep or to wake, or it cannot sleep yet."""
     environment, cloudformation = connection.settings.environment, connection.client("cloudformation")
-    missing = [stack for stack in STACKS if stack not in observed.stacks and stack != "campaigns"]
+    missing = [stack for stack in SLEEPING_STACKS if stack not in observed.stacks and stack != "campaigns"]
     if missing:
         raise DeployError(
             f"{environment} is not deployed (no stack {' and no stack '.join(missing)}), so it can neither sleep"
             f" nor wake: ./deploy.sh {environment} deploys it"
         )
-    for stack in STACKS:
+    for stack in SLEEPING_STACKS:
         if stack in observed.stacks and SLEEP_PARAMETER not in _parameters(connection, cloudformation, stack):
             raise DeployError(
                 f"the stack {connection.settings.names.stack(stack)} is from before environments could sleep:"
@@ -122,7 +121,7 @@ def change(connection: Connection, *, asleep: bool, progress: Callable[[str], No
         _put(connection, ASLEEP if asleep else AWAKE, overwrite=True)
         started = datetime.now(UTC)
         updated = []
-        for stack in STACKS:
+        for stack in SLEEPING_STACKS:
             mine.check()
             if _begin_update(connection, stack):
                 updated.append(stack)

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.naming import ASLEEP, AWAKE, EMPTY_LEDGER
+from infra.naming import ASLEEP, AWAKE, EMPTY_LEDGER, SLEEPING_STACKS
 from infra.settings import Settings
-from infra.sleeping import STACKS
 from tools.connection import Connection
 from tools.deploy import sleep
 from tools.deploy.errors import DeployError, UsageError
@@ -27,9 +26,9 @@ class Cloud:
         self.connection = connection
         self.names = connection.settings.names
         self.ssm = connection.client("ssm")
-        self.asleep = dict.fromkeys(STACKS, AWAKE)
+        self.asleep = dict.fromkeys(SLEEPING_STACKS, AWAKE)
         """What each stack read at its last update."""
-        self.knows_sleep = set(STACKS)
+        self.knows_sleep = set(SLEEPING_STACKS)
         self.campaigns = {self.names.campaign_arn(role, 1): VERSION for role in connection.settings.roles}
         self.leaves_campaigns = False
         self.fails: str | None = None
@@ -316,9 +315,9 @@ def test_what_is_from_before_is_upgraded_first(connection: Connection, cloud: Cl
     """Its stacks do not read the parameter: an update would change nothing, and look like success."""
     cloud.knows_sleep.discard("training")
     with pytest.raises(DeployError, match=r"dev-pets-training is from before.*\./deploy\.sh dev brings it up to date"):
-        sleep.refuse_where_not_deployed(connection, observed(*STACKS))
+        sleep.refuse_where_not_deployed(connection, observed(*SLEEPING_STACKS))
     cloud.knows_sleep.add("training")
-    sleep.refuse_where_not_deployed(connection, observed(*STACKS))
+    sleep.refuse_where_not_deployed(connection, observed(*SLEEPING_STACKS))
 
 
 def settings_of(connection: Connection, *, protected: bool, allowed: bool) -> Settings:
