@@ -5,6 +5,7 @@ SSM, which says the solution version that serves, or `none`. CloudFormation read
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_personalize as personalize
@@ -52,7 +53,9 @@ class CampaignsStack(cdk.Stack):
             self,
             f"{id_}Promoted",
             expression=cdk.Fn.condition_and(
-                cdk.Fn.condition_not(cdk.Fn.condition_equals(version.value_as_string, EMPTY_LEDGER)), self._awake
+                cdk.Fn.condition_not(cdk.Fn.condition_equals(version.value_as_string, EMPTY_LEDGER)),
+                # A condition is an expression; its type in Python does not say so.
+                cast(cdk.ICfnConditionExpression, self._awake),
             ),
         )
         campaign = personalize.CfnCampaign(

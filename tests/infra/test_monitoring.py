@@ -359,10 +359,10 @@ def test_idle_campaigns_are_watched_by_their_own_requests(dev: Synthesis) -> Non
 def test_idle_alarms_say_what_the_campaign_costs(dev: Synthesis, with_first_recipes: Synthesis) -> None:
     """From the price table: a v2 campaign by its provisioned requests, one of the first recipes by its TPS-hours."""
     for role in ("recommendation", "reranking"):
-        assert "about $394 a month" in _alarms(dev)[f"{role}-campaign-idle"]["AlarmDescription"]
+        assert "about $394 a month" in _told(dev)[f"{role}-idle"]["AlarmDescription"]
+    assert "about $584 a month" in _told(with_first_recipes)["recommendation-idle"]["AlarmDescription"]
+    assert "about $146 a month" in _told(with_first_recipes)["reranking-idle"]["AlarmDescription"]
     first = _alarms(with_first_recipes)
-    assert "about $584 a month" in first["recommendation-campaign-idle"]["AlarmDescription"]
-    assert "about $146 a month" in first["reranking-campaign-idle"]["AlarmDescription"]
     lower = first["recommendation-campaign-overprovisioned"]["AlarmDescription"]
     assert "each transaction a second is about $146 a month" in lower
 

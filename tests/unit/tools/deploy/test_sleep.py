@@ -11,6 +11,7 @@ from infra.naming import ASLEEP, AWAKE, EMPTY_LEDGER, SLEEPING_STACKS
 from infra.settings import Settings
 from tools.connection import Connection
 from tools.deploy import sleep
+from tools.deploy.costs import sleeping_saves
 from tools.deploy.errors import DeployError, UsageError
 from tools.deploy.ledger import make_ledgers
 from tools.deploy.lock import LockLostError
@@ -340,5 +341,5 @@ def test_it_sleeps_where_that_is_meant(connection: Connection, *, protected: boo
 def test_it_says_what_is_saved_and_what_waking_takes(connection: Connection) -> None:
     """The idle campaigns, by the price table; without a model to be trained."""
     said = sleep.what_it_saves(connection.settings)
-    assert f"{sleep.sleeping_saves(connection.settings):,.2f} USD a month" in said
+    assert f"{sleeping_saves(connection.settings):,.2f} USD a month" in said
     assert "without a training" in said
