@@ -145,7 +145,7 @@ def test_asleep_the_order_is_by_popularity_marked_asleep_and_no_alarm_counts_it(
 
     assert ("asleep", ["c", "b", "a"]) == (answer["source"], answer["ranking"])
     assert answer["personalizeResponse"] == {
-        "personalizedRanking": [{"itemId": SIAMESE}, {"itemId": BEAGLE}, {"itemId": "2-Nobody Knows-1-4"}],
+        "personalizedRanking": [{"itemId": group, "score": 0.0} for group in (SIAMESE, BEAGLE, "2-Nobody Knows-1-4")],
         "recommendationId": None,
     }
     [metrics] = published()
