@@ -88,7 +88,10 @@ class Alarms:
                         f"{name}-ever",
                         metric,
                         description="Whether there ever was something; it keeps what it knows.",
-                        periods=1,
+                        # As long a look back as the other's: alarms that look back further than a day are evaluated by
+                        # the hour (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluation.html),
+                        # and the first word must not be seen by one an hour before the other.
+                        periods=periods,
                         missing=KEEP,
                     )
                 ),

@@ -81,8 +81,14 @@ def model_alarms(alarms: Alarms, settings: Settings, role: Role) -> None:
         # Composite all the same: an alarm cannot become one of another kind under its name.
         alarms.compose(name, description, old)
         return
-    # Before the first run there is no age, and silence says nothing.
-    reported = cloudwatch.AlarmRule.not_(cloudwatch.AlarmRule.from_alarm(age, cloudwatch.AlarmState.INSUFFICIENT_DATA))
+    # Before the first run silence says nothing. Both look back equally far, so that they see the first report together.
+    never = alarms.absent(
+        f"{name}-ever",
+        metric,
+        description="Whether a run ever reported; it keeps what it knows.",
+        periods=LONGEST_LOOK_BACK_DAYS,
+        missing=KEEP,
+    )
     silent = alarms.absent(
         f"{name}-lately",
         metric,
@@ -92,5 +98,5 @@ def model_alarms(alarms: Alarms, settings: Settings, role: Role) -> None:
     alarms.compose(
         name,
         description,
-        cloudwatch.AlarmRule.any_of(old, cloudwatch.AlarmRule.all_of(silent, reported)),
+        cloudwatch.AlarmRule.any_of(old, cloudwatch.AlarmRule.all_of(silent, cloudwatch.AlarmRule.not_(never))),
     )

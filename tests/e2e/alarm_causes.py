@@ -38,7 +38,10 @@ def without(purpose: str, sid: str) -> During:
         left = [statement for statement in kept["Statement"] if statement.get("Sid") != sid]
         (taken,) = [statement["Action"] for statement in kept["Statement"] if statement.get("Sid") == sid]
         _TAKEN.update((role, action) for action in ([taken] if isinstance(taken, str) else taken))
-        iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(kept | {"Statement": left}))
+        if left:
+            iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=json.dumps(kept | {"Statement": left}))
+        else:
+            iam.delete_role_policy(RoleName=role, PolicyName=policy)  # a policy has a statement at least
         try:
             yield
         finally:

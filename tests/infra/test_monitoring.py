@@ -284,7 +284,7 @@ def test_what_is_silent_rings_only_when_it_was_heard_before(dev: Synthesis) -> N
         lately, ever = _alarms(dev)[f"{name}-lately"], _alarms(dev)[f"{name}-ever"]
         assert f"(INSUFFICIENT_DATA({name}-lately) AND (NOT (INSUFFICIENT_DATA({name}-ever))))" == rules[name]
         assert ("missing", periods) == (lately["TreatMissingData"], lately["EvaluationPeriods"])
-        assert ("ignore", 1) == (ever["TreatMissingData"], ever["EvaluationPeriods"])
+        assert ("ignore", periods) == (ever["TreatMissingData"], ever["EvaluationPeriods"])
         # Never an alarm by themselves: counts are not below 0.
         for part in (lately, ever):
             assert (0, "LessThanThreshold") == (part["Threshold"], part["ComparisonOperator"])
@@ -305,9 +305,9 @@ def test_silence_about_promotions_is_bad_where_runs_are_frequent(schedule: str) 
     """Within seven days there are two runs at least; before the first one silence means nothing."""
     synthesis = synthesize(schedule=schedule, rerankingEnabled=False)
     rule = _composed(synthesis)["recommendation-outdated"]
-    age, lately = "recommendation-outdated-age", "recommendation-outdated-lately"
-    assert f"(ALARM({age}) OR (INSUFFICIENT_DATA({lately}) AND (NOT (INSUFFICIENT_DATA({age})))))" == rule
-    for name, missing, periods in ((age, "ignore", 1), (lately, "missing", 7)):
+    age, lately, ever = (f"recommendation-outdated-{part}" for part in ("age", "lately", "ever"))
+    assert f"(ALARM({age}) OR (INSUFFICIENT_DATA({lately}) AND (NOT (INSUFFICIENT_DATA({ever})))))" == rule
+    for name, missing, periods in ((age, "ignore", 1), (lately, "missing", 7), (ever, "ignore", 7)):
         alarm = _alarms(synthesis)[name]
         assert (missing, periods) == (alarm["TreatMissingData"], alarm["EvaluationPeriods"])
         watched = ("AnimalRecommender", "DaysSincePromotion", {"environment": "dev", "role": "recommendation"})
