@@ -109,9 +109,7 @@ def test_a_mapping_that_is_dead_rings_at_a_quiet_site_too(dev: Synthesis) -> Non
 def test_the_first_word_is_no_silence(dev: Synthesis, name: str) -> None:
     """Whatever the minute of the hour: what looks back for days is evaluated by the hour, and both parts alike."""
     said = [START + 10 * HOUR + 5 * MINUTE + 1]
-    history = {
-        metric: said for metric in ("IncomingRecords", "Invocations", "GetRecommendations", "DaysSincePromotion")
-    }
+    history = dict.fromkeys(("IncomingRecords", "Invocations", "GetRecommendations", "DaysSincePromotion"), said)
     lately, ever = (_states(_alarm(dev, f"{name}-{part}"), history, 0.6) for part in ("lately", "ever"))
     assert "INSUFFICIENT_DATA" != ever[-1]
     assert not [a for a, b in zip(lately, ever, strict=True) if a == "INSUFFICIENT_DATA" and b != "INSUFFICIENT_DATA"]
