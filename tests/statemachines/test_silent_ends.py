@@ -56,6 +56,11 @@ def test_it_speaks_only_for_silent_ends(cloud, rule, detail, speaks):
 def test_a_stopped_run_is_heard_of_by_people(served, rule):
     """The rule's own target and template, on a run that is really stopped: a sentence, not raw JSON."""
     events, name = served.cloud.client("events"), new_name()
+    statement = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**statement, "Resource": served.topic}]})
+    served.cloud.client("sns").set_topic_attributes(
+        TopicArn=served.topic, AttributeName="Policy", AttributeValue=policy
+    )
     pattern = rule["EventPattern"] | {"detail": {**rule["EventPattern"]["detail"], "stateMachineArn": [served.machine]}}
     events.put_rule(Name=name, EventPattern=json.dumps(pattern))
     (target,) = rule["Targets"]

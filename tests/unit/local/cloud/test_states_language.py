@@ -29,7 +29,8 @@ DATA = {"a": {"b": [10, {"c": None}]}, "with space": 1, "texts": ["x", "y"], "of
         ('$.a["b"][0]', 10),
         ("$.texts[*]", ["x", "y"]),
         ("$.of.*", [1, 2]),
-        ("$.missing[*]", []),
+        ("$.a.b[*].missing", []),
+        ("$.a.b[0].*", []),
     ],
 )
 def test_paths_find(path, value):
@@ -38,7 +39,7 @@ def test_paths_find(path, value):
 
 
 @pytest.mark.parametrize(
-    "path", ["$.missing", "$.a.b[2]", "$.a.b.c", "$.texts.x", "a.b", "$.", "$.a[?(@.x)]", "$[", ""]
+    "path", ["$.missing", "$.missing[*]", "$.a.b[2]", "$.a.b.c", "$.texts.x", "a.b", "$.", "$.a[?(@.x)]", "$[", ""]
 )
 def test_what_is_missing_or_no_path_is_a_runtime_error(path):
     """No null, no text "None"."""
