@@ -53,8 +53,13 @@ def keep_to_owner(folder: Path) -> None:
 
 
 def _close(name: str, here: int) -> None:
-    """Takes the rights of others away from one entry of an open folder."""
+    """Takes the rights of others away from one entry of an open folder.
+
+    What is closed to others already is not opened: closing a database here would end this process's locks on it.
+    """
     try:
+        if not os.stat(name, dir_fd=here, follow_symlinks=False).st_mode & _OTHERS:
+            return
         # Opened without following links, so that the entry that is looked at is the one that is changed.
         entry = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=here)
     except OSError:

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -52,8 +52,11 @@ def connect(path: Path, *, synchronous: str = "NORMAL", read_only: bool = False)
         return sqlite3.connect(
             f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
         )
-    # SQLite gives its -wal and -shm the rights of the file itself.
-    os.close(for_owner(path, os.O_RDWR | os.O_CREAT))
+    # SQLite gives its -wal and -shm the rights of the file itself. A file that is there is not opened here: to close it
+    # would end the locks of all connections of this process, https://www.sqlite.org/howtocorrupt.html (2.2), and the
+    # next process to end its connection would delete the log under them.
+    with suppress(FileExistsError):
+        os.close(for_owner(path, os.O_RDWR | os.O_CREAT | os.O_EXCL))
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA busy_timeout = 30000")
     connection.execute("PRAGMA journal_mode = WAL")

@@ -1,11 +1,14 @@
 """Resources, jobs and tags on disk."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from local.personalize.private import keep_to_owner
 from local.personalize.resources import Resource
-from local.personalize.storage import Job, Store, Transaction
+from local.personalize.storage import Job, Store, Transaction, connect
 
 
 def _resource(name: str, parent: str = "") -> Resource:
@@ -87,3 +90,20 @@ def test_deleting_takes_tags_and_job_along(tmp_path: Path) -> None:
         made(changes)
     assert ({}, []) == (store.tags("arn:a"), store.jobs())
     store.close()
+
+
+def test_a_process_that_reads_leaves_the_log_to_those_who_write(tmp_path: Path) -> None:
+    """As a batch job opens and closes the server's databases: what is committed afterwards is not lost."""
+    path = tmp_path / "events.db"
+    first, second = connect(path), connect(path)
+    first.execute("CREATE TABLE kept (value TEXT)")
+    keep_to_owner(tmp_path)
+    command = "import sys; from pathlib import Path; from local.personalize.storage import connect"
+    other = f"{command}; c = connect(Path(sys.argv[1])); c.execute('SELECT * FROM kept').fetchall(); c.close()"
+    subprocess.run([sys.executable, "-c", other, str(path)], check=True)
+    assert path.with_name("events.db-wal").exists()
+    second.execute("INSERT INTO kept VALUES ('yes')")
+    reader = connect(path, read_only=True)
+    assert reader.execute("SELECT value FROM kept").fetchall() == [("yes",)]
+    for connection in (reader, second, first):
+        connection.close()
