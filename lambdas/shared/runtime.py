@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -76,11 +76,11 @@ class Campaign:
         call = self.threads.submit(
             self.attempts.call, lambda: getattr(self.client, operation)(**request), stop_at=stop_at
         )
-        wait([call], timeout=max(0.0, stop_at - self.clock()))
-        if not call.done():
+        try:
+            failure = call.exception(timeout=max(0.0, stop_at - self.clock()))
+        except TimeoutError as error:  # ours: those of the call are returned
             call.cancel()
-            raise UnavailableError("DeadlineExceeded")
-        failure = call.exception()
+            raise UnavailableError("DeadlineExceeded") from error
         if isinstance(failure, InvalidRequestError | UnavailableError):
             raise failure
         if failure is not None:  # nothing that the SDK is known to raise; visitors get their answer all the same
