@@ -10,6 +10,15 @@ from local.personalize.private import keep_to_owner
 from local.personalize.resources import Resource
 from local.personalize.storage import Job, Store, Transaction, connect
 
+_READ = """
+import sys
+from pathlib import Path
+from local.personalize.storage import connect
+connection = connect(Path(sys.argv[1]))
+connection.execute("SELECT value FROM kept").fetchall()
+connection.close()
+"""
+
 
 def _resource(name: str, parent: str = "") -> Resource:
     return Resource(
@@ -98,9 +107,7 @@ def test_a_process_that_reads_leaves_the_log_to_those_who_write(tmp_path: Path) 
     first, second = connect(path), connect(path)
     first.execute("CREATE TABLE kept (value TEXT)")
     keep_to_owner(tmp_path)
-    command = "import sys; from pathlib import Path; from local.personalize.storage import connect"
-    other = f"{command}; c = connect(Path(sys.argv[1])); c.execute('SELECT * FROM kept').fetchall(); c.close()"
-    subprocess.run([sys.executable, "-c", other, str(path)], check=True)
+    subprocess.run([sys.executable, "-c", _READ, str(path)], check=True)
     assert path.with_name("events.db-wal").exists()
     second.execute("INSERT INTO kept VALUES ('yes')")
     reader = connect(path, read_only=True)
