@@ -59,7 +59,19 @@ def with_the_data_key_disabled(world: "World") -> Iterator[None]:
     try:
         yield
     finally:
-        kms.enable_key(KeyId=key)
+        with _what_waited_forwarded(world):
+            kms.enable_key(KeyId=key)
+
+
+@contextmanager
+def _what_waited_forwarded(world: "World") -> Iterator[None]:
+    """Ends once the function was asked to forward: later, that would be a sign of life in the next case."""
+    dimensions = [{"Name": "FunctionName", "Value": world.name("forward_events")}]
+    before = world.measured("AWS/Lambda", "Invocations", dimensions)
+    yield
+    until(
+        lambda: world.measured("AWS/Lambda", "Invocations", dimensions) > before, what="the forwarding of what waited"
+    )
 
 
 def _mapping_changed(change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> During:
@@ -80,9 +92,10 @@ def _mapping_changed(change: Callable[[Mapping[str, Any]], Mapping[str, Any] | N
         try:
             yield
         finally:
-            file.with_suffix(".new").write_text(kept)
-            file.with_suffix(".new").replace(file)
-            until(lambda: _mapping_state(world) == "Enabled", what="the mapping's return")
+            with _what_waited_forwarded(world):
+                file.with_suffix(".new").write_text(kept)
+                file.with_suffix(".new").replace(file)
+                until(lambda: _mapping_state(world) == "Enabled", what="the mapping's return")
 
     return broken
 

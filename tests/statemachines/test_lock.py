@@ -29,7 +29,7 @@ def test_a_run_waits_for_a_deploy(served):
     served.free_lock()
     run = served.after(execution)
     assert run.status == "SUCCEEDED"
-    assert set(run.decisions().values()) == {"skipped"}
+    assert set(run.decisions().values()) <= {"skipped", "promoted"}  # nothing new, or the first of its environment
     assert served.holder() is None
 
 
