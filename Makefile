@@ -23,6 +23,8 @@ MAKEFLAGS += --jobs=2
 # Runs a command of the project where its environment exists; without one there is nothing to stop.
 with_python = if [ -x $(BIN)/python ]; then $(BIN)/python $(1); else echo "Nothing was set up yet."; fi
 
+install = $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile
+
 # Python's own words about what is too old for it are none; it is said before anything is made.
 make_venv = test -x $(1)/bin/python || { \
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
@@ -30,33 +32,44 @@ make_venv = test -x $(1)/bin/python || { \
 		"or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11" >&2; exit 1; }; \
 	$(PYTHON) -m venv $(1); }
 
-.PHONY: help setup run up down status logs clean test pytest lint types lock sbom
+.PHONY: help setup setup-local setup-deploy run up down status logs clean test pytest lint types lock sbom
 .PHONY: bench-data bench-quality bench-scale
 .PHONY: sdk-boto3 sdk-cli sdk-javascript sdk-cli-client sdk-javascript-client
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | column -t -s '|'
 
-setup: $(VENV)/.done $(EMULATOR)/.done node_modules/.done build/layer/.done  ## Create the environments (once; again when a requirement changes)
+setup: $(VENV)/.done setup-local  ## Create the environments (once; again when a requirement changes)
+setup-local: $(VENV)/.local $(EMULATOR)/.done setup-deploy
+setup-deploy: $(VENV)/.deploy node_modules/.done build/layer/.done
 
-$(VENV)/.done: requirements-dev.txt
+# One environment in three layers: what deploying needs, what the local cloud needs on top, what developing needs on top.
+$(VENV)/.deploy: requirements.txt
 	@echo "== Python environment of the project (about a minute)"
 	@$(call make_venv,$(VENV))
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements-dev.txt
+	@$(install) -r $<
 	@touch $@
 
-$(EMULATOR)/.done: local/cloud/requirements.txt
+$(VENV)/.local: requirements-local.txt $(VENV)/.deploy
+	@$(install) -r $<
+	@touch $@
+
+$(VENV)/.done: requirements-dev.txt $(VENV)/.local
+	@$(install) -r $<
+	@touch $@
+
+$(EMULATOR)/.done: local_cloud/requirements.txt
 	@echo "== Python environment of the emulator"
 	@$(call make_venv,$(EMULATOR))
-	@$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r local/cloud/requirements.txt
+	@$(EMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r local_cloud/requirements.txt
 	@touch $@
 
-node_modules/.done: package-lock.json $(VENV)/.done
+node_modules/.done: package-lock.json $(VENV)/.deploy
 	@echo "== CDK CLI and state machine validator"
 	@npm ci --loglevel=error --no-update-notifier --no-fund --no-audit --ignore-scripts >/dev/null
 	@touch $@
 
-build/layer/.done: lambdas/requirements.txt $(VENV)/.done
+build/layer/.done: lambdas/requirements.txt $(VENV)/.deploy
 	@echo "== Lambda layer (pure Python)"
 	@rm -rf build/layer && mkdir -p build/layer/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile \
@@ -123,23 +136,23 @@ bench-scale: $(VENV)/.done  ## Training and serving from 10^4 to 10^7 events and
 	@$(BIN)/python -m benchmarks.scale --json out/scale.json --plot out/scale.svg $(OPTIONS)
 	@echo "Wrote out/scale.json and out/scale.svg"
 
-run: setup  ## See the whole product work on this computer: deploy, stream, train, recommend, report
+run: setup-local  ## See the whole product work on this computer: deploy, stream, train, recommend, report
 	@$(BIN)/python -m tools.demo
 
-up: setup  ## Start the local cloud, with what it knew when it was stopped
-	@$(BIN)/python -m local.cloud up
+up: setup-local  ## Start the local cloud, with what it knew when it was stopped
+	@$(BIN)/python -m local_cloud up
 
 down:  ## Stop the local cloud; its state stays
-	@$(call with_python,-m local.cloud down)
+	@$(call with_python,-m local_cloud down)
 
 status:  ## Say what runs and where
-	@$(call with_python,-m local.cloud status)
+	@$(call with_python,-m local_cloud status)
 
 logs:  ## Show the local cloud's logs
-	@$(call with_python,-m local.cloud logs)
+	@$(call with_python,-m local_cloud logs)
 
 clean:  ## Stop the local cloud and forget all that it knew; remove what was made, but for the environments
-	@$(call with_python,-m local.cloud clean)
+	@$(call with_python,-m local_cloud clean)
 	@rm -rf .local out cdk.out .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # Whole files go to one worker, so that what their tests share is made once. (loadgroup would split them: pytest-xdist 3.8
@@ -159,12 +172,13 @@ lint: setup
 	@$(BIN)/ruff format --check --quiet . || { echo "ruff format would change files: run it"; exit 1; }
 
 types: setup
-	@$(BIN)/mypy app.py infra lambdas local seed_data tools benchmarks tests
+	@$(BIN)/mypy app.py infra lambdas local_cloud personalize_local seed_data tools benchmarks tests
 
 lock:  ## Resolve the pinned requirements again (needs uv)
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate requirements.in -o requirements.txt
+	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate requirements-local.in -o requirements-local.txt
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate requirements-dev.in -o requirements-dev.txt
-	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate local/cloud/requirements.in -o local/cloud/requirements.txt
+	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate local_cloud/requirements.in -o local_cloud/requirements.txt
 	uv pip compile -q --python-version 3.13 --generate-hashes --no-emit-index-url --no-header --no-annotate --no-deps lambdas/requirements.in -o lambdas/requirements.txt
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate $(SDK)/cli/requirements.in -o $(SDK)/cli/requirements.txt
 	uv pip compile -q --python-version 3.11 --universal --generate-hashes --no-emit-index-url --no-header --no-annotate tools/sbom/requirements.in -o tools/sbom/requirements.txt

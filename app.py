@@ -20,8 +20,8 @@ if _NODE.is_file():
 import aws_cdk as cdk  # noqa: E402
 from jsii.errors import JavaScriptError  # noqa: E402
 
-from infra.application import CONTEXT_KEYS, build_stacks, read_deployment  # noqa: E402
 from infra.settings import SettingsError, load_settings  # noqa: E402
+from infra.stacks.application import CONTEXT_KEYS, build_stacks, read_deployment  # noqa: E402
 
 ROOT = Path(__file__).resolve().parent
 

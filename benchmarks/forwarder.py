@@ -24,7 +24,7 @@ from typing import Any
 import boto3
 
 from benchmarks.lambda_environment import Context, handler_environment
-from benchmarks.personalize_endpoint import personalize_endpoint
+from benchmarks.personalize.endpoint import personalize_endpoint
 from lambdas.shared.event import decode_event
 
 ARRIVAL = 1_700_000_000.0

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.lambda_environment import Context, handler_environment
-from benchmarks.personalize_endpoint import ITEMS, personalize_endpoint
+from benchmarks.personalize.endpoint import ITEMS, personalize_endpoint
 
 HANDLERS = ("forward_events", "recommend", "rerank", "evaluate_version")
 ROOT = Path(__file__).resolve().parent.parent

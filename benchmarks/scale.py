@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quality import machine
+from benchmarks.quality.command import machine
 
 ROOT = Path(__file__).resolve().parents[1]
 POINTS = (

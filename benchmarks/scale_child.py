@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.quality_child import peak_mebibytes
-from local.engine.data import Catalogue, Events, History
-from local.engine.registry import MODELS
+from benchmarks.quality.child import peak_mebibytes
+from personalize_local.engine.base.data import Catalogue, Events, History
+from personalize_local.engine.recommenders.registry import MODELS
 
 EVENTS_PER_USER = 20
 """On average; half of the visitors have fewer than 14."""

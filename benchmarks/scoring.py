@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from local.engine.batch_scoring import batch_size
-from local.engine.data import Catalogue, Events, Float32, History
-from local.engine.sequence import SequenceModel
+from personalize_local.engine.base.data import Catalogue, Events, Float32, History
+from personalize_local.engine.ranking.batch_scoring import batch_size
+from personalize_local.engine.recommenders.sequence import SequenceModel
 
 _FIELDS = (12, 5, 5, 60)
 """Values of the catalogue's fields, as many as those of the animals: species, age, size, breed."""

@@ -28,9 +28,9 @@ from typing import Any
 
 from benchmarks.handlers import ANIMALS
 from benchmarks.lambda_environment import Context, handler_environment
-from benchmarks.personalize_world import Made, World, make
-from local.personalize.guard import LOCAL_REQUEST
-from local.personalize.testing import LocalPersonalize
+from benchmarks.personalize.world import Made, World, make
+from personalize_local.api.guard import LOCAL_REQUEST
+from personalize_local.testing import LocalPersonalize
 
 REQUESTS: Mapping[str, Mapping[str, Any]] = {
     "recommend": {"limit": 25, "detail": True},

@@ -1,6 +1,6 @@
 """What each key of a settings model takes, in words, from the model's own JSON schema.
 
-Error messages and `docs/configuration.md` say the same because both come from here.
+Error messages and `docs/operate/configuration.md` say the same because both come from here.
 """
 
 from collections.abc import Iterator, Mapping

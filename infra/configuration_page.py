@@ -1,4 +1,4 @@
-"""The tables of `docs/configuration.md`, from the settings model and the config files themselves.
+"""The tables of `docs/operate/configuration.md`, from the settings model and the config files themselves.
 
 `python -m infra.configuration_page` writes them into the page; a test fails when the page and the model differ.
 """
@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from infra.allowed import allowed_values
 from infra.settings import CONFIG_FOLDER, Settings, SettingsError, load_settings
 
-PAGE = CONFIG_FOLDER.parent / "docs" / "configuration.md"
+PAGE = CONFIG_FOLDER.parent / "docs" / "operate" / "configuration.md"
 ENVIRONMENTS = ("local", "dev", "staging", "prod")
 BEGIN = "<!-- tables: python -m infra.configuration_page -->"
 END = "<!-- end of tables -->"

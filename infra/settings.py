@@ -4,8 +4,8 @@ Unknown keys, missing keys and values out of range end in one `SettingsError` th
 allowed. Keys are camelCase as in the published reference's config; attributes are snake_case. This module knows no AWS
 service and needs no credentials: the CDK app, `deploy.sh` and the tools read the same model.
 
-Each field's `description` is what `docs/configuration.md` says of the key; `allowed` says in words what a pattern or a
-validator takes.
+Each field's `description` is what `docs/operate/configuration.md` says of the key; `allowed` says in words what a
+pattern or a validator takes.
 """
 
 import re
@@ -45,7 +45,7 @@ class SettingsError(ValueError):
 
 
 def _key(description: str, *, allowed: str | None = None, **constraints: Any) -> Any:
-    """A field with its line in `docs/configuration.md`."""
+    """A field with its line in `docs/operate/configuration.md`."""
     extra: JsonDict | None = {"allowed": allowed} if allowed else None
     return Field(description=description, json_schema_extra=extra, **constraints)
 
@@ -452,7 +452,7 @@ def _problem(problem: Any, words: Mapping[str, str], name: str = "") -> str:
         case "missing":
             return f"{key}: missing; it must be {_allowed(location, words)}"
         case "extra_forbidden" | "invalid_key":
-            return f"{key}: unknown key (value {value!r}); docs/configuration.md lists the keys"
+            return f"{key}: unknown key (value {value!r}); docs/operate/configuration.md lists the keys"
         case "value_error" if isinstance(problem.get("ctx", {}).get("error"), _SaidError):
             return f"{key}: {problem['ctx']['error']}"
         # What is wrong between the keys of a section or of the whole file says itself what must be.

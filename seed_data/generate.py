@@ -2,7 +2,7 @@
 
 `python -m seed_data.generate --out DIR --end now` writes `DIR/interactions/interactions.csv` and
 `DIR/items/items.csv`; the same arguments give the same bytes. The files in this folder were made with the defaults.
-docs/seed-data.md says what is real and what is simulated.
+docs/develop/seed-data.md says what is real and what is simulated.
 """
 
 import argparse

@@ -9,12 +9,14 @@ T = TypeVar("T")
 _LONGEST_PAUSE_SECONDS = 0.2
 
 
-def eventually(get: Callable[[], T], *, seconds: float = 60.0, what: str = "it") -> T:
-    """The first true value of `get`; fails the test when there is none within the deadline."""
+def eventually(
+    get: Callable[[], T], wanted: Callable[[T], object] = bool, seconds: float = 60.0, *, what: str = "it"
+) -> T:
+    """The first value of `get` that is `wanted`: true, unless said; fails the test when none is within the deadline."""
     deadline = time.monotonic() + seconds
     for pause in pauses():
         value = get()
-        if value:
+        if wanted(value):
             return value
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds:.0f} s; last value {value!r}"
         time.sleep(pause)

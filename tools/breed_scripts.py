@@ -26,8 +26,9 @@ _SHARED_LETTERS = dict.fromkeys(("Hiragana", "Katakana"), "\N{KATAKANA-HIRAGANA 
 
 _ALL = "".join(chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000)
 
-_NEVER = r"[\p{Default_Ignorable_Code_Point}\p{Me}\p{NFKC_Quick_Check=No}]"
-"""Nothing that is not seen, nothing that encloses, nothing that NFKC replaces."""
+_NEVER = r"[\p{Default_Ignorable_Code_Point}\p{Me}\p{NFKC_Quick_Check=No}\u01C0-\u01C3\uA78F]"
+"""Nothing that is not seen, nothing that encloses, nothing that NFKC replaces, and no letter that is seen as a bar, an
+exclamation mark or a dot: the letters for clicks, and the sinological dot."""
 
 _HEAD = '''"""The letters and marks of each script that a breed may be written in; `tools/breed_scripts.py` writes this.
 

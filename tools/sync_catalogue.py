@@ -28,8 +28,10 @@ from infra.settings import SettingsError
 from lambdas.shared.animal import AnimalGroup
 from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
-from local.personalize.csv_dialect import read_rows
-from tools.connection import Connection, NotConnectedError, connect, state_folder
+from lambdas.shared.event import CLOCK_TOLERANCE_SECONDS, LONGEST_RECORD, opened
+from lambdas.shared.fields import instant, members, parse_json
+from personalize_local.data.csv_dialect import read_rows
+from tools.environment.connection import Connection, NotConnectedError, connect, state_folder
 
 ITEMS_PER_CALL = 10
 CALLS_PER_SECOND = 10.0
@@ -37,7 +39,6 @@ CALLS_PER_SECOND = 10.0
 _REPOSITORY = Path(__file__).resolve().parent.parent
 KNOWN = _REPOSITORY / "seed_data" / "items" / "items.csv"
 COLUMNS = ("ANIMAL_TYPE", "ANIMAL_AGE", "ANIMAL_SIZE", "ANIMAL_BREED", "ITEM_VALUE", "ITEM_ID", "CREATION_TIMESTAMP")
-_CLOCK_TOLERANCE_SECONDS = 3600
 _BUSY_ATTEMPTS = 5
 _BUSY_PAUSE_SECONDS = 5.0
 
@@ -139,9 +140,7 @@ class Sightings:
         if event is None or group is None:
             self.unusable += 1
             return
-        seen: Any = event.get("timestamp")
-        usable = type(seen) in (int, float) and 0 < seen <= arrived + _CLOCK_TOLERANCE_SECONDS
-        moment = int(seen) if usable else arrived
+        moment = _moment_of(event, arrived)
         self.first_seen[group] = min(moment, self.first_seen.get(group, moment))
 
     def items(self, like: Iterable[Item]) -> list[Item]:
@@ -186,12 +185,17 @@ def _records(body: BinaryIO) -> Iterator[bytes]:
 def _event_of(record: bytes) -> dict[str, Any] | None:
     """The flat event of a record, out of its `{"Partitionkey", "Data"}` envelope if it has one; None if it has none."""
     try:
-        event = json.loads(record)
-        if isinstance(event, dict) and "Data" in event and "sessionId" not in event:
-            event = json.loads(event["Data"]) if isinstance(event["Data"], str) else event["Data"]
-    except ValueError:
+        return opened(members(parse_json(record, "record", longest=LONGEST_RECORD), "record"))
+    except PayloadError:
         return None
-    return event if isinstance(event, dict) else None
+
+
+def _moment_of(event: Mapping[str, Any], arrived: int) -> int:
+    """When the event happened, in whole epoch seconds; when it arrived, where it says nothing usable."""
+    try:
+        return int(instant(event.get("timestamp"), "timestamp", latest=arrived + CLOCK_TOLERANCE_SECONDS))
+    except PayloadError:
+        return arrived
 
 
 def _group_of(event: Mapping[str, Any], breeds: Breeds) -> tuple[str, str, str, str] | None:

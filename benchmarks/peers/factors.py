@@ -6,8 +6,8 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from benchmarks.peers.histories import row, visits
-from benchmarks.quality_child import Trained
-from local.engine.data import Events, Float32, History, Int32
+from benchmarks.quality.child import Trained
+from personalize_local.engine.base.data import Events, Float32, History, Int32
 
 
 def als(

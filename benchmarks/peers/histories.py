@@ -3,7 +3,7 @@
 import numpy as np
 from scipy import sparse
 
-from local.engine.data import Events, Float32, History
+from personalize_local.engine.base.data import Events, Float32, History
 
 
 def visits(training: Events) -> sparse.csr_matrix:

@@ -7,8 +7,8 @@ from scipy import linalg
 from scipy.linalg import lapack
 
 from benchmarks.peers.histories import row, visits
-from benchmarks.quality_child import Trained
-from local.engine.data import Events, Float32, Float64, History, Int32
+from benchmarks.quality.child import Trained
+from personalize_local.engine.base.data import Events, Float32, Float64, History, Int32
 
 
 def popularity(training: Events, asked: Int32, validation: Int32, *, seed: int, **setting: Any) -> Trained:

@@ -5,8 +5,8 @@ from implicit.nearest_neighbours import BM25Recommender, TFIDFRecommender
 from scipy import sparse
 
 from benchmarks.peers.histories import row, visits
-from benchmarks.quality_child import Trained
-from local.engine.data import Events, Float32, History, Int32
+from benchmarks.quality.child import Trained
+from personalize_local.engine.base.data import Events, Float32, History, Int32
 
 _SIMILARITIES = {"tf-idf": TFIDFRecommender, "bm25": BM25Recommender}
 

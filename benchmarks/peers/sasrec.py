@@ -16,10 +16,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from benchmarks.quality_child import Trained
-from benchmarks.quality_figures import gains
-from local.engine.data import Events, Float32, History, Int32
-from local.engine.scores import ranking
+from benchmarks.quality.child import Trained
+from benchmarks.quality.figures import gains
+from personalize_local.engine.base.data import Events, Float32, History, Int32
+from personalize_local.engine.base.scores import ranking
 
 Parameters = dict[str, Any]
 _BATCH = 128

@@ -46,8 +46,8 @@ _ADVICE = {
     " machine again: the version is judged then.",
     "update campaign": "See the reason, then start the state machine again: the version is judged then.",
     "canary": "The new version did not answer as it should. Find out why before you start the state machine again.",
-    "lock": "Another may work on the campaigns; docs/operations.md tells how to see who holds the lock. Start a new run"
-    " when it is free: a run that was redriven after another had the lock does not go on.",
+    "lock": "Another may work on the campaigns; docs/operate/operations.md tells how to see who holds the lock. Start a"
+    " new run when it is free: a run that was redriven after another had the lock does not go on.",
     "write ledger": "See the cause. Then start the state machine again: the version is judged then.",
 }
 _ANYTHING_ELSE = "See the execution's history, then start the state machine again with force."
@@ -58,7 +58,7 @@ _CAMPAIGN = {
     "left": "This run was not sure of the lock any more and touched neither campaign nor ledger: the campaign may serve"
     " the new version.",
     "not put back": "The campaign could not be put back to {production}: look at what it serves now, and put it back as"
-    " docs/operations.md tells (go back to an earlier model).",
+    " docs/operate/operations.md tells (go back to an earlier model).",
 }
 _LEDGER = {
     "settled": "",

@@ -118,7 +118,8 @@ def _story(solution: Mapping[str, Any]) -> str:
         lines += [f"  {failure['campaign']}"] if failure["campaign"] else []
         lines.append(f"  what to do: {failure['advice']}")
     if solution["decision"] == "held back":
-        lines.append("  what to do: nothing, what served before serves on. See docs/operations.md if it goes on.")
+        advice = "nothing, what served before serves on. See docs/operate/operations.md if it goes on."
+        lines.append(f"  what to do: {advice}")
     return "\n".join([*lines, *(f"  warning: {warning}" for warning in solution["warnings"])])
 
 

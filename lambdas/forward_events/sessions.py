@@ -7,8 +7,7 @@ from typing import Any
 
 from lambdas.forward_events.records import StreamRecord
 from lambdas.shared.event import EVERY_ID_IS_A_DIGEST, Event
-
-MOST_EVENTS_A_CALL = 10
+from lambdas.shared.put_events import MOST_EVENTS_A_CALL, event_request
 
 
 @dataclass(slots=True)
@@ -25,22 +24,8 @@ class PendingEvent:
 
     def as_request(self) -> dict[str, Any]:
         """The event as PutEvents takes it. `sentAt` is when it happened, not when it was handled."""
-        event = self.event
-        request: dict[str, Any] = {
-            "eventId": self.event_id,
-            "eventType": event.event_type,
-            "itemId": event.item_id,
-            "sentAt": datetime.fromtimestamp(self.sent_at, UTC),
-        }
-        if event.event_value is not None:
-            request["eventValue"] = event.event_value
-        if event.recommendation_id is not None:
-            request["recommendationId"] = event.recommendation_id
-        if event.impression:
-            request["impression"] = list(event.impression)
-        if event.properties is not None:
-            request["properties"] = event.properties
-        return request
+        sent_at = datetime.fromtimestamp(self.sent_at, UTC)
+        return {"eventId": self.event_id, "sentAt": sent_at, **event_request(self.event)}
 
 
 @dataclass(slots=True)

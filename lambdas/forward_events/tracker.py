@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lambdas.forward_events.sessions import PendingEvent, Session
-from lambdas.shared.attempts import Attempts, InvalidRequestError, UnavailableError
+from lambdas.shared.attempts import Attempts, UnavailableError
 from lambdas.shared.errors import PayloadError
+from lambdas.shared.put_events import put_in_halves
 
 
 @dataclass(slots=True)
@@ -61,16 +62,15 @@ class Trackers:
         self, call: dict[str, str], events: list[PendingEvent], stop_at: float, outcome: SessionOutcome
     ) -> dict[str, PayloadError]:
         """Put the events of one call to one tracker; the refused ones' reasons by event id."""
-        request = {**call, "eventList": [event.as_request() for event in events]}
-        outcome.calls += 1
-        try:
+
+        def put(some: Sequence[PendingEvent]) -> None:
+            request = {**call, "eventList": [event.as_request() for event in some]}
+            outcome.calls += 1
             self.attempts.call(lambda: self.client.put_events(**request), stop_at=stop_at)
-        except InvalidRequestError as error:
-            if len(events) == 1:
-                message = f"refused by Amazon Personalize ({error.code}): {error.message}"
-                return {events[0].event_id: PayloadError("event", None, message)}
-            middle = len(events) // 2
-            return self._put(call, events[:middle], stop_at, outcome) | self._put(
-                call, events[middle:], stop_at, outcome
+
+        return {
+            event.event_id: PayloadError(
+                "event", None, f"refused by Amazon Personalize ({error.code}): {error.message}"
             )
-        return {}
+            for event, error in put_in_halves(events, put)
+        }

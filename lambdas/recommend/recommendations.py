@@ -1,20 +1,52 @@
 """Which animal groups to show to a visitor."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from lambdas.recommend.filters import filter_parameters
-from lambdas.shared.attempts import InvalidRequestError, UnavailableError
 from lambdas.shared.fields import whole_number
 from lambdas.shared.names import Names
-from lambdas.shared.runtime import Campaign
-from lambdas.shared.visitor import blame_caller, flag, request_context, visitor_id
+from lambdas.shared.runtime import Campaign, NoAnswer
+from lambdas.shared.serving_environment import ServingEnvironment
+from lambdas.shared.visitor import flag, request_context, visitor_id
 
 DEFAULT_LIMIT = 10
 HIGHEST_LIMIT = 500
 _FIELDS = Names("userId", "sessionId", "limit", "filters", "context", "detail", "body")
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendRequest:
+    """What the site asks (docs/develop/payloads.md)."""
+
+    user_id: str
+    limit: int
+    detail: bool
+    filtered: Mapping[str, Any]
+    """The filter part of GetRecommendations; empty without a filter."""
+    context: Mapping[str, str] | None
+    judged: Mapping[str, object]
+    """The members as given that only Personalize can judge."""
+
+    @classmethod
+    def parse(cls, payload: dict[str, Any], filter_arns: Mapping[str, str]) -> Self:
+        """The request of a payload. Raises PayloadError."""
+        _FIELDS.check(payload)
+        limit = payload.get("limit")
+        return cls(
+            limit=DEFAULT_LIMIT if limit is None else whole_number(limit, "limit", 1, HIGHEST_LIMIT),
+            detail=flag(payload, "detail"),
+            context=request_context(payload),
+            user_id=visitor_id(payload),
+            filtered=filter_parameters(payload.get("filters"), filter_arns),
+            judged={name: payload.get(name) for name in ("filters", "context")},
+        )
+
+    def parameters(self) -> dict[str, Any]:
+        """The request as GetRecommendations takes it, but for the campaign."""
+        context = {"context": self.context} if self.context else {}
+        return {"userId": self.user_id, "numResults": self.limit, **self.filtered, **context}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +69,24 @@ class Recommender:
     filter_arns: Mapping[str, str]
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+    def from_environment(cls, variables: Mapping[str, str]) -> Self:
         """The recommender that the function's environment variables describe."""
-        return cls(Campaign.from_environment(environment), json.loads(environment["FILTER_ARNS"]))
+        environment = ServingEnvironment.read(variables)
+        return cls(Campaign.of(environment), environment.filter_arns)
 
     def recommend(self, payload: dict[str, Any]) -> Recommendations:
-        """The groups for the visitor of `payload` (docs/payloads.md), best first. Raises PayloadError."""
+        """The groups for the visitor of `payload`, best first. Raises PayloadError."""
         answer_by = self.campaign.answer_by()
-        _FIELDS.check(payload)
-        given = payload.get("limit")
-        limit = DEFAULT_LIMIT if given is None else whole_number(given, "limit", 1, HIGHEST_LIMIT)
-        detail = flag(payload, "detail")
-        context = request_context(payload)
-        parameters = {
-            "userId": visitor_id(payload),
-            "numResults": limit,
-            **filter_parameters(payload.get("filters"), self.filter_arns),
-            **({"context": context} if context else {}),
-        }
-        try:
-            answer = self.campaign.ask("get_recommendations", parameters, answer_by=answer_by)
-        except UnavailableError as error:
-            return self._popular(limit, detail, error.code, answer_by)
-        except InvalidRequestError as error:
-            blame_caller(error, payload, "filters", "context")
-            return self._popular(limit, detail, error.code, answer_by)
-        return Recommendations(
-            [_item(item, detail, answer.get("recommendationId")) for item in answer.get("itemList", ())]
+        request = RecommendRequest.parse(payload, self.filter_arns)
+        answer = self.campaign.answer(
+            "get_recommendations", request.parameters(), judged=request.judged, answer_by=answer_by
         )
-
-    def _popular(self, limit: int, detail: bool, failure: str, answer_by: float) -> Recommendations:
-        asleep = self.campaign.is_asleep(failure, answer_by=answer_by)
-        source = "asleep" if asleep else "popular"
-        items = [{"itemId": item_id} for item_id in self.campaign.popular_groups(answer_by=answer_by)[:limit]]
-        return Recommendations(
-            [_item(item, detail, None, source=source) for item in items], None if asleep else failure, asleep
-        )
+        if isinstance(answer, NoAnswer):
+            items = [{"itemId": item_id} for item_id in answer.popular[: request.limit]]
+            shown = [_item(item, request.detail, None, source=answer.source) for item in items]
+            return Recommendations(shown, answer.failure, asleep=answer.failure is None)
+        recommendation_id = answer.get("recommendationId")
+        return Recommendations([_item(item, request.detail, recommendation_id) for item in answer.get("itemList", ())])
 
 
 def _item(

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from lambdas.shared.animal import AnimalGroup
-from lambdas.shared.attempts import InvalidRequestError, UnavailableError
 from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
 from lambdas.shared.fields import elements, identifier, members
 from lambdas.shared.names import Names
-from lambdas.shared.runtime import Campaign
-from lambdas.shared.visitor import blame_caller, request_context, visitor_id
+from lambdas.shared.runtime import Campaign, NoAnswer
+from lambdas.shared.serving_environment import ServingEnvironment
+from lambdas.shared.visitor import request_context, visitor_id
 
 MOST_ANIMALS = 5000
 MOST_GROUPS = 500
@@ -21,6 +21,34 @@ _METADATA = ("RequestId", "HTTPStatusCode", "RetryAttempts")
 _HEADERS = ("date", "content-type", "content-length", "connection", "x-amzn-requestid")
 _FIELDS = Names("userId", "sessionId", "itemMetadataList", "context", "body")
 _ENTRY = Names("itemId", "animalMetadata")
+
+
+@dataclass(frozen=True, slots=True)
+class RerankRequest:
+    """What the site asks (docs/develop/payloads.md)."""
+
+    user_id: str
+    animals: Mapping[str, list[object]]
+    """The animals' ids as given, by group, both in the order of the list."""
+    context: Mapping[str, str] | None
+    judged: Mapping[str, object]
+    """The members as given that only Personalize can judge."""
+
+    @classmethod
+    def parse(cls, payload: dict[str, Any], breeds: Breeds) -> Self:
+        """The request of a payload. Raises PayloadError."""
+        _FIELDS.check(payload)
+        return cls(
+            animals=_animals_by_group(payload.get("itemMetadataList"), breeds),
+            context=request_context(payload),
+            user_id=visitor_id(payload),
+            judged={"context": payload.get("context")},
+        )
+
+    def parameters(self) -> dict[str, Any]:
+        """The request as GetPersonalizedRanking takes it, but for the campaign."""
+        context = {"context": self.context} if self.context else {}
+        return {"userId": self.user_id, "inputList": list(self.animals), **context}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,43 +71,31 @@ class Reranker:
     breeds: Breeds = LATIN
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+    def from_environment(cls, variables: Mapping[str, str]) -> Self:
         """The re-ranker that the function's environment variables describe."""
-        return cls(Campaign.from_environment(environment), Breeds.named(environment.get("BREED_SCRIPTS", "Latin")))
+        environment = ServingEnvironment.read(variables)
+        return cls(Campaign.of(environment), environment.breeds)
 
     def rerank(self, payload: dict[str, Any]) -> Ranking:
-        """The visitor's order of `itemMetadataList` (docs/payloads.md). Raises PayloadError.
+        """The visitor's order of `itemMetadataList`. Raises PayloadError.
 
         Animals of one group keep their order; groups that Personalize does not know go last, in the order given, with
         the score 0.
         """
         answer_by = self.campaign.answer_by()
-        _FIELDS.check(payload)
-        animals = _animals_by_group(payload.get("itemMetadataList"), self.breeds)
-        context = request_context(payload)
-        parameters = {
-            "userId": visitor_id(payload),
-            "inputList": list(animals),
-            **({"context": context} if context else {}),
-        }
-        if not animals:
-            return Ranking(_body(animals, []))
-        try:
-            answer = self.campaign.ask("get_personalized_ranking", parameters, answer_by=answer_by)
-        except UnavailableError as error:
-            return self._by_popularity(animals, error.code, answer_by)
-        except InvalidRequestError as error:
-            blame_caller(error, payload, "context")
-            return self._by_popularity(animals, error.code, answer_by)
-        return Ranking(_body(animals, answer.get("personalizedRanking", []), answer))
-
-    def _by_popularity(self, animals: dict[str, list[object]], failure: str, answer_by: float) -> Ranking:
-        asleep = self.campaign.is_asleep(failure, answer_by=answer_by)
-        source = "asleep" if asleep else "popular"
-        places = {item_id: place for place, item_id in enumerate(self.campaign.popular_groups(answer_by=answer_by))}
-        order = sorted(animals, key=lambda item_id: places.get(item_id, len(places)))  # stable: ties keep their order
-        body = _body(animals, [{"itemId": item_id} for item_id in order], source=source)
-        return Ranking(body, None if asleep else failure, asleep)
+        request = RerankRequest.parse(payload, self.breeds)
+        if not request.animals:
+            return Ranking(_body(request.animals, []))
+        answer = self.campaign.answer(
+            "get_personalized_ranking", request.parameters(), judged=request.judged, answer_by=answer_by
+        )
+        if isinstance(answer, NoAnswer):
+            places = {item_id: place for place, item_id in enumerate(answer.popular)}
+            # Stable: ties keep their order.
+            order = sorted(request.animals, key=lambda item_id: places.get(item_id, len(places)))
+            body = _body(request.animals, [{"itemId": item_id} for item_id in order], source=answer.source)
+            return Ranking(body, answer.failure, asleep=answer.failure is None)
+        return Ranking(_body(request.animals, answer.get("personalizedRanking", []), answer))
 
 
 def _animals_by_group(given: object, breeds: Breeds) -> dict[str, list[object]]:
@@ -101,7 +117,7 @@ def _animals_by_group(given: object, breeds: Breeds) -> dict[str, list[object]]:
 
 
 def _body(
-    animals: dict[str, list[object]],
+    animals: Mapping[str, list[object]],
     ranked: list[dict[str, Any]],
     answer: Mapping[str, Any] | None = None,
     *,

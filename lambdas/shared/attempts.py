@@ -66,6 +66,13 @@ class UnavailableError(Exception):
         self.code = code
 
 
+def refusal(error: ClientError) -> InvalidRequestError | None:
+    """The error of a request that can never succeed; None for every other."""
+    told = error.response.get("Error", {})
+    code = str(told.get("Code", "Unknown"))
+    return InvalidRequestError(code, str(told.get("Message", ""))) if code in INVALID_CODES else None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
     """How often to try, and how long to pause between: a random share of a pause that doubles (full jitter)."""
@@ -91,9 +98,8 @@ class Attempts:
                 return request()
             except ClientError as error:
                 code = str(error.response.get("Error", {}).get("Code", "Unknown"))
-                if code in INVALID_CODES:
-                    message = str(error.response["Error"].get("Message", ""))
-                    raise InvalidRequestError(code, message) from error
+                if (refused := refusal(error)) is not None:
+                    raise refused from error
                 if code in _HOPELESS_CODES:
                     break
             except BotoCoreError as error:  # time-outs, resets, refused connections

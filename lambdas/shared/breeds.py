@@ -21,12 +21,15 @@ _KEPT = 4096
 _ADDRESS = re.compile(
     r"""
     \. [^\W\d_] [^\s.,()&'/]                # a dot and a name right after it: example.com, www.example
-    | \b \d{1,3} (?: \. \d{1,3} ){3} \b     # 192.0.2.1
+    | [0-9] \. [0-9]+ \. [0-9]              # 192.0.2.1
     | // | \.\. | ^/                        # //example, ../example, /example
+    | (?: [0-9] [-_.'()&,/ ]* ){7}          # 555-123-4567
     """,
     re.VERBOSE,
 )
 """What browsers, mail programs and telephones make into links. `St. Bernard`, `D.S.H.` and `Chihuahua/Mix` are not."""
+_REFERENCE = re.compile(r"&(?! |$)|[^ ]&")
+"""What could be a character reference of HTML, which needs no semicolon: `&lt`. `Black & Tan` is none."""
 
 
 class Breeds:
@@ -87,7 +90,9 @@ class Breeds:
         if _PILE.search(value):
             return "must not pile marks on a letter"
         if _ADDRESS.search(value):
-            return "must not look like an address: write a space after a full stop"
+            return "must not look like an address or a telephone number: write a space after a full stop"
+        if _REFERENCE.search(value):
+            return "must have a space on both sides of &"
         return None
 
 

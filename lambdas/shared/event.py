@@ -1,6 +1,6 @@
 """The event that a site sends: somebody viewed, favourited or enquired about an animal.
 
-Fields, limits and the meaning of each are in docs/payloads.md; those of PutEvents in
+Fields, limits and the meaning of each are in docs/develop/payloads.md; those of PutEvents in
 https://docs.aws.amazon.com/personalize/latest/dg/API_UBS_PutEvents.html.
 """
 
@@ -166,6 +166,10 @@ def opened(payload: dict[str, Any]) -> dict[str, Any]:
         if "eventType" not in payload:
             ENVELOPE.check(payload)
         return payload
+    FIELDS.check(payload)
+    for name in ("userId", "sessionId", "eventType", "animalMetadata"):
+        if name in payload:
+            raise PayloadError(name, payload[name], "must stand in Data, with the rest of the event")
     data = payload["Data"]
     if isinstance(data, str):
         data = parse_json(data, "Data", longest=LONGEST_RECORD)
@@ -180,7 +184,7 @@ def _event_type(value: object) -> str:
 
 
 def _redriven(value: object, arrival: float) -> Redriven:
-    """The mark that `tools/redrive.py` sets. It can only move an event back in time, never ahead."""
+    """The mark that `tools/events/redrive.py` sets. It can only move an event back in time, never ahead."""
     given = members(value, "redriven")
     _REDRIVEN.check(given, "redriven")
     first = number(given.get("arrival"), "redriven.arrival")

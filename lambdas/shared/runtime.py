@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from lambdas.shared.attempts import Attempts, InvalidRequestError, UnavailableError
-from lambdas.shared.breeds import Breeds
 from lambdas.shared.clients import runtime_client, s3_client, ssm_client
 from lambdas.shared.popular import PopularGroups
+from lambdas.shared.serving_environment import ServingEnvironment
 from lambdas.shared.sleep import Sleep
+from lambdas.shared.visitor import blame_caller
 
 PARALLEL_CALLS = 8
 """Threads: one for the call, one for the popular list or the sleep, the others for calls given up that still wait."""
@@ -23,6 +24,20 @@ _LISTS = {"get_recommendations": "itemList", "get_personalized_ranking": "person
 
 ANSWER_SHARE = 0.03
 """Of the deadline, kept for making the answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """Personalize has not answered: why, and the popular item ids, best first, to answer with."""
+
+    failure: str | None
+    """A code that is safe to log; None when the environment sleeps, which is no failure."""
+    popular: tuple[str, ...]
+
+    @property
+    def source(self) -> str:
+        """What the answer says of where it comes from."""
+        return "asleep" if self.failure is None else "popular"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,30 +54,46 @@ class Campaign:
     sleep: Sleep | None = None
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """The campaign that the function's environment variables describe, with its clients made."""
-        deadline = int(environment["DEADLINE_MILLISECONDS"]) / 1000
+    def of(cls, environment: ServingEnvironment) -> Self:
+        """The campaign of an environment, with its clients made."""
         threads = ThreadPoolExecutor(PARALLEL_CALLS, thread_name_prefix="campaign")
-        popular = PopularGroups(
-            s3_client(2),
-            environment["POPULAR_BUCKET"],
-            environment["POPULAR_KEY"],
-            threads=threads,
-            breeds=Breeds.named(environment.get("BREED_SCRIPTS", "Latin")),
-        )
         return cls(
-            arn=environment["CAMPAIGN_ARN"],
-            client=runtime_client(deadline),
-            popular=popular,
+            arn=environment.campaign_arn,
+            client=runtime_client(environment.deadline_seconds),
+            popular=PopularGroups(
+                s3_client(2),
+                environment.popular_bucket,
+                environment.popular_key,
+                threads=threads,
+                breeds=environment.breeds,
+            ),
             threads=threads,
             attempts=Attempts(most=3, first_pause=0.02, longest_pause=0.1),
-            deadline_seconds=deadline,
-            sleep=Sleep(ssm_client, environment.get("ASLEEP_PARAMETER", ""), threads=threads),
+            deadline_seconds=environment.deadline_seconds,
+            sleep=Sleep(ssm_client, environment.asleep_parameter, threads=threads),
         )
 
     def answer_by(self) -> float:
         """When a visitor who asks now has an answer at the latest, in seconds of the clock."""
         return self.clock() + self.deadline_seconds
+
+    def answer(
+        self, operation: str, parameters: dict[str, Any], *, judged: Mapping[str, object], answer_by: float
+    ) -> "dict[str, Any] | NoAnswer":
+        """The campaign's answer as `ask` gives it, or what to answer in its place.
+
+        `judged` are the members of the request that only Personalize can judge: one of them is blamed, with a
+        PayloadError, when it refuses the request.
+        """
+        try:
+            return self.ask(operation, parameters, answer_by=answer_by)
+        except UnavailableError as error:
+            code = error.code
+        except InvalidRequestError as error:
+            blame_caller(error, judged, *judged)
+            code = error.code
+        asleep = self.is_asleep(code, answer_by=answer_by)
+        return NoAnswer(None if asleep else code, self.popular_groups(answer_by=answer_by))
 
     def ask(self, operation: str, parameters: dict[str, Any], *, answer_by: float) -> dict[str, Any]:
         """The campaign's answer to `get_recommendations` or `get_personalized_ranking`.

@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from lambdas.shared.attempts import InvalidRequestError
@@ -60,7 +61,7 @@ def flag(payload: dict[str, Any], field: str) -> bool:
     raise PayloadError(field, value, "must be true or false")
 
 
-def blame_caller(error: InvalidRequestError, payload: dict[str, Any], *fields: str) -> None:
+def blame_caller(error: InvalidRequestError, payload: Mapping[str, Any], *fields: str) -> None:
     """Raise PayloadError when a request that Personalize refused holds a field that only Personalize can judge."""
     for field in fields:
         if payload.get(field) is not None:

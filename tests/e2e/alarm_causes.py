@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.naming import Function
-from local.cloud.identity_decisions import Decision
+from local_cloud.identity.decisions import Decision
 from tests.e2e.deploy_checkout import until
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ from typing import Any
 import httpx
 
 from infra.naming import Role
-from local.personalize.guard import LOCAL_REQUEST
+from personalize_local.api.guard import LOCAL_REQUEST
 from tests.deadline import eventually
 from tests.e2e import alarm_causes as causes
 from tests.e2e.deploy_checkout import until
-from tools.connection import Connection
+from tools.environment.connection import Connection
 
 HOUR, DAY = 3600, 86_400
 THRESHOLDS = {

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from tools.connection import Connection, settings_of
+from tools.environment.connection import Connection, settings_of
 
 ROOT = Path(__file__).resolve().parents[2]
 _COPIED = (
@@ -23,7 +23,8 @@ _COPIED = (
     "deploy.sh",
     "infra",
     "lambdas",
-    "local",
+    "local_cloud",
+    "personalize_local",
     "seed_data",
     "statemachines",
     "tools",

@@ -1,14 +1,14 @@
-"""The commands of docs/operations.md, run as they are written against a deployed local cloud."""
+"""The commands of docs/operate/operations.md, run as they are written against a deployed local cloud."""
 
 import re
 import subprocess
 import textwrap
 from pathlib import Path
 
-from tools.connection import Connection
+from tools.environment.connection import Connection
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGE = ROOT / "docs" / "operations.md"
+PAGE = ROOT / "docs" / "operate" / "operations.md"
 AWS_CLI = ROOT / ".venv-awscli" / "bin"
 """`make test` sets it up."""
 _BLOCK = re.compile(r"^ *```bash(?P<kind> \w+)?\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)

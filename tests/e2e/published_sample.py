@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tools.connection import Connection
+from tools.environment.connection import Connection
 
 SAINT_BERNARD = {
     "animal_species_id": "2",

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from local.cloud import lifecycle
-from local.cloud.identity_decisions import read_decisions, refusals
-from local.cloud.services import Options
-from local.cloud.state import REPOSITORY, StateFolder
+from local_cloud.common.state import REPOSITORY, StateFolder
+from local_cloud.identity.decisions import read_decisions, refusals
+from local_cloud.supervisor import lifecycle
+from local_cloud.supervisor.services import Options
 from tests.e2e import published_sample
 from tests.e2e.disclosure import disclosed, identifiers
 from tests.infra.security_page import justified, purpose
-from tools.connection import LOCAL, Connection, settings_of
 from tools.demo.accounts import read_archive
 from tools.demo.cloud import Cloud
+from tools.environment.connection import LOCAL, Connection, settings_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -50,7 +50,7 @@ class Demo:
 
     @cached_property
     def again(self) -> tuple[list[bytes], int, str]:
-        """The archived records, and how `python -m local.cloud rights` ends and what it says: the cloud is up for that.
+        """The archived records, and how `python -m local_cloud rights` ends and what it says: the cloud is up for that.
 
         Clients of the published sample come last.
         """
@@ -58,7 +58,7 @@ class Demo:
         try:
             cloud = Cloud(Connection(settings_of(LOCAL), self.state))
             records = read_archive(body for _, body in cloud.archived())
-            command = [sys.executable, "-m", "local.cloud", "rights", "--state", str(self.state)]
+            command = [sys.executable, "-m", "local_cloud", "rights", "--state", str(self.state)]
             rights = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=120)
             self.sample = published_sample.ask(Connection(settings_of(LOCAL), self.state))
             return records, rights.returncode, rights.stdout + rights.stderr
@@ -156,7 +156,7 @@ def test_no_role_was_refused_anything(demo: Demo) -> None:
 
 
 def test_every_right_that_was_not_used_has_its_reason(demo: Demo) -> None:
-    """What the report lists as unused is in the table of docs/security.md, with why the role has it."""
+    """What the report lists as unused is in the table of docs/operate/security.md, with why the role has it."""
     _, _, said = demo.again
     lines = [line.split() for line in said.splitlines() if line.startswith("unused ")]
     unused = {(purpose(role), action) for _, role, action, *_ in lines}

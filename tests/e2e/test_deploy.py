@@ -7,15 +7,15 @@ from collections.abc import Iterator
 import pytest
 
 from infra.naming import EMPTY_LEDGER, METRIC_NAMESPACE, STACKS
-from local.cloud.identity_decisions import refusals
-from local.cloud.lifecycle import LocalCloud
+from local_cloud.identity.decisions import refusals
+from local_cloud.supervisor.lifecycle import LocalCloud
 from tests.e2e import operations_page
 from tests.e2e.alarm_causes import was_taken
 from tests.e2e.alarms import CASES, CAT, CONFIG, HOUR, MORE_WAYS, World, rings_and_recovers
 from tests.e2e.deploy_checkout import WAIT_SCALE, Checkout, personalize_names, until
-from tools.connection import Connection
+from tools.deploy.base.training import running_training
 from tools.deploy.observe import is_asleep, observe
-from tools.deploy.training import running_training
+from tools.environment.connection import Connection
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 

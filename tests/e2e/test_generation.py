@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from infra.naming import EMPTY_LEDGER, Names
-from local.cloud.lifecycle import LocalCloud
+from local_cloud.supervisor.lifecycle import LocalCloud
 from tests.e2e.deploy_checkout import WAIT_SCALE, Checkout, personalize_names, until
-from tools.connection import Connection
 from tools.deploy.observe import observe
+from tools.environment.connection import Connection
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 GROUP = {"animal_species_id": "1", "animal_primary_breed_id": "Russian Blue", "animal_size_id": "1"}

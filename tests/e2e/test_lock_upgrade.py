@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from infra.naming import EMPTY_LEDGER
-from local.cloud.lifecycle import LocalCloud
+from local_cloud.supervisor.lifecycle import LocalCloud
 from tests.e2e.deploy_checkout import ROOT, WAIT_SCALE, Checkout, until
-from tools.connection import Connection
+from tools.deploy.lock.old_lock import machine_is_old
 from tools.deploy.observe import observe
-from tools.deploy.old_lock import machine_is_old
+from tools.environment.connection import Connection
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-DEFINITION, TRAINING, DATA = "statemachines/train.asl.json", "infra/training.py", "infra/data.py"
+DEFINITION, TRAINING, DATA = "statemachines/train.asl.json", "infra/stacks/training.py", "infra/stacks/data.py"
 END_OF_TRAINING = "/animal-recommender/local/lock-test-end"
 
 

@@ -2,7 +2,7 @@
 
 The data, Personalize and ingestion stacks are deployed to a local cloud of their own. The site's records, one in a
 hundred malformed, go through them while calls of Amazon Personalize are throttled, fail, time out and break off, the
-forwarder, the poller and Personalize are killed, Personalize stalls, and a shard is split (docs/reliability.md). At the
+forwarder, the poller and Personalize are killed, Personalize stalls, and a shard is split (docs/operate/reliability.md). At the
 end every record must be stored exactly once, in quarantine with the right reason, or in the failure destination, and
 in the archive. Exit code 0: the ledger balances; 1: it could not be struck; 3: it does not balance.
 """
@@ -21,10 +21,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from infra.settings import SettingsError
-from local.cloud.state import LocalCloudError
+from local_cloud.common.state import LocalCloudError
 from tests.faults.run import Report, Tell, run
 from tests.faults.show import table
-from tools.deploy.errors import DeployError
+from tools.deploy.base.errors import DeployError
 
 UNBALANCED = 3
 _LINE_SECONDS = 15.0

@@ -22,8 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.personalize_client import KeptConnection, request
-from tests.conformance.personalize.world import INTERACTIONS, schema, until
+from benchmarks.personalize.client import KeptConnection, request
+from tests.personalize_world import INTERACTIONS, schema, until
 
 ROOT = Path(__file__).resolve().parents[2]
 ITEMS = schema("Items", {"name": "ITEM_ID", "type": "string"}, {"name": "SIZE", "type": "int"})
@@ -61,7 +61,7 @@ def running(folder: Path) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "local.personalize", "--data", str(folder), "--port", str(port), "--pace", "0"]
+    command = [sys.executable, "-m", "personalize_local", "--data", str(folder), "--port", str(port), "--pace", "0"]
     server = subprocess.Popen(command, cwd=ROOT)
     try:
         until(lambda: _listens(port) or server.poll() is not None, bool)

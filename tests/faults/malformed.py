@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tools.malformed import KINDS, Event
+from tools.events.malformed import KINDS, Event
 
 MOST_RECORD_BYTES = 1_048_576
 """Limit of a record of Kinesis: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"""

@@ -21,16 +21,16 @@ import httpx
 
 from infra.naming import DATASETS
 from lambdas.shared.event_ids import ALWAYS
-from local.cloud.lifecycle import LocalCloud
-from local.cloud.processes import Process, processes
-from local.cloud.services import ALL_SERVICES
-from local.personalize.guard import LOCAL_REQUEST
+from local_cloud.supervisor.lifecycle import LocalCloud
+from local_cloud.supervisor.processes import Process, processes
+from local_cloud.supervisor.services import ALL_SERVICES
+from personalize_local.api.guard import LOCAL_REQUEST
 from tests.faults.malformed import REFUSES
-from tools import event_ids
-from tools.connection import Connection, settings_of
-from tools.deploy import seed
 from tools.deploy.cdk import REPOSITORY, Cdk
 from tools.deploy.run import SEED_FOLDER
+from tools.deploy.seeding import seed
+from tools.environment.connection import Connection, settings_of
+from tools.events import event_ids
 
 RETRY_ATTEMPTS = 4
 SEED_ROWS = 1_000

@@ -18,7 +18,7 @@ MOST_LARGE = 20
 """Records of a large kind, in a run of any size."""
 
 RANDOM_KEY_SHARE = 0.1
-"""Sessions whose producer keys the stream at random, as docs/payloads.md allows."""
+"""Sessions whose producer keys the stream at random, as docs/develop/payloads.md allows."""
 
 SIDE_BY_SIDE = 400
 LONGEST_SESSION = 20

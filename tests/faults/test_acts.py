@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.cloud.processes import Process
+from local_cloud.supervisor.processes import Process
 from tests.faults.acts import Actor
 from tests.faults.storm import Act
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.cloud.state import LocalCloudError
+from local_cloud.common.state import LocalCloudError
 from tests.faults import __main__ as command
 from tests.faults.ledger import Balance
 from tests.faults.run import Report

@@ -18,12 +18,12 @@ from tests.deadline import eventually
 from tests.faults.pipeline import Pipeline, deployed
 from tests.faults.run import SHARDS, drive
 from tests.faults.site import records
-from tools import redrive, replay
-from tools.connection import STATE_VARIABLE
 from tools.deploy.cdk import REPOSITORY
+from tools.environment.connection import STATE_VARIABLE
+from tools.events import redrive, replay
 
 EVENTS, SEED = 50_000, 7
-"""`python -m tests.faults` is the same storm by itself; docs/reliability.md says what it costs."""
+"""`python -m tests.faults` is the same storm by itself; docs/operate/reliability.md says what it costs."""
 
 PATIENCE = 120.0
 

@@ -1,4 +1,4 @@
-"""What docs/security.md says of rights that a local run does not use."""
+"""What docs/operate/security.md says of rights that a local run does not use."""
 
 import re
 
@@ -11,7 +11,7 @@ _ROW = re.compile(
 
 def justified() -> set[tuple[str, str]]:
     """(role's purpose, action) of every row of the table; each row gives a reason."""
-    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "operate" / "security.md").read_text(encoding="utf-8")
     return {(row["role"], action.strip("` ")) for row in _ROW.finditer(text) for action in row["actions"].split(",")}
 
 

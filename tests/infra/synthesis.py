@@ -73,8 +73,8 @@ def synthesize(
     import aws_cdk as cdk
     import yaml
 
-    from infra.application import build_stacks, read_deployment
     from infra.settings import CONFIG_FOLDER, Settings
+    from infra.stacks.application import build_stacks, read_deployment
 
     raw = yaml.safe_load((CONFIG_FOLDER / f"{environment}.yaml").read_text())
     settings = Settings.model_validate(raw | {"environment": environment} | changes)

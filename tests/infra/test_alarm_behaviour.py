@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.cloud.alarm_evaluation import Window, evaluate
+from local_cloud.emulator.alarms.evaluation import Window, evaluate
 from tests.infra.synthesis import Synthesis
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0

@@ -83,6 +83,6 @@ def test_functions_use_their_own_stacks_layer(dev: Synthesis) -> None:
 
 def test_a_missing_layer_says_how_to_make_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Not an error of the library about a path."""
-    monkeypatch.setattr("infra.functions.LAYER_FOLDER", tmp_path)
+    monkeypatch.setattr("infra.shared.functions.LAYER_FOLDER", tmp_path)
     with pytest.raises(SettingsError, match="build/layer/python does not exist: run `make setup`"):
         synthesize()

@@ -1,10 +1,10 @@
-"""docs/operations.md has one entry for each alarm, and only for alarms that exist."""
+"""docs/operate/operations.md has one entry for each alarm, and only for alarms that exist."""
 
 import re
 
 from tests.infra.synthesis import ROOT, Synthesis
 
-PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "operate" / "operations.md").read_text(encoding="utf-8")
 ENTRIES = re.findall(r"^### (\S+)$", PAGE, re.MULTILINE)
 
 

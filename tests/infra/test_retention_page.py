@@ -1,4 +1,4 @@
-"""docs/security.md says of every place how long it keeps what lies there, and the templates say the same."""
+"""docs/operate/security.md says of every place how long it keeps what lies there, and the templates say the same."""
 
 import re
 from typing import Any
@@ -20,7 +20,7 @@ Kept = tuple[int | None, int | None]
 def _rows(environment: str) -> dict[tuple[str, str], Kept]:
     """By name and prefix, for an environment."""
     settings = load_settings(environment)
-    text = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "operate" / "security.md").read_text(encoding="utf-8")
     rows: dict[tuple[str, str], Kept] = {}
     for row in _ROW.finditer(text):
         name = row["where"].replace("ENV", environment).replace("ACCOUNT", settings.account)

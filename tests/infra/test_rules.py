@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from infra.functions import LOG_RETENTION
 from infra.settings import LOG_RETENTION_DAYS
+from infra.shared.functions import LOG_RETENTION
 from tests.infra.synthesis import ENVIRONMENTS, Synthesis, as_list
 
 VARIANTS = ("dev", "prod", "without_reranking", "with_first_recipes", "in_vpc")
@@ -113,7 +113,7 @@ def test_d60_every_role_trusts_one_service(variant: Synthesis) -> None:
 def test_d60_services_assume_roles_for_this_account_only(dev: Synthesis) -> None:
     """Each service whose documentation names the condition is held to the account that it works for; no other has one.
 
-    A condition on what a service does not say would stop the service on AWS; docs/security.md has the pages.
+    A condition on what a service does not say would stop the service on AWS; docs/operate/security.md has the pages.
     """
     for stack in dev.templates:
         for id_, role in dev.resources(stack, "AWS::IAM::Role").items():

@@ -1,4 +1,4 @@
-"""The table of docs/security.md against the templates."""
+"""The table of docs/operate/security.md against the templates."""
 
 import re
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ def test_each_condition_on_a_service_has_its_source(dev: Synthesis) -> None:
                 found.setdefault((policy, name), set()).update(keys)
     rows: dict[tuple[str, str], set[str]] = {}
     last = ""
-    for row in _CONDITION_ROW.finditer((ROOT / "docs" / "security.md").read_text(encoding="utf-8")):
+    for row in _CONDITION_ROW.finditer((ROOT / "docs" / "operate" / "security.md").read_text(encoding="utf-8")):
         said = row["conditions"].strip()
         rows[row["policy"], row["service"]] = set() if said == "none" else set(re.findall(r"`([^`]+)`", said))
         # "the same" stands below a row that has the page.

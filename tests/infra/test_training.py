@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from infra.settings import load_settings
-from local.cloud.states_definition import problems, states
-from local.cloud.states_integrations import PREFIX, integration
+from local_cloud.emulator.states.definition import problems, states
+from local_cloud.emulator.states.integrations import PREFIX, integration
 from tests.infra.synthesis import Synthesis, as_list, synthesize
 from tests.statemachines.world import DEFINITION
 

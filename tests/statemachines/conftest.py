@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.cloud.lifecycle import LocalCloud
+from local_cloud.supervisor.lifecycle import LocalCloud
 from tests.conformance.emulator.conftest import make_role
 from tests.statemachines.world import ROLE, Environment, ended, make_shelter, new_name
 

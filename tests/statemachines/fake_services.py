@@ -17,8 +17,8 @@ from lambdas.evaluate_version.popular import popular_list
 from lambdas.evaluate_version.report import report
 from lambdas.evaluate_version.steps import next_step
 from lambdas.evaluate_version.training import decide
-from local.cloud.states_integrations import integration, to_request
-from local.cloud.states_language import StatesError
+from local_cloud.emulator.states.integrations import integration, to_request
+from local_cloud.emulator.states.language import StatesError
 from tests.statemachines.fake_items import Items, RefusedError
 from tests.statemachines.interpreter import Clock, Ended, Interpreter
 from tests.statemachines.world import DEFINITION, GOOD, NDCG, ROLES

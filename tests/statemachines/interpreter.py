@@ -1,6 +1,6 @@
 """A small interpreter for the training definition, with a clock of its own: a run of a day takes milliseconds.
 
-Paths, templates and choice rules are those of the local cloud (`local/cloud/states_language.py`); what is here is the
+Paths, templates and choice rules are those of the local cloud (`local_cloud/emulator/states/language.py`); what is here is the
 order of things: states, retries, catches, Maps one item after the other. `test_interpreter_agrees.py` holds it against
 the local cloud.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from local.cloud.states_language import (
+from local_cloud.emulator.states.language import (
     StatesError,
     check_answer,
     check_size,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from local.cloud.states_language import LONGEST_CAUSE, PAYLOAD_LIMIT_BYTES
+from local_cloud.emulator.states.language import LONGEST_CAUSE, PAYLOAD_LIMIT_BYTES
 from tests.statemachines.fake_services import Fault, Services, arn
 from tests.statemachines.test_definition import LOCK_STATES
 from tests.statemachines.test_every_failure import (
@@ -113,6 +113,15 @@ def test_no_shape_of_an_answer_ends_a_run_without_a_word(state: str) -> None:
             assert_in_order(services, scenario, state, odd, lies=True)
 
 
+@pytest.mark.parametrize("state", sorted(name for name in LOCK_STATES if name.startswith("KeepLock")))
+def test_a_check_of_the_lock_without_an_answer_is_a_lost_lock(state: str) -> None:
+    """What the check guards is not done; a named end, and order for the next run."""
+    for scenario in scenarios_of(state):
+        services = SCENARIOS[scenario]()
+        services.answers = Odd(state, {})
+        assert_in_order(services, scenario, state, {}, lies=True)
+
+
 @pytest.mark.parametrize("state", SERVICES)
 def test_an_answer_beyond_the_limit_is_a_failure_like_others(state: str) -> None:
     """Caught by its name; where a campaign was updated, it gets its previous version again."""
@@ -187,6 +196,8 @@ def test_reasons_of_any_length_are_told_in_part(ends: str, size: int) -> None:
         {"force": True, "trigger": {"by": ["whom"]}},
         {"force": True, "trigger": None},
         {"force": True, "something": "\U0001d538" * 30_000},
+        {"force": True, "something": "x" * 258_000},
+        {"force": True, "trigger": "x" * 258_000},
     ],
 )
 def test_no_input_is_carried_along(given: Any) -> None:
@@ -195,6 +206,25 @@ def test_no_input_is_carried_along(given: Any) -> None:
     ended = services.run(given)
     assert (ended.status, ended.output["outcome"]) == ("SUCCEEDED", "promoted")
     assert len(services.published[0]["message"]) < 10_000
+
+
+@pytest.mark.parametrize("given", [{"task": "y" * 140_000}, {"task": "y" * 261_000}, {"force": ['"' * 120_000]}])
+def test_no_input_is_too_long_to_be_refused(given: Any) -> None:
+    """The message says what is wrong, and not what was given."""
+    services = Services.serving()
+    ended = services.run(given)
+    assert ended.error == "AnimalRecommender.UnknownTask"
+    assert len(services.published[0]["message"]) < 1_000
+
+
+@pytest.mark.parametrize("trigger", ["schedule", "deploy", "manual"])
+def test_the_trigger_is_told(trigger: str) -> None:
+    """A known one by its name; any other is somebody's hand."""
+    services = Services.serving()
+    services.run({"task": "canary", "trigger": trigger})
+    assert f"trigger: {trigger})" in services.published[0]["message"]
+    services.run({"task": "canary", "trigger": f"{trigger}?"}, name="next")
+    assert "trigger: manual)" in services.published[1]["message"]
 
 
 @pytest.mark.parametrize("force", ["yes", 1, None, [], {"a": 1}])

@@ -10,8 +10,8 @@ import pytest
 from botocore.session import get_session
 
 from lambdas.evaluate_version.limits import LONGEST_TRAINING_SECONDS, LONGEST_UPDATE_SECONDS
-from local.cloud.states_definition import problems, states
-from local.cloud.states_integrations import PREFIX, integration
+from local_cloud.emulator.states.definition import problems, states
+from local_cloud.emulator.states.integrations import PREFIX, integration
 from tests.statemachines.world import DEFINITION, ROOT
 
 TEXT = DEFINITION.read_text(encoding="utf-8")

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from botocore.session import get_session
 
-from local.cloud.states_definition import states
-from local.cloud.states_integrations import PREFIX, integration
-from local.cloud.states_language import matches
+from local_cloud.emulator.states.definition import states
+from local_cloud.emulator.states.integrations import PREFIX, integration
+from local_cloud.emulator.states.language import matches
 from tests.statemachines.fake_services import Fault, Services, definition, execution_arn
 from tests.statemachines.interpreter import Ended
 from tests.statemachines.world import ROLES

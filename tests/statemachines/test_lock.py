@@ -1,6 +1,6 @@
 """One works at a time: runs and deploys share a lock, which outlives nobody for long."""
 
-from tests.statemachines.world import wait_until
+from tests.statemachines.world import LOCKS, wait_until
 
 DEPLOY = "deploy:0123456789abcdef"
 PAST, FUTURE = "2026-01-01T00:00:00.000Z", "2099-01-01T00:00:00.000Z"
@@ -77,6 +77,16 @@ def test_the_lock_of_a_run_that_nobody_remembers_is_taken_over(served):
     served.hold(served.execution("long-ago"), kind="execution")
     run = served.run()
     assert set(run.decisions().values()) == {"skipped"}
+    assert served.holder() is None
+
+
+def test_the_lock_of_a_dead_run_without_a_heartbeat_is_taken_over(served):
+    """An item that lacks what others have is nobody's for ever."""
+    item = {"id": served.name, "holder": served.execution("long-ago")}
+    served.dynamodb.put_item(TableName=LOCKS, Item={name: {"S": value} for name, value in item.items()})
+    run = served.run()
+    assert set(run.decisions().values()) == {"skipped"}
+    assert "TakeOver" in served.history(run)
     assert served.holder() is None
 
 

@@ -55,6 +55,31 @@ def test_a_take_over_whose_answer_was_lost_is_its_own() -> None:
     assert "WaitForLock" not in ended.entered
 
 
+def test_a_dead_holder_without_a_heartbeat_is_taken_over() -> None:
+    """An item that lacks what others have ends no run, this one or the next."""
+    services = Services.serving()
+    services.items.found[LOCK] = {"id": LOCK, "holder": OTHER}
+    services.executions[OTHER] = "FAILED"
+    assert services.run(FORCED).status == "SUCCEEDED"
+    assert services.holder is None
+
+
+def test_a_holder_that_had_no_heartbeat_and_has_one_is_not_robbed() -> None:
+    """It was redriven after it was found dead, and has renewed the lock before the take-over."""
+    services = Services.serving()
+    services.items.found[LOCK] = {"id": LOCK, "holder": OTHER}
+    services.executions[OTHER] = "ABORTED"
+
+    def redrive(world: Services, state: str) -> None:
+        if state == "TakeOver":
+            world.executions[OTHER] = "RUNNING"
+            world.items.found[LOCK]["heartbeat"] = "later"
+
+    services.before = redrive
+    assert services.run(FORCED).output == {"outcome": "busy", "solutions": []}
+    assert services.holder == OTHER
+
+
 def test_a_holder_that_was_redriven_between_the_looks_is_not_robbed() -> None:
     """It was found dead, and has renewed the lock before the take-over: the heartbeat that was seen is gone."""
     services = Services.serving()

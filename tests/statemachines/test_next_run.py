@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.cloud.states_language import StatesError
+from local_cloud.emulator.states.language import StatesError
 from tests.statemachines.fake_services import OLD, Fault, Services, arn, judged
 from tests.statemachines.test_every_failure import decision, told
 from tests.statemachines.world import GOOD, NDCG, ROLES

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from local.cloud.states_definition import states
+from local_cloud.emulator.states.definition import states
 from tests.statemachines.fake_items import RefusedError
 from tests.statemachines.fake_services import Services, arn, definition, execution_arn
 from tests.statemachines.interpreter import Ended, StoppedError
@@ -133,7 +133,7 @@ def test_whoever_found_the_run_dead_loses_to_its_redrive() -> None:
     late = {
         "Key": {"id": {"S": "campaigns"}},
         "UpdateExpression": "SET holder = :me",
-        "ConditionExpression": "holder = :dead AND heartbeat = :seen OR holder = :me",
+        "ConditionExpression": definition()["States"]["TakeOver"]["Parameters"]["ConditionExpression"],
         "ExpressionAttributeValues": {
             ":me": {"S": DEPLOY},
             ":dead": {"S": execution_arn("run")},

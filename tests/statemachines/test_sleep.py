@@ -2,16 +2,16 @@
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from local.cloud.states_definition import problems, states
-from local.cloud.states_integrations import integration
-from local.cloud.states_language import StatesError
+from local_cloud.emulator.states.definition import problems, states
+from local_cloud.emulator.states.integrations import integration
+from local_cloud.emulator.states.language import StatesError
 from tests.statemachines.fake_items import Items, RefusedError
-from tests.statemachines.interpreter import Clock, Ended, Interpreter
+from tests.statemachines.interpreter import Clock, Ended, Interpreter, StoppedError
 from tests.statemachines.world import ROOT
 
 DEFINITION = ROOT / "statemachines" / "sleep.asl.json"
@@ -22,6 +22,8 @@ TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task
 ME, OTHER = "arn:aws:states:us-east-1:123456789012:execution:sleep:me", "arn:aws:states:us-east-1:1:execution:train:x"
 STACKS = ("${CampaignsStack}", "${TrainingStack}", "${MonitoringStack}")
 SETTLED = "UPDATE_COMPLETE"
+DEPLOY = "deploy:abc"
+BEFORE_THE_LOCK = ("TakeLock", "ReadLock", "AskForHolder", "TakeOver")
 
 
 def refusal(message: str) -> StatesError:
@@ -46,18 +48,36 @@ class Sky:
         self.always: dict[str, StatesError] = {}
         self.updates: list[Any] = []
         self.clock = Clock()
+        self.before: Callable[[str], None] = lambda _state: None
+        """Called with the state's name before each call."""
+        self.called: list[str] = []
+        """Actions that were carried out."""
+        self.odd: dict[str, Any] = {}
+        """What a state's call is answered with instead."""
+        self.interpreter = Interpreter(MACHINE, self.call, self.clock)
 
     def run(self, given: Any) -> Ended:
-        return Interpreter(MACHINE, self.call, self.clock).run("me", ME, given)
+        self.interpreter = Interpreter(MACHINE, self.call, self.clock)
+        return self.interpreter.run("me", ME, given)
+
+    def redrive(self, given: Any) -> Ended:
+        """The last run, which was stopped, redriven."""
+        return self.interpreter.redrive("me", ME, given)
+
+    def hold(self, holder: str, **more: str) -> None:
+        self.items.found["${LockId}"] = {"id": "${LockId}", "holder": holder, **more}
 
     def call(self, state: str, resource: str, given: Any) -> Any:
+        self.before(state)
         if state in self.always:
             raise self.always[state]
         if self.faults.get(state):
             raise self.faults[state].pop(0)
         action = resource.rpartition(":")[2]
         try:
-            return getattr(self, action)(given)
+            answer = getattr(self, action)(given)
+            self.called.append(action)
+            return self.odd.get(state, answer)
         except RefusedError:
             raise StatesError("DynamoDb.ConditionalCheckFailedException", "The conditional request failed") from None
 
@@ -76,6 +96,7 @@ class Sky:
 
     def putParameter(self, given: Any) -> Any:  # noqa: N802
         assert given["Overwrite"] is True
+        assert self.items.found["${LockId}"]["holder"].startswith(ME), "no write without the lock"
         self.parameter = given["Value"]
         return {"Version": 2}
 
@@ -91,7 +112,7 @@ class Sky:
         stack = given["StackName"]
         assert given["UsePreviousTemplate"] is True
         assert given["Parameters"] == [{"ParameterKey": "Asleep", "UsePreviousValue": True}]
-        assert self.items.found, "no update without the lock"
+        assert self.items.found["${LockId}"]["holder"].startswith(ME), "no update without the lock"
         self.updates.append(stack)
         if self.read[stack] == self.parameter:
             raise refusal("No updates are to be performed.")
@@ -131,7 +152,7 @@ def test_step_functions_would_take_it() -> None:
 def test_every_task_has_an_end_and_a_way_out_by_names_that_aws_has(name: str) -> None:
     """A time-out, a catch of everything else, and no error name that does not exist."""
     state = TASKS[name]
-    known = integration(state["Resource"]).error_names() | {"States.ALL", "States.Timeout"}
+    known = integration(state["Resource"]).error_names() | {"States.ALL", "States.Timeout", "States.IntrinsicFailure"}
     assert {e for key in ("Retry", "Catch") for rule in state[key] for e in rule["ErrorEquals"]} <= known
     assert 0 < state["TimeoutSeconds"] <= 60
     assert state["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
@@ -164,7 +185,10 @@ def test_it_does_what_its_input_says_and_does_it_again(sky: Sky, value: str) -> 
     assert sky.told == []
 
 
-@pytest.mark.parametrize("given", [{}, {"asleep": True}, {"asleep": "maybe"}, {"Asleep": "true"}, {"asleep": None}])
+@pytest.mark.parametrize(
+    "given",
+    [{}, {"asleep": True}, {"asleep": "maybe"}, {"Asleep": "true"}, {"asleep": None}, {"asleep": "x" * 262_000}, []],
+)
 def test_a_misspelt_input_changes_nothing(sky: Sky, given: Any) -> None:
     """It is told."""
     ended = sky.run(given)
@@ -227,6 +251,100 @@ def test_a_run_that_lost_the_lock_stops(sky: Sky) -> None:
     assert sky.run({"asleep": "true"}).error == "AnimalRecommender.LockNotTaken"
     assert sky.updates == []
     assert sky.items.found["${LockId}"]["holder"] == OTHER
+
+
+# --- redriven
+
+
+def stopped(at: str) -> Sky:
+    """After a run that found a dead holder's lock and was stopped the first time that it came to the state."""
+    sky = Sky()
+    sky.hold(OTHER, heartbeat="then", kind="execution")
+    sky.runs[OTHER] = ["FAILED"]
+    if at == "Notify":
+        sky.always["WriteParameter"] = StatesError("Ssm.SsmException", "no")
+
+    def stop(state: str) -> None:
+        if state == at:
+            raise StoppedError
+
+    sky.before = stop
+    assert sky.run({"asleep": "true"}).status == "ABORTED"
+    sky.before = lambda _state: None
+    sky.always.clear()
+    sky.called.clear()
+    sky.runs[ME] = ["ABORTED"]
+    return sky
+
+
+@pytest.mark.parametrize("at", sorted(TASKS))
+def test_a_redriven_run_changes_nothing_while_another_holds_the_lock(at: str) -> None:
+    """Stopped at every call: no write, no update, and the lock is the other's still."""
+    sky = stopped(at)
+    sky.hold(DEPLOY, heartbeat="then", kind="deploy", expires="2030-01-01T00:00:00.000Z")
+    ended = sky.redrive({"asleep": "true"})
+    assert {"putParameter", "updateStack"}.isdisjoint(sky.called)
+    assert sky.items.found["${LockId}"]["holder"] == DEPLOY
+    assert ended.status == "FAILED" or at in ("ReleaseLock", "LookAtUpdate"), ended
+
+
+@pytest.mark.parametrize("at", sorted(set(TASKS) - set(BEFORE_THE_LOCK)))
+def test_a_redriven_run_changes_nothing_when_another_had_the_lock(at: str) -> None:
+    """It was woken and the lock given back: the run that was to put it to sleep leaves it awake."""
+    sky = stopped(at)
+    woken = Interpreter(MACHINE, sky.call, sky.clock).run("next", f"{ME}2", {"asleep": "false"})
+    assert woken.status == "SUCCEEDED"
+    sky.called.clear()
+    sky.redrive({"asleep": "true"})
+    assert {"putParameter", "updateStack"}.isdisjoint(sky.called)
+    assert is_as_told(sky, "false")
+
+
+@pytest.mark.parametrize("at", sorted(TASKS))
+def test_a_redriven_run_that_kept_the_lock_ends_in_order(at: str) -> None:
+    """It finishes, or says what finishes it where it was redriven into the call itself; the lock is free."""
+    sky = stopped(at)
+    ended = sky.redrive({"asleep": "true"})
+    assert not sky.items.found
+    if at in ("WriteParameter", "UpdateStack"):
+        assert ended.error == "AnimalRecommender.LockNotTaken"
+        assert {"putParameter", "updateStack"}.isdisjoint(sky.called)
+        assert "which finishes" in sky.told[0]
+    elif at != "Notify":
+        assert ended.status == "SUCCEEDED"
+        assert is_as_told(sky, "true")
+
+
+@pytest.mark.parametrize("action", ["ssm:putParameter", "cloudformation:updateStack"])
+def test_nothing_but_a_check_of_the_lock_leads_to_a_change(action: str) -> None:
+    """And the call compares its redrives with the check's."""
+    ((name, state),) = ((name, state) for name, state in TASKS.items() if state["Resource"].endswith(action))
+    before = [other for other, known in STATES.items() if f'"Next": "{name}"' in json.dumps(known)]
+    assert [TASKS[other]["Parameters"]["UpdateExpression"] for other in before] == [
+        "SET heartbeat = :now, redrives = :redrives"
+    ]
+    assert "$.checked.redrives" in json.dumps(state["Parameters"])
+
+
+# --- odd answers and items
+
+
+@pytest.mark.parametrize("at", ["KeepLockForParameter", "KeepLockForUpdate"])
+def test_a_check_without_an_answer_is_a_lost_lock(at: str) -> None:
+    """Nothing is changed by what it was to guard; the run ends with a word."""
+    sky = Sky()
+    sky.odd[at] = {}
+    assert sky.run({"asleep": "true"}).error == "AnimalRecommender.LockNotTaken"
+    assert (sky.updates, len(sky.told)) == ([], 1)
+    assert not sky.items.found
+
+
+def test_a_dead_holder_without_a_heartbeat_is_taken_over(sky: Sky) -> None:
+    """An item that lacks what others have ends no run, this one or the next."""
+    sky.hold(OTHER)
+    sky.runs[OTHER] = ["FAILED"]
+    assert sky.run({"asleep": "true"}).status == "SUCCEEDED"
+    assert is_as_told(sky, "true")
 
 
 def errors_of(name: str) -> list[str]:

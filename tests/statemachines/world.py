@@ -20,9 +20,9 @@ from typing import Any
 
 import httpx
 
-from local.cloud.lifecycle import LocalCloud
-from local.cloud.states_definition import states
-from local.personalize.guard import LOCAL_REQUEST
+from local_cloud.emulator.states.definition import states
+from local_cloud.supervisor.lifecycle import LocalCloud
+from personalize_local.api.guard import LOCAL_REQUEST
 from tests.deadline import eventually
 
 ROLE = "arn:aws:iam::000000000000:role/any"

@@ -57,7 +57,7 @@ def test_every_file_says_the_same_python() -> None:
     assert f"sys.version_info < ({OLDEST.replace('.', ', ')})" in makefile
     (locked,) = re.findall(r"--python-version (\S+) .* -o lambdas/requirements\.txt", makefile)
     assert ON_AWS == locked
-    assert f"Runtime.PYTHON_{ON_AWS.replace('.', '_')}" in (ROOT / "infra" / "functions.py").read_text()
+    assert f"Runtime.PYTHON_{ON_AWS.replace('.', '_')}" in (ROOT / "infra" / "shared" / "functions.py").read_text()
     readme = (ROOT / "README.md").read_text()
     assert f"Python {OLDEST}" in readme
     assert f"**{ON_AWS}**" in readme

@@ -6,12 +6,22 @@ from pathlib import Path
 
 import pytest
 
-from local.personalize.app import App
-from local.personalize.options import Options
-from local.personalize.server import GuardedProtocol, config
+from personalize_local.api.app import App
+from personalize_local.api.server import GuardedProtocol, config
+from personalize_local.control.options import Options
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("app.py", "benchmarks", "infra", "lambdas", "local", "seed_data", "tests", "tools")
+FOLDERS = (
+    "app.py",
+    "benchmarks",
+    "infra",
+    "lambdas",
+    "local_cloud",
+    "personalize_local",
+    "seed_data",
+    "tests",
+    "tools",
+)
 
 OPENING = frozenset(
     {
@@ -24,22 +34,22 @@ OPENING = frozenset(
 """What opens a port, or is about to: names of calls, whole or their last part."""
 
 GUARDED = {
-    "local/personalize/server.py": "config(): uvicorn with the guarded protocol",
-    "local/cloud/emulator.py": "hypercorn serves emulator_guard.Guarded",
+    "personalize_local/api/server.py": "config(): uvicorn with the guarded protocol",
+    "local_cloud/emulator/host.py": "hypercorn serves emulator_guard.Guarded",
 }
 """Where the product's ports are opened. Whatever opens one later is added here with the guard that it has."""
 
 OF_TESTS = {
-    "benchmarks/personalize_endpoint.py": "constant answers",
+    "benchmarks/personalize/endpoint.py": "constant answers",
     "tests/faults/wreck.py": "passes bytes on to a guarded port",
-    "tests/unit/benchmarks/test_personalize_server.py": "accepts and says nothing",
+    "tests/unit/benchmarks/personalize/test_server.py": "accepts and says nothing",
     "tests/unit/lambdas/personalize_server.py": "constant answers",
-    "tests/unit/local/cloud/test_delivery_clients.py": "accepts and says nothing",
-    "tests/unit/local/cloud/test_emulator.py": "shows what it was sent",
-    "tests/unit/local/cloud/test_emulator_guard.py": "the guard's own",
-    "tests/unit/local/cloud/test_identity_guard.py": "constant answers",
-    "tests/unit/local/cloud/test_ports.py": "says nothing",
-    "tests/unit/local/cloud/test_services.py": "constant answers",
+    "tests/unit/local_cloud/delivery/streams/test_clients.py": "accepts and says nothing",
+    "tests/unit/local_cloud/emulator/test_host.py": "shows what it was sent",
+    "tests/unit/local_cloud/emulator/test_guard.py": "the guard's own",
+    "tests/unit/local_cloud/identity/test_guard.py": "constant answers",
+    "tests/unit/local_cloud/supervisor/test_ports.py": "says nothing",
+    "tests/unit/local_cloud/supervisor/test_services.py": "constant answers",
 }
 """Ports on 127.0.0.1 that live as long as a test or a benchmark, and what a page could do with each."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("lambdas", "local", "tests", "tools", "infra", "seed_data", "benchmarks")
+FOLDERS = ("lambdas", "local_cloud", "personalize_local", "tests", "tools", "infra", "seed_data", "benchmarks")
 LISTS = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (*ROOT.glob("requirements*.in"), *(file for one in FOLDERS for file in (ROOT / one).rglob("*.in")))
@@ -21,7 +21,7 @@ PACKAGE_LOCKS = ("package-lock.json", "tests/conformance/personalize/sdk/javascr
 
 def test_every_list_of_requirements_is_locked() -> None:
     """Beside each list of what is wanted lies the list of what is installed."""
-    assert {"lambdas/requirements.in", "local/cloud/requirements.in", "tools/sbom/requirements.in"} <= set(LISTS)
+    assert {"lambdas/requirements.in", "local_cloud/requirements.in", "tools/sbom/requirements.in"} <= set(LISTS)
     assert [] == [file for file in LOCKED if not (ROOT / file).is_file()]
 
 

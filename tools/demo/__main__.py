@@ -14,11 +14,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from infra.settings import SettingsError
-from tools.connection import NotConnectedError
 from tools.demo.cloud import DemoError
 from tools.demo.run import Plan, demonstrate
-from tools.deploy.errors import DeployError
-from tools.traffic import SendError
+from tools.deploy.base.errors import DeployError
+from tools.environment.connection import NotConnectedError
+from tools.events.traffic import SendError
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar
 
-from local.personalize.csv_dialect import read_rows
-from tools.traffic import Message
+from personalize_local.data.csv_dialect import read_rows
+from tools.events.traffic import Message
 
 T = TypeVar("T")
 Interaction = tuple[str, str, str, int]

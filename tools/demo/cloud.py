@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from infra.naming import METRIC_NAMESPACE, Names
-from tools.connection import Connection
-from tools.deploy.waiting import poll
+from tools.deploy.base.waiting import poll
+from tools.environment.connection import Connection
 
 _ENDED = ("ACTIVE", "CREATE FAILED")
 

@@ -9,7 +9,7 @@ from tools.demo import charts
 from tools.demo.cloud import Run
 from tools.demo.story import Story
 from tools.demo.visitors import SHARE_OF
-from tools.invoke import in_words
+from tools.environment.invoke import in_words
 
 _STYLE = """
 :root { color-scheme: light; }

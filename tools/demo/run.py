@@ -18,16 +18,16 @@ from rich.console import Console
 from seed_data.generate import build_world
 from seed_data.live import live_events
 from seed_data.world import World
-from tools.connection import LOCAL, connect, state_folder
 from tools.demo import accounts, visitors
 from tools.demo.cloud import Cloud, DemoError
 from tools.demo.report import write_report, write_run
 from tools.demo.show import Screen
 from tools.demo.story import Reranking, Sample, Story
 from tools.demo.visitors import CLICKS, SHARE_OF, VISITORS, Change, Clicker
-from tools.deploy.waiting import poll
-from tools.invoke import recommend, rerank
-from tools.traffic import Message, Sender, message, messages, stream_at_rate
+from tools.deploy.base.waiting import poll
+from tools.environment.connection import LOCAL, connect, state_folder
+from tools.environment.invoke import recommend, rerank
+from tools.events.traffic import Message, Sender, message, messages, stream_at_rate
 
 T = TypeVar("T")
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -120,7 +120,7 @@ class Demonstration:
 
     def _local_cloud(self, command: str) -> None:
         done = subprocess.run(
-            [sys.executable, "-m", "local.cloud", command, "--state", str(state_folder())],
+            [sys.executable, "-m", "local_cloud", command, "--state", str(state_folder())],
             cwd=REPOSITORY,
             env=os.environ | {"NO_COLOR": "1"},
             capture_output=True,

@@ -12,7 +12,7 @@ from rich.table import Table
 from tools.demo.cloud import Run
 from tools.demo.story import Reranking, Sample, Story
 from tools.demo.visitors import SHARE_OF
-from tools.invoke import in_words
+from tools.environment.invoke import in_words
 
 _TITLES = {
     "deploy": "Deploying everything to an empty local cloud",

@@ -14,7 +14,7 @@ import numpy as np
 
 from seed_data.live import user_id
 from seed_data.world import VIEW, World
-from tools.invoke import SPECIES, metadata
+from tools.environment.invoke import SPECIES, metadata
 
 CLICKS = 5
 VISITORS = 20

@@ -27,14 +27,14 @@ from rich.console import Console
 from rich.markup import escape
 
 from infra.settings import CONFIG_FOLDER, SettingsError
-from tools.connection import STATE_VARIABLE, Connection, NotConnectedError, connect, state_folder
+from tools.deploy.base.errors import DeployError, UsageError
 from tools.deploy.cdk import REPOSITORY
 from tools.deploy.confirm import Confirm
 from tools.deploy.cost_report import report_costs
 from tools.deploy.costs import Traffic
-from tools.deploy.errors import DeployError, UsageError
 from tools.deploy.run import Deployment
 from tools.deploy.show import Display
+from tools.environment.connection import STATE_VARIABLE, Connection, NotConnectedError, connect, state_folder
 
 INTERRUPTED = 130
 MOST = 10**12
@@ -91,7 +91,7 @@ def deploy(
     given = {name: _count(name, text) for name, text in traffic.items() if text is not None}
     if given and not cost:
         raise UsageError(f"--{next(iter(given))} goes with --cost")
-    if cost and (dry_run or destroy or no_wait or yes):
+    if cost and (dry_run or destroy or no_wait or yes or sleep or wake):
         raise UsageError(
             "--cost shows what a month costs; it goes with --events, --recommendations and --rerankings only"
         )
@@ -156,7 +156,7 @@ def _reach(connection: Connection, display: Display, *, dry: bool) -> bool:
         if dry:
             return _is_up(connection)
         with display.stage("Starting the local cloud"):
-            command = [sys.executable, "-m", "local.cloud", "up", "--state", str(connection.state)]
+            command = [sys.executable, "-m", "local_cloud", "up", "--state", str(connection.state)]
             started = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
             if started.returncode:
                 raise DeployError(f"the local cloud did not start:\n{(started.stderr or started.stdout).strip()}")

@@ -20,9 +20,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tools.connection import Connection
-from tools.deploy.errors import DeployError
+from tools.deploy.base.errors import DeployError
 from tools.deploy.observe import stack_status
+from tools.environment.connection import Connection
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"

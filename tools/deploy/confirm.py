@@ -4,7 +4,7 @@ import sys
 from dataclasses import dataclass
 
 from infra.settings import Settings
-from tools.deploy.errors import DeployError, UsageError
+from tools.deploy.base.errors import DeployError, UsageError
 from tools.deploy.show import Display
 
 

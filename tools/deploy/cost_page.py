@@ -1,4 +1,4 @@
-"""The tables of docs/costs.md and docs/deployment.md, from the price table, the settings of `dev` and its templates.
+"""The tables of docs/operate/costs.md and deployment.md, from the prices, the settings of `dev` and its templates.
 
 `python -m tools.deploy.cost_page` writes them into the pages; a test fails when a page and the program differ.
 """
@@ -11,12 +11,12 @@ from typing import Any
 from infra.naming import STACKS
 from infra.prices import Price, Resource, load_prices
 from infra.settings import Settings, load_settings
-from tools.connection import Connection, state_folder
 from tools.deploy.cdk import REPOSITORY, Cdk
 from tools.deploy.costs import Cost, monthly_costs, total, unit_costs
 from tools.deploy.show import in_dollars
+from tools.environment.connection import Connection, state_folder
 
-PAGES = {"costs.md": ("bill", "units", "prices", "resources"), "deployment.md": ("summary",)}
+PAGES = {"operate/costs.md": ("bill", "units", "prices", "resources"), "operate/deployment.md": ("summary",)}
 """The tables of each page."""
 ENVIRONMENT = "dev"
 COMMAND = "python -m tools.deploy.cost_page"

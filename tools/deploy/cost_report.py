@@ -9,10 +9,10 @@ from rich.table import Table
 
 from infra.naming import STACKS
 from infra.settings import Settings
-from tools.connection import Connection
 from tools.deploy.cdk import Cdk
 from tools.deploy.costs import IDLE, Cost, Traffic, monthly_costs, over_budget, provenance, total, unit_costs
 from tools.deploy.show import Display, in_dollars
+from tools.environment.connection import Connection
 
 
 def report_costs(connection: Connection, display: Display, traffic: Traffic) -> None:

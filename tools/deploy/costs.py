@@ -18,7 +18,7 @@ INTERACTIONS = Path(__file__).resolve().parents[2] / "seed_data" / "interactions
 MILLION = 1_000_000
 
 EVENT_KILOBYTES = 0.4
-"""Of an event as docs/payloads.md has it."""
+"""Of an event as docs/develop/payloads.md has it."""
 KINESIS_KILOBYTES = 1
 """To which a stream rounds each record up (https://aws.amazon.com/kinesis/data-streams/pricing/)."""
 FIREHOSE_KILOBYTES = 5

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from infra.naming import EMPTY_LEDGER, Names, Role
-from tools.connection import Connection
 from tools.deploy.observe import read_ledgers
+from tools.environment.connection import Connection
 
 
 def make_ledgers(connection: Connection, generation: int) -> int:

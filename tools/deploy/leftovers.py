@@ -11,8 +11,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.naming import DATASETS
-from tools.connection import Connection
-from tools.deploy.waiting import poll
+from tools.deploy.base.waiting import poll
+from tools.environment.connection import Connection
 
 _PATIENCE_SECONDS = 3600
 _MOST_GENERATIONS = 999

@@ -8,9 +8,9 @@ from typing import Any, cast
 from botocore.exceptions import ClientError
 
 from infra.naming import ASLEEP, EMPTY_LEDGER, ROLES, STACKS, Names, Role
-from tools.connection import Connection
-from tools.deploy.errors import DeployError
-from tools.deploy.waiting import poll
+from tools.deploy.base.errors import DeployError
+from tools.deploy.base.waiting import poll
+from tools.environment.connection import Connection
 
 _STACK_PATIENCE_SECONDS = 3 * 3600
 _LEDGER = re.compile(r"personalize/(?P<role>\w+)/solution/version/arn(?:/g(?P<generation>\d+))?")

@@ -9,13 +9,14 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.naming import STACKS, Bucket
-from tools.connection import Connection
-from tools.deploy import leftovers, lock
-from tools.deploy.errors import DeployError
+from tools.deploy import leftovers
+from tools.deploy.base.errors import DeployError
+from tools.deploy.base.training import running_training
+from tools.deploy.base.waiting import poll
 from tools.deploy.ledger import delete_parameters, ledger_parameters
+from tools.deploy.lock import lock
 from tools.deploy.observe import observe, stack_status
-from tools.deploy.training import running_training
-from tools.deploy.waiting import poll
+from tools.environment.connection import Connection
 
 _BUCKETS: tuple[Bucket, ...] = ("archive", "seed", "quarantine", "access-logs")
 _ORDER = (("campaigns", "training", "serving", "monitoring", "ingestion"), ("personalize",))

@@ -9,18 +9,21 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from infra.naming import ALIAS, STACKS
-from tools import event_ids
-from tools.connection import Connection
-from tools.deploy import history, ledger, listeners, lock, old_lock, removal, seed, sleep, solutions, training
+from tools.deploy import ledger, listeners, removal, sleep, solutions
 from tools.deploy import plan as planning
+from tools.deploy.base import training
+from tools.deploy.base.errors import DeployError
 from tools.deploy.cdk import REPOSITORY, Cdk
 from tools.deploy.confirm import Confirm
 from tools.deploy.costs import monthly_costs, over_budget, provenance
-from tools.deploy.errors import DeployError
+from tools.deploy.lock import lock, old_lock
 from tools.deploy.observe import Observed, is_asleep, observe, stack_status, wait_until_settled
 from tools.deploy.plan import Step
+from tools.deploy.seeding import history, seed
 from tools.deploy.show import Display
 from tools.deploy.verdict import first_verdict
+from tools.environment.connection import Connection
+from tools.events import event_ids
 
 SEED_FOLDER = REPOSITORY / "seed_data"
 

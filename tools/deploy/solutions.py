@@ -8,9 +8,9 @@ https://docs.aws.amazon.com/personalize/latest/dg/solution-config-auto-training.
 from collections.abc import Mapping
 from typing import Any
 
-from tools.connection import Connection
-from tools.deploy.errors import DeployError
-from tools.deploy.waiting import poll
+from tools.deploy.base.errors import DeployError
+from tools.deploy.base.waiting import poll
+from tools.environment.connection import Connection
 
 _PATIENCE_SECONDS = 3600
 

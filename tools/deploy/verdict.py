@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tools.deploy.errors import DeployError, HeldBackError
-from tools.deploy.training import Execution
+from tools.deploy.base.errors import DeployError, HeldBackError
+from tools.deploy.base.training import Execution
 
 
 def first_verdict(execution: Execution, roles: Sequence[str], what_now: str) -> DeployError:

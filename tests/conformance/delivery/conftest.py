@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from local.cloud.delivery import Delivery
-from local.cloud.delivery_clients import Clients
-from local.cloud.lifecycle import LocalCloud
+from local_cloud.delivery.host import Delivery
+from local_cloud.delivery.streams.clients import Clients
+from local_cloud.supervisor.lifecycle import LocalCloud
 from tests.deadline import eventually
 
 FUNCTION = textwrap.dedent(

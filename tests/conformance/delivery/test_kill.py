@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cloud.lifecycle import LocalCloud
+from local_cloud.supervisor.lifecycle import LocalCloud
 from tests.conformance.delivery.conftest import Pipeline
 from tests.conformance.delivery.test_archiver import DESTINATION
 from tests.deadline import eventually
@@ -28,7 +28,15 @@ def process(cloud: LocalCloud, tmp_path: Path) -> Iterator["DeliveryProcess"]:
 
 class DeliveryProcess:
     def __init__(self, endpoint: str, state: Path) -> None:
-        self._command = [sys.executable, "-m", "local.cloud.delivery", "--state", str(state), "--endpoint", endpoint]
+        self._command = [
+            sys.executable,
+            "-m",
+            "local_cloud.delivery.host",
+            "--state",
+            str(state),
+            "--endpoint",
+            endpoint,
+        ]
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

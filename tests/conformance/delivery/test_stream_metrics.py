@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
-from local.personalize.guard import LOCAL_REQUEST
+from personalize_local.api.guard import LOCAL_REQUEST
 from tests.conformance.delivery.conftest import Pipeline
 from tests.deadline import eventually
 

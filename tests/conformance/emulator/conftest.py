@@ -1,17 +1,15 @@
 """One local cloud for all conformance tests of the emulator; every test uses names of its own."""
 
-import io
 import json
-import time
 import uuid
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from local.cloud.lifecycle import LocalCloud
-from tests.deadline import pauses
+from local_cloud.supervisor.lifecycle import LocalCloud
+from tests.deadline import eventually
+from tests.lambda_package import package
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 """May do everything."""
@@ -44,27 +42,6 @@ def _policy(statements: list[dict[str, Any]]) -> str:
 def name() -> str:
     """A name that no other test uses."""
     return f"t{uuid.uuid4().hex[:12]}"
-
-
-def eventually(look: Callable[[], Any], wanted: Callable[[Any], bool] = bool, seconds: float = 30.0) -> Any:
-    """What `look` returns as soon as it is `wanted`; fails when that does not happen in time."""
-    deadline = time.monotonic() + seconds
-    for pause in pauses():
-        seen = look()
-        if wanted(seen):
-            return seen
-        assert time.monotonic() < deadline, f"still {seen!r} after {seconds} s"
-        time.sleep(pause)
-    raise AssertionError("there is always another pause")
-
-
-def package(files: dict[str, str]) -> bytes:
-    """A zip archive of these files."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for path, text in files.items():
-            archive.writestr(path, text)
-    return buffer.getvalue()
 
 
 def make_function(cloud: LocalCloud, name: str, code: str, **options) -> str:

@@ -7,8 +7,9 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from local.personalize.guard import LOCAL_REQUEST
-from tests.conformance.emulator.conftest import ROLE, eventually, invoke, make_function
+from personalize_local.api.guard import LOCAL_REQUEST
+from tests.conformance.emulator.conftest import ROLE, invoke, make_function
+from tests.deadline import eventually
 
 ABOVE = {"EvaluationPeriods": 1, "Period": 60, "ComparisonOperator": "GreaterThanThreshold"}
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.config import Config
 
-from local.cloud.lifecycle import LocalCloud
+from local_cloud.supervisor.lifecycle import LocalCloud
 from tests.browsers import PAGE, ask, fetched, form, image, navigation, preflight, request, simple_post
 from tests.conformance.emulator.conftest import make_function
 from tests.private import open_to_others
@@ -116,6 +116,28 @@ UNSIGNED = {
         b"\r\nConnection", b"\r\nAuthorization: Basic dGVzdDp0ZXN0\r\nConnection"
     ),
     "log out": image("/logout", "localhost", old=True),
+    **{
+        f"query to {path}": image(f"{path}{CREATE_TOPIC[1:]}", "localhost", old=True)
+        for path in (
+            *("/_ministack/cfn-response/x", "/_ministack/cfn-signal/x", "/_ministack/lambda-layers/x"),
+            *("/_ministack/readyz", "/_ministack/health", "/_localstack/healthz", "/_ministack/lambda-code/z"),
+            *("/_aws/lambda-url//", "/_aws/execute-api/x", "/_aws/execute-api//prod/", "/restapis/x/_user_request_"),
+        )
+    },
+    **{
+        f"query to {host}": image(CREATE_TOPIC, host, old=True)
+        for host in ("x.execute-api.localhost", "0123abcd.execute-api.localhost", "x.lambda-url.us-east-1.localhost")
+    },
+    "form to an open path": request(
+        *("POST", "/_ministack/lambda-code/z", "localhost", "Content-Type: application/x-www-form-urlencoded"),
+        body=b"Action=CreateTopic&Name=stolen",
+    ),
+    "form in place of an object": request(
+        *("PUT", "/b/k?" + KEY_KNOWN_TO_ALL.format("s3")[1:], "localhost"),
+        "Content-Type: application/x-www-form-urlencoded",
+        body=b"Action=CreateTopic&Name=stolen",
+    ),
+    "call by its header": request("POST", "/", "x.execute-api.localhost", TARGET, JSON, body=PARAMETER),
 }
 
 
@@ -125,6 +147,7 @@ def test_what_acts_is_signed(cloud: LocalCloud, name: str) -> None:
     seen = ask(_address(cloud.endpoint), UNSIGNED[name])
     assert (403, True) == (seen.status, b"carries no signature" in seen.body)
     assert [] == [one for one in cloud.client("sns").list_topics()["Topics"] if "stolen" in one["TopicArn"]]
+    assert ["stolen"] == cloud.client("ssm").get_parameters(Names=["stolen"])["InvalidParameters"]
 
 
 @pytest.mark.parametrize(
@@ -201,6 +224,38 @@ def test_the_address_of_a_functions_code_works(cloud: LocalCloud, name: str) -> 
     location = cloud.client("lambda").get_function(FunctionName=name)["Code"]["Location"]
     with urllib.request.urlopen(location) as answer:  # noqa: S310
         assert answer.read(2) == b"PK"
+
+
+def test_what_a_template_publishes_is_called_without_a_signature(cloud: LocalCloud, name: str) -> None:
+    """A function by its URL's id in the path and in the host, an API by its id and stage; also with an Action."""
+    arn = make_function(cloud, name, "def lambda_handler(event, context): return {'statusCode': 200, 'body': 'mine'}")
+    functions, apis = cloud.client("lambda"), cloud.client("apigatewayv2")
+    url = functions.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]
+    for action in ("lambda:InvokeFunctionUrl", "lambda:InvokeFunction"):
+        principal = {"Principal": "*" if action.endswith("Url") else "apigateway.amazonaws.com"}
+        functions.add_permission(FunctionName=name, StatementId=action.rpartition(":")[2], Action=action, **principal)
+    api = apis.create_api(Name=name, ProtocolType="HTTP")["ApiId"]
+    integration = apis.create_integration(
+        ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0"
+    )["IntegrationId"]
+    apis.create_route(ApiId=api, RouteKey="$default", Target=f"integrations/{integration}")
+    apis.create_stage(ApiId=api, StageName="$default", AutoDeploy=True)
+    function = str(urlsplit(url).hostname).partition(".")[0]
+    for host, path in (
+        ("localhost", f"/_aws/lambda-url/{function}/"),
+        (f"{function}.lambda-url.us-east-1.localhost", "/"),
+        ("localhost", f"/_aws/execute-api/{api}/$default/"),
+        ("localhost", f"/restapis/{api}/$default/_user_request_/"),
+    ):
+        for text in (
+            request("GET", path, host),
+            request("GET", f"{path}{CREATE_TOPIC[1:]}", host),
+            request("POST", path, host, TARGET, JSON, body=PARAMETER),
+        ):
+            seen = ask(_address(cloud.endpoint), text)
+            assert (200, b"mine") == (seen.status, seen.body), (host, path)
+    assert [] == [one for one in cloud.client("sns").list_topics()["Topics"] if "stolen" in one["TopicArn"]]
+    assert ["stolen"] == cloud.client("ssm").get_parameters(Names=["stolen"])["InvalidParameters"]
 
 
 def test_everything_that_is_kept_is_its_owners_alone(cloud: LocalCloud) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from local.cloud.lifecycle import LocalCloud
+from local_cloud.supervisor.lifecycle import LocalCloud
 from tests.conformance.emulator.conftest import ROLE
 from tests.statemachines.world import ended, new_name
-from tools.deploy.lock_item import Holder, Item
+from tools.deploy.lock.item import Holder, Item
 
 KEY = {"id": {"S": "campaigns"}}
 

@@ -4,8 +4,10 @@ import datetime
 import io
 import zipfile
 
-from local.cloud.state import REPOSITORY
-from tests.conformance.emulator.conftest import eventually, invoke, make_function, package
+from local_cloud.common.state import REPOSITORY
+from tests.conformance.emulator.conftest import invoke, make_function
+from tests.deadline import eventually
+from tests.lambda_package import package
 
 ECHO = "def lambda_handler(event, context):\n    return event\n"
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from local.cloud.lifecycle import LocalCloud
-from tests.conformance.emulator.conftest import ROLE, delete, deploy, eventually, failures, stack_status
+from local_cloud.supervisor.lifecycle import LocalCloud
+from tests.conformance.emulator.conftest import ROLE, delete, deploy, failures, stack_status
+from tests.deadline import eventually
 
 ARN = "arn:aws:personalize:us-east-1:000000000000:"
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization-v2"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.emulator.conftest import ROLE, eventually
+from tests.conformance.emulator.conftest import ROLE
+from tests.deadline import eventually
 
 
 def test_ssm_refuses_to_overwrite_unless_told_to(cloud, name):

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.emulator.conftest import delete, deploy, eventually, make_function
+from tests.conformance.emulator.conftest import delete, deploy, make_function
+from tests.deadline import eventually
 
 BUCKET = "arn:aws:s3:::somewhere"
 

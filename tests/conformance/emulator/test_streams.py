@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from local.cloud.lifecycle import LocalCloud
+from local_cloud.supervisor.lifecycle import LocalCloud
 
 RECORDS = [b"one", b"two\n", b"\x00\xff three"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from local.personalize.testing import LocalPersonalize
-from tests.conformance.personalize.world import INTERACTIONS, ROLE, START, World, settled
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import INTERACTIONS, ROLE, START, World, settled
 from tests.unit.lambdas.conftest import Context, aws, load_handler, personalize
 from tests.unit.lambdas.forward_events.stream import kinesis_event
 

@@ -10,10 +10,10 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from local.cloud.identity import JUDGE_PATH, role_session
-from local.cloud.identity_rights import Right, rights_of
-from local.cloud.lifecycle import LocalCloud
-from local.personalize.guard import LOCAL_REQUEST
+from local_cloud.identity.principals import JUDGE_PATH, role_session
+from local_cloud.identity.rights import Right, rights_of
+from local_cloud.supervisor.lifecycle import LocalCloud
+from personalize_local.api.guard import LOCAL_REQUEST
 from tests.infra.synthesis import Synthesis, synthesize
 
 ACCOUNT = "000000000000"

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from local.cloud.lifecycle import LocalCloud
-from local.cloud.state import LocalCloudError
-from tests.conformance.emulator.conftest import deploy, invoke, make_role, package
+from local_cloud.common.state import LocalCloudError
+from local_cloud.supervisor.lifecycle import LocalCloud
+from tests.conformance.emulator.conftest import deploy, invoke, make_role
 from tests.conformance.identity.conftest import ACCOUNT, Tried, acting
 from tests.deadline import eventually
+from tests.lambda_package import package
 
 READS = """
 import boto3

@@ -4,7 +4,7 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from local.cloud.identity_rights import Right
+from local_cloud.identity.rights import Right
 from tests.conformance.identity.conftest import ACCOUNT, Role, Tried
 
 PURPOSES = (

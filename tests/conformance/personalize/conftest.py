@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from local.personalize import training
-from local.personalize.testing import LocalPersonalize
+from personalize_local.jobs import training
+from personalize_local.testing import LocalPersonalize
 from tests.conformance.personalize.inhabited import inhabit
-from tests.conformance.personalize.world import World
+from tests.personalize_world import World
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,13 +6,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from local.personalize.options import Options
-from local.personalize.protocol import Answer, Protocol
-from local.personalize.service import Personalize
-from local.personalize.services import routes
-from local.personalize.testing import LocalPersonalize
-from local.personalize.work import InProcess
-from tests.conformance.personalize.world import INTERACTIONS, ITEMS, ROLE, USERS, World, until
+from personalize_local.api.protocol import Answer, Protocol
+from personalize_local.api.service import Personalize
+from personalize_local.api.services import routes
+from personalize_local.control.options import Options
+from personalize_local.jobs.work import InProcess
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import INTERACTIONS, ITEMS, ROLE, USERS, World, until
 
 ARN = "arn:aws:personalize:us-east-1:000000000000:"
 RECIPE = "arn:aws:personalize:::recipe/"

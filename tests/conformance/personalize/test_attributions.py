@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.personalize.world import (
+from tests.personalize_world import (
     ANIMALS,
     INTERACTIONS,
     ITEMS,

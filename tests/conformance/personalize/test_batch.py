@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from local.personalize.quotas import Quotas
-from local.personalize.testing import LocalPersonalize
+from personalize_local.control.quotas import Quotas
+from personalize_local.testing import LocalPersonalize
 from tests.conformance.personalize.conftest import Trained
-from tests.conformance.personalize.world import ROLE, World, interactions_csv, share_of, until
+from tests.personalize_world import ROLE, World, interactions_csv, share_of, until
 
 
 def _run(world: World, name: str, version: str, lines: list[Any], *, isolated_prefix: str = "", **more: Any) -> Any:

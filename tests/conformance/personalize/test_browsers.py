@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.personalize.testing import LocalPersonalize
+from personalize_local.testing import LocalPersonalize
 from tests.browsers import PAGE, ask, fetched, form, image, navigation, preflight, request, simple_post
 from tests.conformance.personalize.test_survival import process
 
@@ -110,7 +110,7 @@ def test_the_health_of_the_server_is_told_to_whoever_asks_with_the_header(addres
 @pytest.mark.parametrize("address", ["0.0.0.0", "::"])  # noqa: S104 - refused
 def test_the_command_opens_to_others_only_under_a_name(tmp_path: Path, address: str) -> None:
     """The error says what to give, and nothing listens."""
-    command = [sys.executable, "-m", "local.personalize", "--data", str(tmp_path / "data"), "--bind", address]
+    command = [sys.executable, "-m", "personalize_local", "--data", str(tmp_path / "data"), "--bind", address]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (2, True) == (done.returncode, "--allow-host NAME" in done.stderr)
 

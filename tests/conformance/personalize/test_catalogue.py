@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from local.personalize.domains import DOMAINS
-from local.personalize.recipes import RECIPES
-from tests.conformance.personalize.world import RECIPE, World
+from personalize_local.model.domains import DOMAINS
+from personalize_local.model.recipes import RECIPES
+from tests.personalize_world import RECIPE, World
 
 SHOP, VIDEO = "ECOMMERCE", "VIDEO_ON_DEMAND"
 

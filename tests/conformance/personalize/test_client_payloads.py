@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.personalize.conftest import Trained
-from tests.conformance.personalize.world import ROLE, USERS, World, schema, settled, share_of, until
+from tests.personalize_world import ROLE, USERS, World, schema, settled, share_of, until
 
 EVENT = {"eventType": "DetailView", "sentAt": 1_700_000_000}
 ITEM = {"name": "ITEM_ID", "type": "string"}

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from local.engine.sequence import SequenceModel
-from local.personalize.testing import LocalPersonalize
-from tests.conformance.personalize.world import START, World, schema
+from personalize_local.engine.recommenders.sequence import SequenceModel
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import START, World, schema
 
 DEVICES = schema(
     "Interactions",

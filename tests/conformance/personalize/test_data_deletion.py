@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.personalize.testing import LocalPersonalize
-from tests.conformance.personalize.world import ROLE, USERS, World, settled, until
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import ROLE, USERS, World, settled, until
 
 
 def _delete(world: World, group: str, location: str, name: str = "forget") -> Any:

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from local.personalize.clock import ManualClock
-from local.personalize.fidelity import UNREACHED
-from local.personalize.operations import OPERATIONS
-from local.personalize.quotas import Quotas
-from local.personalize.services import routes
+from personalize_local.api.fidelity import UNREACHED
+from personalize_local.api.services import routes
+from personalize_local.control.quotas import Quotas
+from personalize_local.model.clock import ManualClock
+from personalize_local.operations import OPERATIONS
 from tests.conformance.personalize.conftest import Inhabited
 from tests.conformance.personalize.inhabited import ARN, METRIC, REQUESTS, Server, code, filled
-from tests.conformance.personalize.world import ROLE, START
+from tests.personalize_world import ROLE, START
 
 PAIRS = sorted(
     (name, error.removesuffix("Exception")) for name in OPERATIONS for error in routes().operations[name].errors

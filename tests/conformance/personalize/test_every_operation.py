@@ -15,15 +15,15 @@ from botocore.parsers import create_parser
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.personalize.clock import ManualClock
-from local.personalize.operations import ABSENT, OPERATIONS
-from local.personalize.protocol import Answer
-from local.personalize.quotas import Quotas
-from local.personalize.services import routes
+from personalize_local.api.protocol import Answer
+from personalize_local.api.services import routes
+from personalize_local.control.quotas import Quotas
+from personalize_local.model.clock import ManualClock
+from personalize_local.operations import ABSENT, OPERATIONS
 from tests.conformance.personalize.conftest import Inhabited
 from tests.conformance.personalize.inhabited import ARN, RECIPE, REQUESTS, Server, code, filled
 from tests.conformance.personalize.violations import violations
-from tests.conformance.personalize.world import ITEMS, START
+from tests.personalize_world import ITEMS, START
 
 MODELS = {
     api: ServiceModel(Loader().load_service_model(api, "service-2"), api)

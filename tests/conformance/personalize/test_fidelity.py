@@ -1,12 +1,12 @@
-"""docs/personalize-fidelity.md is what the code says."""
+"""docs/develop/personalize-fidelity.md is what the code says."""
 
-from local.personalize.fidelity import DIFFERENCES, PAGE, REASONS, page
-from local.personalize.operations import OPERATIONS
-from local.personalize.services import routes
+from personalize_local.api.fidelity import DIFFERENCES, PAGE, REASONS, page
+from personalize_local.api.services import routes
+from personalize_local.operations import OPERATIONS
 
 
 def test_the_page_is_current() -> None:
-    """`python -m local.personalize.fidelity` would write what is there."""
+    """`python -m personalize_local.api.fidelity` would write what is there."""
     assert page() == PAGE.read_text(encoding="utf-8")
 
 

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conformance.personalize.conftest import Trained
-from tests.conformance.personalize.world import INTERACTIONS, World, schema
+from tests.personalize_world import INTERACTIONS, World, schema
 
 
 def _refused(call: Any, code: str, match: str, **request: Any) -> None:

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.personalize.guard import LOCAL_REQUEST
-from local.personalize.testing import LocalPersonalize
+from personalize_local.api.guard import LOCAL_REQUEST
+from personalize_local.testing import LocalPersonalize
 
 LIST = {"X-Amz-Target": "AmazonPersonalize.ListSchemas", "Content-Type": "application/x-amz-json-1.1"}
 SECONDS = 60.0

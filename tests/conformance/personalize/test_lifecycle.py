@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.personalize.clock import ManualClock
-from local.personalize.testing import LocalPersonalize
-from tests.conformance.personalize.world import INTERACTIONS, ROLE, World, gone, interactions_csv, until
+from personalize_local.model.clock import ManualClock
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import INTERACTIONS, ROLE, World, gone, interactions_csv, until
 
 PACE = 60.0
 

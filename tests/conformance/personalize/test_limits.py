@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conformance.personalize.conftest import Trained
-from tests.conformance.personalize.world import INTERACTIONS, ROLE, World, schema, share_of
+from tests.personalize_world import INTERACTIONS, ROLE, World, schema, share_of
 
 EVENT = {"eventType": "DetailView", "itemId": "cat1", "sentAt": 1_700_000_000}
 
@@ -32,6 +32,7 @@ def _refused(call: Any, code: str = "InvalidInputException", match: str | None =
         ({"eventList": [{**EVENT, "properties": "no json"}]}, "Error parsing properties json"),
         ({"eventList": [{**EVENT, "properties": "[1]"}]}, "Error parsing properties json"),
         ({"eventList": [{**EVENT, "properties": '{"UserId": "u"}'}]}, "must not hold UserId"),
+        ({"eventList": [{**EVENT, "properties": '{"session_id": "s"}'}]}, "must not hold session_id"),
         ({"eventList": [{**EVENT, "metricAttribution": {"eventAttributionSource": "ü"}}]}, "regular expression"),
         ({"eventList": [{**EVENT, "impression": ["ü" * 250] * 25}]}, "10240 bytes"),
         ({"sessionId": "x" * 257}, "sessionId"),

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.personalize.operations import ABSENT, OPERATIONS
-from local.personalize.services import routes
+from personalize_local.api.services import routes
+from personalize_local.operations import ABSENT, OPERATIONS
 from tests.conformance.personalize.conftest import Inhabited
 from tests.conformance.personalize.inhabited import ARN, RECIPE, REQUESTS, Server, code, filled
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conformance.personalize.world import ANIMALS, INTERACTIONS, START, World, interactions_csv, schema
+from tests.personalize_world import ANIMALS, INTERACTIONS, START, World, interactions_csv, schema
 
 PRICED = schema(
     "Items",

@@ -1,17 +1,17 @@
-"""docs/personalize.md says what the server does."""
+"""docs/develop/personalize.md says what the server does."""
 
 import json
 import re
 from pathlib import Path
 
-from local.personalize.faults import Faults
-from local.personalize.operations import OPERATIONS
-from local.personalize.quotas import read_quotas
-from local.personalize.recipes import RECIPES
-from local.personalize.services import routes
-from local.personalize.throttling import Rates
+from personalize_local.api.services import routes
+from personalize_local.control.faults import Faults
+from personalize_local.control.quotas import read_quotas
+from personalize_local.control.throttling import Rates
+from personalize_local.model.recipes import RECIPES
+from personalize_local.operations import OPERATIONS
 
-PAGE = (Path(__file__).parents[3] / "docs" / "personalize.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "develop" / "personalize.md").read_text(encoding="utf-8")
 
 
 def _blocks(language: str) -> list[str]:
@@ -36,7 +36,7 @@ def test_the_python_examples_run() -> None:
     blocks = _blocks("python")
     assert 2 == len(blocks)
     for block in blocks:
-        exec(compile(block, "docs/personalize.md", "exec"), {})  # noqa: S102 - the examples of our own page
+        exec(compile(block, "docs/develop/personalize.md", "exec"), {})  # noqa: S102 - the examples of our own page
 
 
 def test_the_orders_are_taken() -> None:

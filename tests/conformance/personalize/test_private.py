@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import boto3
 
-from local.personalize.resources import Account
-from local.personalize.testing import LocalPersonalize
+from personalize_local.model.resources import Account
+from personalize_local.testing import LocalPersonalize
 from tests.conformance.personalize.test_survival import process
-from tests.conformance.personalize.world import ROLE, World, settled
+from tests.personalize_world import ROLE, World, settled
 from tests.private import open_to_others
 
 

@@ -9,12 +9,12 @@ from urllib.request import Request, urlopen
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from local.personalize.clock import ManualClock
-from local.personalize.guard import LOCAL_REQUEST
-from local.personalize.quotas import Quotas
-from local.personalize.testing import LocalPersonalize
-from local.personalize.throttling import Rates
-from tests.conformance.personalize.world import INTERACTIONS, ITEMS, World
+from personalize_local.api.guard import LOCAL_REQUEST
+from personalize_local.control.quotas import Quotas
+from personalize_local.control.throttling import Rates
+from personalize_local.model.clock import ManualClock
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import INTERACTIONS, ITEMS, World
 
 
 def _put(world: World) -> None:

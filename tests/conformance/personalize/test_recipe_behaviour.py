@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.personalize.quotas import Quotas
-from local.personalize.recipes import RECIPES
-from local.personalize.testing import LocalPersonalize
-from tests.conformance.personalize.world import RECIPE, ROLE, World, until
+from personalize_local.control.quotas import Quotas
+from personalize_local.model.recipes import RECIPES
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import RECIPE, ROLE, World, until
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from local.personalize.clock import ManualClock
-from local.personalize.recipes import RECIPES, SEGMENT_METRICS
-from local.personalize.testing import LocalPersonalize
-from tests.conformance.personalize.world import ANIMALS, INTERACTIONS, START, World, interactions_csv, settled, share_of
+from personalize_local.model.clock import ManualClock
+from personalize_local.model.recipes import RECIPES, SEGMENT_METRICS
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import ANIMALS, INTERACTIONS, START, World, interactions_csv, settled, share_of
 
 HOUR = 3600
 NOW = START + 1000 * 2 * HOUR

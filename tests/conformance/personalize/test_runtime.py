@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conformance.personalize.conftest import Trained
-from tests.conformance.personalize.world import ANIMALS, USERS, World, share_of
+from tests.personalize_world import ANIMALS, USERS, World, share_of
 
 
 def _answer(trained: Trained, visitor: str, **more: Any) -> Any:

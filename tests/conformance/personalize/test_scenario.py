@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.conformance.personalize.world import World, gone, settled, share_of
+from tests.personalize_world import World, gone, settled, share_of
 
 
 def test_from_schema_to_recommendations_to_nothing(world: World) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from local.personalize.clock import ManualClock
-from local.personalize.testing import LocalPersonalize
-from tests.conformance.personalize.world import (
+from personalize_local.model.clock import ManualClock
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import (
     INTERACTIONS,
     RECIPE,
     START,

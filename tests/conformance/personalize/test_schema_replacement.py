@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from local.personalize.clock import ManualClock
-from local.personalize.guard import LOCAL_REQUEST
-from local.personalize.testing import LocalPersonalize
-from tests.conformance.personalize.world import INTERACTIONS, ITEMS, START, World, items_csv, until
+from personalize_local.api.guard import LOCAL_REQUEST
+from personalize_local.model.clock import ManualClock
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import INTERACTIONS, ITEMS, START, World, items_csv, until
 
 PACE = 60.0
 MORE = {"name": "COLOUR", "type": ["null", "string"], "categorical": True}

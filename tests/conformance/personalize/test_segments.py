@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from local.personalize.errors import ServiceError
-from local.personalize.segments import parse_query
-from local.personalize.testing import LocalPersonalize
-from tests.conformance.personalize.world import ROLE, USERS, World, until
+from personalize_local.jobs.segments import parse_query
+from personalize_local.model.errors import ServiceError
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import ROLE, USERS, World, until
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ import boto3
 import httpx
 from botocore.config import Config
 
-from local.personalize.guard import LOCAL_REQUEST
-from local.personalize.testing import LocalPersonalize
-from tests.conformance.personalize.world import INTERACTIONS, World, settled, until
+from personalize_local.api.guard import LOCAL_REQUEST
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import INTERACTIONS, World, settled, until
 
 ROOT = Path(__file__).parents[3]
 
@@ -54,7 +54,7 @@ def process(folder: Path, *more: str, pace: float = 0.0) -> Iterator[tuple["subp
         port = free.getsockname()[1]
     arguments = ["--data", str(folder / "data"), "--s3-root", str(folder / "s3"), "--port", str(port)]
     running = subprocess.Popen(
-        [sys.executable, "-m", "local.personalize", *arguments, *more, "--pace", str(pace)], cwd=ROOT
+        [sys.executable, "-m", "personalize_local", *arguments, *more, "--pace", str(pace)], cwd=ROOT
     )
     endpoint = f"http://127.0.0.1:{port}"
     try:

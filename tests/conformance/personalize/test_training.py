@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from local.personalize.guard import LOCAL_REQUEST
-from tests.conformance.personalize.world import (
+from personalize_local.api.guard import LOCAL_REQUEST
+from tests.personalize_world import (
     INTERACTIONS,
     ITEMS,
     ROLE,

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from local.personalize.clock import StoppedClock
-from local.personalize.guard import LOCAL_REQUEST
-from local.personalize.options import Options
-from local.personalize.service import Personalize
-from local.personalize.testing import LocalPersonalize
-from tests.conformance.personalize.world import ROLE, World, settled, until
+from personalize_local.api.guard import LOCAL_REQUEST
+from personalize_local.api.service import Personalize
+from personalize_local.control.options import Options
+from personalize_local.model.clock import StoppedClock
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import ROLE, World, settled, until
 
 REASON = "The solution version was trained by another version of the engine; train the solution again."
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from local.personalize.testing import LocalPersonalize
-from tests.conformance.personalize.world import INTERACTIONS, ROLE, World, interactions_csv, settled
+from personalize_local.testing import LocalPersonalize
+from tests.personalize_world import INTERACTIONS, ROLE, World, interactions_csv, settled
 
 SOURCE = {"dataLocation": "s3://bucket/a.csv"}
 OUTPUT = {"s3DataDestination": {"path": "s3://bucket/out/"}}

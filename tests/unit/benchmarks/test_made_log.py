@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.made_log import made
-from benchmarks.quality_data import read_log
+from benchmarks.quality.data import read_log
 
 ROOT = Path(__file__).resolve().parents[3]
 

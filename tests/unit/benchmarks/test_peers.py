@@ -5,7 +5,7 @@ import pytest
 
 from benchmarks.peers.histories import row, visits
 from benchmarks.peers.linear import ease, popularity
-from local.engine.data import Events, History
+from personalize_local.engine.base.data import Events, History
 
 NOBODY = np.zeros(0, np.int32)
 

@@ -1,4 +1,4 @@
-"""docs/deployment.md says what deploy.sh does."""
+"""docs/operate/deployment.md says what deploy.sh does."""
 
 import re
 from pathlib import Path
@@ -6,10 +6,10 @@ from pathlib import Path
 import typer.main
 
 from tools.deploy.__main__ import INTERRUPTED, app
-from tools.deploy.errors import DeployError, HeldBackError, UsageError
+from tools.deploy.base.errors import DeployError, HeldBackError, UsageError
 
 ROOT = Path(__file__).resolve().parents[3]
-PAGE = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "operate" / "deployment.md").read_text(encoding="utf-8")
 
 
 def test_every_option_is_on_the_page() -> None:

@@ -1,11 +1,11 @@
-"""docs/names.md says what infra/naming.py makes."""
+"""docs/operate/names.md says what infra/naming.py makes."""
 
 import re
 from pathlib import Path
 
 from infra.naming import DATASETS, ROLES, STACKS, Bucket, Function, Names
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "names.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "operate" / "names.md").read_text(encoding="utf-8")
 NAMES = Names(environment="ENV", account="ACCOUNT", region="REGION", ssm_prefix="PREFIX")
 FUNCTIONS: tuple[Function, ...] = ("forward_events", "recommend", "rerank", "evaluate_version")
 BUCKETS: tuple[Bucket, ...] = ("archive", "seed", "quarantine", "access-logs")

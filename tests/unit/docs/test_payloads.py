@@ -1,4 +1,4 @@
-"""The examples of docs/payloads.md, executed, and its table of fields, checked against the reader."""
+"""The examples of docs/develop/payloads.md, executed, and its table of fields, checked against the reader."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from tests.unit.lambdas.personalize_server import NOT_THERE
 
 __all__ = ["aws", "load_handler", "personalize"]  # the fixtures of the handlers' tests
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "payloads.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "develop" / "payloads.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```json ([a-z-]+)\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 EXAMPLES = [(kind, json.loads(text)) for kind, text in BLOCKS]
 EVENT_FIELDS = re.findall(r"^\| `(\w+)` \| (yes|no) \|", PAGE, flags=re.MULTILINE)

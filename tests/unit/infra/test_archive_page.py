@@ -1,11 +1,11 @@
-"""`docs/archive.md`: its query asks for columns that the table has."""
+"""`docs/operate/archive.md`: its query asks for columns that the table has."""
 
 import re
 from pathlib import Path
 
-from infra.archive import EVENT_COLUMNS
+from infra.stacks.archive import EVENT_COLUMNS
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "archive.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "operate" / "archive.md"
 
 
 def test_the_pages_query_names_columns_of_the_table() -> None:

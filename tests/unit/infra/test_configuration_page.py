@@ -1,4 +1,4 @@
-"""`docs/configuration.md` says what the model says."""
+"""`docs/operate/configuration.md` says what the model says."""
 
 from pathlib import Path
 

@@ -65,7 +65,7 @@ def test_d55_an_unknown_environment_names_the_ones_there_are() -> None:
 
 def test_an_unknown_key_is_named_with_its_value(tmp_path: Path) -> None:
     """A misspelt key is never ignored."""
-    assert "  promotionTreshold: unknown key (value 0.2); docs/configuration.md lists the keys" in _refusal(
+    assert "  promotionTreshold: unknown key (value 0.2); docs/operate/configuration.md lists the keys" in _refusal(
         _write(tmp_path, promotionTreshold=0.2)
     )
 

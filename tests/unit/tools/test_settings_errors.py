@@ -11,10 +11,20 @@ from tools.demo import __main__ as demo
 
 COMMANDS = {
     "tools.deploy.__main__": ["dev", "--dry-run"],
-    "tools.invoke": ["recommend", "--user", "1", "--env", "dev"],
-    "tools.simulate": ["--env", "dev"],
-    "tools.redrive": ["--env", "dev"],
-    "tools.replay": ["--env", "dev", "--by", "arrival", "--from", "2026-01-01", "--to", "2026-01-02", "--tracker"],
+    "tools.environment.invoke": ["recommend", "--user", "1", "--env", "dev"],
+    "tools.events.simulate": ["--env", "dev"],
+    "tools.events.redrive": ["--env", "dev"],
+    "tools.events.replay": [
+        "--env",
+        "dev",
+        "--by",
+        "arrival",
+        "--from",
+        "2026-01-01",
+        "--to",
+        "2026-01-02",
+        "--tracker",
+    ],
     "tools.sync_catalogue": ["--env", "dev", "--archive"],
 }
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from infra.settings import load_settings
 from lambdas.shared.breeds import Breeds
-from local.personalize.testing import LocalPersonalize
+from personalize_local.testing import LocalPersonalize
 from seed_data.generate import FOLDER as SEED
 from tools import sync_catalogue
 from tools.sync_catalogue import Item, Ledger, Sender, SyncError, read_archive, read_items
@@ -255,6 +255,15 @@ def test_an_event_without_a_usable_time_was_seen_on_arrival(s3: Any) -> None:
     put(s3, "events/dt=2026-11-01/hour=00/a.gz", event("A"), event("B", timestamp="soon"), event("C", timestamp=9e12))
     arrived = int(s3.head_object(Bucket=ARCHIVE, Key="events/dt=2026-11-01/hour=00/a.gz")["LastModified"].timestamp())
     assert {arrived} == set(read_archive(s3, ARCHIVE).first_seen.values())
+
+
+@pytest.mark.parametrize(
+    "timestamp", [1_790_000_000, 1_790_000_000.9, "1790000000", "2026-09-21T14:13:20Z", "2026-09-21T16:13:20+02:00"]
+)
+def test_every_documented_time_is_understood(s3: Any, timestamp: Any) -> None:
+    """Seconds as a number or a text, and ISO 8601 with a zone, as the forwarder takes them."""
+    put(s3, "events/dt=2026-11-01/hour=00/a.gz", event("A", timestamp=timestamp))
+    assert {1_790_000_000} == set(read_archive(s3, ARCHIVE).first_seen.values())
 
 
 def test_the_archive_can_be_read_from_a_day_on(s3: Any) -> None:

@@ -5,7 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from local.personalize.testing import LocalPersonalize
+from personalize_local.testing import LocalPersonalize
 from tests.conformance.personalize.sdk.clients import SCENARIOS
 from tests.conformance.personalize.sdk.scenario import seed
 

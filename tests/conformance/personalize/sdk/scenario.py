@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from tests.conformance.personalize.world import INTERACTIONS, ITEMS, ROLE, interactions_csv, items_csv, until
+from tests.personalize_world import INTERACTIONS, ITEMS, ROLE, interactions_csv, items_csv, until
 
 RECIPE = "arn:aws:personalize:::recipe/"
 

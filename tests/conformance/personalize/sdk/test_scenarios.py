@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.personalize.testing import LocalPersonalize
+from personalize_local.testing import LocalPersonalize
 from tests.conformance.personalize.sdk.clients import SCENARIOS
 from tests.conformance.personalize.sdk.scenario import seed
 

@@ -11,7 +11,7 @@ from lambdas.shared.attempts import Attempts, UnavailableError
 from lambdas.shared.event_ids import digests_from
 from tests.unit.lambdas.conftest import Context
 from tests.unit.lambdas.forward_events.stream import ARRIVAL, kinesis_event, sent_id, sequence_number, site_event
-from tools import event_ids
+from tools.events import event_ids
 
 ATTEMPTS = Attempts(most=1, first_pause=0.0, longest_pause=0.0)
 

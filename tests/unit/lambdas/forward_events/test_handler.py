@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.lambdas.conftest import Context
 from tests.unit.lambdas.forward_events.stream import ARRIVAL, kinesis_event, sent_id, sequence_number, site_event
 from tests.unit.lambdas.personalize_server import BROKEN, INVALID, THROTTLED, Fault
-from tools.malformed import KINDS
+from tools.events.malformed import KINDS
 
 FUZZ = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 

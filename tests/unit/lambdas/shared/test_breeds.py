@@ -59,7 +59,7 @@ def test_every_group_of_the_interactions_and_the_popular_list_passes() -> None:
     "breed",
     [
         "Saint_Bernard", "St. Bernard", "Chihuahua/Mix", "domestic short hair", "Löwchen", "Český teriér", "D.S.H.",
-        "Labrador (black & tan)", "King Charles' Spaniel", "Mix, small", "Chó Phú Quốc", "7", 7, "Mix 1.5 kg", "M.",
+        "Labrador (black & tan)", "Mix 2019, 3 kg", "King Charles' Spaniel", "Mix, small", "Chó Phú Quốc", "7", 7, "Mix 1.5 kg", "M.",
         "Jack Russell T.", "m\u0327", "Barbet/St. John's Water Dog", "x" * 80, "é" * 40, "Dr. M", "Xoloitzcuintli",
     ],
 )  # fmt: skip
@@ -82,6 +82,9 @@ def test_names_of_breeds_pass(breed: object) -> None:
         ("Pug at Example.COM/win", "address"), ("x.co", "address"), ("пример", "Latin"), ("évil.fr", "address"),
         ("192.0.2.1", "address"), ("//example", "address"), ("../etc/passwd", "address"), ("/admin", "address"),
         ("Call example.org.", "address"), ("(example.net)", "address"), ("-.com", "address"), ("St.Bernard", "address"),
+        ("_192.0.2.1", "address"), ("192.0.2.1_", "address"), ("0177.0.0.01", "address"), ("555-123-4567", "telephone"),
+        ("(0900) 123-456", "telephone"), ("&ltscript&gtalert(1)", "both sides"), ("Tan&", "both sides"),
+        ("Tan &amp", "both sides"), ("evil\ua78fcom", "U\\+A78F"), ("a\u01c3", "U\\+01C3"), ("\u01c0", "U\\+01C0"),
         (" Pug", "space"), ("Pug ", "space"), ("St.  Bernard", "two spaces"), ("Pug\u00a0Mix", "printable"),
         ("\u0301", "combining"), ("Pug \u0301", "marks"), ("Pug-\u0301", "marks"), (f"Pug{ZALGO}", "pile"),
         ("Pu" + "\u0316" * 30, "marks|pile"), ("", "empty"), ("-", "letter or a digit"), ("...", "letter or a digit"),

@@ -22,6 +22,15 @@ def test_the_documented_event():
     assert expected == decoded()
 
 
+@pytest.mark.parametrize("name", ["userId", "sessionId_", "userID", "eventType"])
+def test_what_stands_beside_the_envelope_is_not_lost_in_silence(name: str) -> None:
+    """A user beside `Data` would be nobody."""
+    data = json.dumps({"Partitionkey": "1", "Data": site_event(), name: "u"}).encode()
+    with pytest.raises(PayloadError) as error:
+        decode_event(data, arrival=ARRIVAL)
+    assert error.value.field == name
+
+
 @pytest.mark.parametrize("data", [site_event(), json.dumps(site_event())])
 @pytest.mark.parametrize("key", ["Partitionkey", "PartitionKey"])
 def test_d02_the_documented_envelope(data, key):

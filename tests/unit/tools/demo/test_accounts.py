@@ -3,9 +3,9 @@
 import gzip
 from typing import Any
 
-from tests.unit.tools.test_malformed import EVENT
+from tests.unit.tools.events.test_malformed import EVENT
 from tools.demo.accounts import Books, Interaction, interaction, read_archive, read_export, settle
-from tools.traffic import Message, message
+from tools.events.traffic import Message, message
 
 ANONYMOUS: dict[str, Any] = {key: value for key, value in EVENT.items() if key != "userId"}
 SENT = [message(EVENT), message(ANONYMOUS), Message(b"broken", "s1", None, "not JSON")]

@@ -7,7 +7,7 @@ import pytest
 from moto import mock_aws
 
 from infra.settings import Settings, load_settings
-from tools.connection import Connection
+from tools.environment.connection import Connection
 
 ACCOUNT = "123456789012"
 

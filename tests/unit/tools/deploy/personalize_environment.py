@@ -7,8 +7,8 @@ from typing import Any
 
 from infra.naming import Role
 from infra.settings import load_settings
-from local.personalize.testing import LocalPersonalize
-from tools.connection import Connection
+from personalize_local.testing import LocalPersonalize
+from tools.environment.connection import Connection
 
 _SCHEMAS = {
     "interactions": [("USER_ID", "string"), ("ITEM_ID", "string"), ("TIMESTAMP", "long"), ("EVENT_TYPE", "string")],

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from tools.connection import Connection
+from tools.deploy.base.errors import DeployError
+from tools.deploy.base.waiting import poll
 from tools.deploy.cdk import Cdk
-from tools.deploy.errors import DeployError
-from tools.deploy.waiting import poll
+from tools.environment.connection import Connection
 
 CLI = """#!{python}
 import json, os, sys, time

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from infra.settings import Settings
+from tools.deploy.base.errors import DeployError, UsageError
 from tools.deploy.confirm import Confirm
-from tools.deploy.errors import DeployError, UsageError
 from tools.deploy.show import Display
 
 

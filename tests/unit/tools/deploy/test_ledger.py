@@ -8,9 +8,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.naming import EMPTY_LEDGER
-from tools.connection import Connection
 from tools.deploy.ledger import Serving, compare_campaigns, delete_parameters, drop_ledgers, make_ledgers
 from tools.deploy.observe import read_ledgers
+from tools.environment.connection import Connection
 
 VERSION = "arn:aws:personalize:us-east-1:123456789012:solution/dev-recommender-solution-pss/0123abcd"
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from local.personalize.testing import LocalPersonalize
+from personalize_local.testing import LocalPersonalize
 from tests.unit.tools.deploy.personalize_environment import connect, make_generation
-from tools.connection import Connection
 from tools.deploy.leftovers import CAMPAIGN, KINDS, delete_resources, personalize_resources, stop_trainings
+from tools.environment.connection import Connection
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 import yaml
 
 from infra.settings import CONFIG_FOLDER, Settings
-from tools.connection import Connection
 from tools.deploy import listeners
-from tools.deploy.errors import UsageError
+from tools.deploy.base.errors import UsageError
+from tools.environment.connection import Connection
 
 
 def _settings(*addresses: str, protected: bool = True) -> Settings:

@@ -17,10 +17,10 @@ from botocore.exceptions import (
     UnauthorizedSSOTokenError,
 )
 
-from tools.connection import Connection
 from tools.deploy import __main__ as main_module
+from tools.deploy.base.errors import DeployError, HeldBackError
 from tools.deploy.costs import Traffic
-from tools.deploy.errors import DeployError, HeldBackError
+from tools.environment.connection import Connection
 
 ROOT = Path(__file__).resolve().parents[4]
 REACH = main_module._reach
@@ -118,6 +118,8 @@ def test_without_an_environment_it_takes_the_variable(monkeypatch: pytest.Monkey
         (["dev", "--rerankings", "0"], "--rerankings goes with --cost"),
         (["dev", "--cost", "--dry-run"], "--cost shows what a month costs"),
         (["dev", "--cost", "--yes"], "--cost shows what a month costs"),
+        (["dev", "--cost", "--sleep"], "--cost shows what a month costs"),
+        (["dev", "--cost", "--wake"], "--cost shows what a month costs"),
         (["dev", "--cost", "--events", "many"], "--events is 'many'; it must be a whole number from 0 to"),
         (["dev", "--cost", "--events", "-1"], "--events is '-1'; it must be a whole number from 0 to"),
         (["dev", "--cost", "--recommendations", "1.5"], "--recommendations is '1.5'; it must be a whole number"),

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tools.connection import Connection
-from tools.deploy.errors import DeployError
+from tools.deploy.base.errors import DeployError
 from tools.deploy.ledger import make_ledgers
 from tools.deploy.observe import Observed, observe, stack_status, wait_until_settled
+from tools.environment.connection import Connection
 
 
 class Stacks:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tools.connection import Connection
 from tools.deploy import removal
-from tools.deploy.errors import DeployError
+from tools.deploy.base.errors import DeployError
+from tools.environment.connection import Connection
 
 
 @pytest.fixture

@@ -8,18 +8,21 @@ import pytest
 from rich.console import Console
 
 from infra.naming import EMPTY_LEDGER, STACKS, Role
-from tools import event_ids
-from tools.connection import Connection
-from tools.deploy import ledger, old_lock, seed, solutions, training
+from tools.deploy import ledger, solutions
 from tools.deploy import run as run_module
+from tools.deploy.base import training
+from tools.deploy.base.errors import DeployError, HeldBackError
+from tools.deploy.base.training import Execution
 from tools.deploy.confirm import Confirm
-from tools.deploy.errors import DeployError, HeldBackError
 from tools.deploy.ledger import Serving
-from tools.deploy.lock import LockLostError
+from tools.deploy.lock import old_lock
+from tools.deploy.lock.lock import LockLostError
 from tools.deploy.observe import Observed
 from tools.deploy.run import Deployment
+from tools.deploy.seeding import seed
 from tools.deploy.show import Display
-from tools.deploy.training import Execution
+from tools.environment.connection import Connection
+from tools.events import event_ids
 
 VERSION = "arn:aws:personalize:us-east-1:123456789012:solution/dev-recommender-solution-pss/0123abcd"
 

@@ -9,13 +9,13 @@ from botocore.exceptions import ClientError
 
 from infra.naming import ASLEEP, AWAKE, EMPTY_LEDGER, SLEEPING_STACKS
 from infra.settings import Settings
-from tools.connection import Connection
 from tools.deploy import sleep
+from tools.deploy.base.errors import DeployError, UsageError
 from tools.deploy.costs import sleeping_saves
-from tools.deploy.errors import DeployError, UsageError
 from tools.deploy.ledger import make_ledgers
-from tools.deploy.lock import LockLostError
+from tools.deploy.lock.lock import LockLostError
 from tools.deploy.observe import Observed, is_asleep, read_ledgers
+from tools.environment.connection import Connection
 
 VERSION = "arn:aws:personalize:us-east-1:123456789012:solution/dev-recommender-solution-pss/0123abcd"
 
@@ -152,7 +152,7 @@ class Fatal:
 
 @pytest.fixture
 def cloud(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    monkeypatch.setattr("tools.deploy.waiting.time.sleep", lambda _: None)
+    monkeypatch.setattr("tools.deploy.base.waiting.time.sleep", lambda _: None)
     connection._clients["ssm"] = Store()
     cloud = Cloud(connection)
     connection._clients.update({"cloudformation": cloud, "personalize": cloud})
@@ -165,7 +165,7 @@ def cloud(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> Cloud:
 
 
 class Held:
-    """A lock that is never lost; tests/unit/tools/deploy/test_lock.py is about the real one."""
+    """A lock that is never lost; tests/unit/tools/deploy/lock/test_lock.py is about the real one."""
 
     def check(self) -> None:
         """Nobody else is there."""
@@ -173,7 +173,7 @@ class Held:
 
 @pytest.fixture
 def _unlocked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.deploy.lock.held", lambda *_: contextlib.nullcontext(Held()))
+    monkeypatch.setattr("tools.deploy.lock.lock.held", lambda *_: contextlib.nullcontext(Held()))
 
 
 def change(connection: Connection, *, asleep: bool) -> str:

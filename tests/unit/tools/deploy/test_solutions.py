@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from local.personalize.testing import LocalPersonalize
+from personalize_local.testing import LocalPersonalize
 from tests.unit.tools.deploy.personalize_environment import connect, make_generation
-from tools.connection import Connection
-from tools.deploy.errors import DeployError
+from tools.deploy.base.errors import DeployError
 from tools.deploy.solutions import configure_solutions
+from tools.environment.connection import Connection
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tools.deploy.errors import DeployError, HeldBackError
-from tools.deploy.training import Execution
+from tools.deploy.base.errors import DeployError, HeldBackError
+from tools.deploy.base.training import Execution
 from tools.deploy.verdict import first_verdict
 
 SHORT = "promotion threshold: NDCG@5 0.0040 falls short by 0.0060, more than 0.0100 is needed"

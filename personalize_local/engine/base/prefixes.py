@@ -1,0 +1,45 @@
+"""Histories as sparse rows: what a visitor did before each of their events, the recent counting most.
+
+A row holds, for every item, the sum of weight * exp(-age / tau) over the visitor's events on it, the age counted in
+events: the last one has age 0. Only the last `reach` events count.
+"""
+
+import numpy as np
+from scipy import sparse
+
+from personalize_local.engine.base.data import Events, Float32, History, Indices
+
+
+def positions(events: Events) -> Indices:
+    """How many events of the same user came before each one, shape [n]; `events` must be in order."""
+    if not len(events):
+        return np.empty(0, np.intp)
+    starts = np.flatnonzero(np.r_[True, events.user[1:] != events.user[:-1]])
+    lengths = np.diff(np.r_[starts, len(events)])
+    return np.arange(len(events)) - np.repeat(starts, lengths)
+
+
+def prefix_rows(events: Events, *, tau: float, reach: int) -> sparse.csr_matrix:
+    """One row for each event: the user's history before it. Shape [n, n_items]; `events` must be in order."""
+    position = positions(events)
+    rows, columns, values = [], [], []
+    for lag in range(1, min(reach, int(position.max(initial=0))) + 1):
+        targets = np.flatnonzero(position >= lag)
+        rows.append(targets)
+        columns.append(events.item[targets - lag])
+        values.append(events.weight[targets - lag] * np.float32(np.exp(-(lag - 1) / tau)))
+    shape = (len(events), events.n_items)
+    if not rows:
+        return sparse.csr_matrix(shape, dtype=np.float32)
+    parts = (np.concatenate(values), (np.concatenate(rows), np.concatenate(columns)))
+    return sparse.csr_matrix(parts, shape=shape, dtype=np.float32)
+
+
+def history_row(history: History, *, tau: float, reach: int) -> tuple[Indices, Float32]:
+    """The same row for one history: the items that count (rising) and their values."""
+    item, weight = history.item[-reach:], history.weight[-reach:]
+    age = np.arange(len(item) - 1, -1, -1, dtype=np.float64)
+    items, of_event = np.unique(item, return_inverse=True)
+    values = np.bincount(of_event, weights=weight * np.exp(-age / tau), minlength=len(items))
+    counting = values > 0
+    return items[counting].astype(np.intp), values[counting].astype(np.float32)

@@ -1,0 +1,29 @@
+"""The delivery's clients wait as long as they are told, and no longer."""
+
+import socket
+import time
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from local_cloud.delivery.streams.clients import LONGEST_ANSWER_SECONDS, Clients
+
+
+def test_an_answer_that_got_lost_is_not_waited_for() -> None:
+    """A server that takes the request and says nothing costs the caller what it was ready to wait."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        clients = Clients(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        began = time.monotonic()
+        with pytest.raises(ReadTimeoutError):
+            clients.client("kinesis", answer_seconds=0.2).list_streams()
+        assert time.monotonic() - began < LONGEST_ANSWER_SECONDS / 2
+        clients.close()
+
+
+def test_a_client_is_made_once_for_each_time_that_it_waits() -> None:
+    """Threads share clients; who waits longer has one apart."""
+    clients = Clients("http://127.0.0.1:9")
+    assert clients.client("s3") is clients.client("s3")
+    assert clients.client("s3") is not clients.client("s3", answer_seconds=1.0)
+    assert LONGEST_ANSWER_SECONDS == clients.client("s3").meta.config.read_timeout
+    clients.close()
