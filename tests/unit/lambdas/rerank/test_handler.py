@@ -335,7 +335,7 @@ def test_an_animal_of_a_refused_breed_is_named(rerank, personalize):
     status, field, message = problem(rerank(given))
 
     assert (400, "itemMetadataList[1].animalMetadata.animal_primary_breed_id") == (status, field)
-    assert "must not look like an address: write a space after a full stop" == message
+    assert "must not look like an address or a telephone number: write a space after a full stop" == message
     assert [] == personalize.requests
 
 
