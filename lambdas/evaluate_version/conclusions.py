@@ -147,6 +147,5 @@ def _ledger_is(state: Mapping[str, Any]) -> str:
 def _unrecorded(state: Mapping[str, Any]) -> list[str]:
     if "unwritten" not in state["judged"]:
         return []
-    return [
-        f"that the version was rejected could not be noted ({state['judged']['unwritten']['Error']}): it is judged anew"
-    ]
+    error = state["judged"]["unwritten"]["Error"]
+    return [f"that the version was judged could not be noted ({error}): unless it serves, it is judged anew"]

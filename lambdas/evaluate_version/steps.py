@@ -11,6 +11,7 @@
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from lambdas.evaluate_version.answers import first, text
@@ -67,8 +68,9 @@ def _is_before(now: str, deadline: str) -> bool:
 def _is_to_be_judged(event: Mapping[str, Any]) -> bool:
     """What this run trained; else a version that is there and that no run has judged, whoever made it.
 
-    A version was judged when it serves, when it was rejected, or when the ledger was written after it was made: by its
-    promotion, or by a person who went back to an earlier one.
+    A version was judged when it serves, or when a run noted it. A note follows each ledger that a run writes with a
+    judgement. Where the ledger is newer than the note, a person went back to an earlier version, or the ledger followed
+    a person who did so in the campaign: then only what was made later is judged, so that no run takes that back.
     """
     trained, served = event["trained"], event["production"]["version"]
     version = trained["version"]
@@ -81,7 +83,19 @@ def _is_to_be_judged(event: Mapping[str, Any]) -> bool:
     made, decided = moment_of(trained["created"]), moment_of(first(event["ledger"]["since"]))
     if "unreadable" in event["judged"] or made is None or decided is None:
         return False
-    return version not in (text(event["ledger"]["version"]), text(event["judged"]["version"])) and made > decided
+    if version in (text(event["ledger"]["version"]), text(event["judged"]["version"])):
+        return False
+    return made > decided or _is_newer_than_what_runs_chose(made, decided, event)
+
+
+def _is_newer_than_what_runs_chose(made: datetime, decided: datetime, event: Mapping[str, Any]) -> bool:
+    """Whether a run wrote the ledger last, for a version that was made before this one.
+
+    So it is when an older run was redriven, or was slower, and promoted its version after this one was made.
+    """
+    noted = moment_of(first(event["judged"].get("since")))
+    production = moment_of(text(event["production"]["look"]["created"]))
+    return noted is not None and noted >= decided and production is not None and made > production
 
 
 def _judged(event: Mapping[str, Any], limits: Limits, status: str | None, *, under_way: bool) -> dict[str, Any]:

@@ -141,6 +141,32 @@ def test_a_version_that_could_not_be_judged_or_updated_gets_another_try(state: s
     assert {served(services, role) for role in ROLES} == {ledger(services, role) for role in ROLES}
 
 
+@pytest.mark.parametrize("ends", ["promoted", "canary failed", "update failed"])
+@pytest.mark.parametrize("state", ["LookAtVersion", "Judge", "UpdateCampaign"])
+def test_a_version_made_while_an_older_one_was_judged_is_judged_by_the_next(state: str, ends: str) -> None:
+    """A slow or redriven run writes the ledger after a newer version was made, which nobody has judged yet."""
+    services = Services.serving()
+
+    def make_another(services: Services, called: str) -> None:
+        if called == state and arn(f"solution/recommendation/{ANOTHER}") not in services.versions:
+            services.clock.pass_by(600)
+            for role in ROLES:
+                services._train(arn(f"solution/{role}"), ANOTHER, GOOD | {NDCG: 0.9}, services.clock.now)
+            services.clock.pass_by(600)
+
+    services.before = make_another
+    services.silent = ends == "canary failed"
+    services.ends_as = {"update": "CREATE FAILED"} if ends == "update failed" else {}
+    assert services.run({"force": True}).status == ("SUCCEEDED" if ends == "promoted" else "FAILED")
+    services.silent, services.ends_as, services.new_events = False, {}, 0
+    services.before = lambda _services, _state: None
+    services.clock.pass_by(3600)
+    services.run({}, "next")
+    assert decision(services.published[-1]["message"], ROLES[0]) == "promoted"
+    assert served(services, ROLES[0]) == ledger(services, ROLES[0]) == arn(f"solution/{ROLES[0]}/{ANOTHER}")
+    assert "UpdateCampaign" not in services.run({}, "last").entered
+
+
 def test_what_was_held_back_is_not_judged_by_every_run() -> None:
     """One rejection is enough; a new training is judged as ever."""
     services = Services.serving()
@@ -151,7 +177,7 @@ def test_what_was_held_back_is_not_judged_by_every_run() -> None:
     assert services.run({}, "next").output["outcome"] == "skipped"
     services.quality = GOOD | {NDCG: 0.9}
     assert services.run({"force": True}, "better").output["outcome"] == "promoted"
-    assert services.parameters[judged("recommendation")] == rejected
+    assert services.parameters[judged("recommendation")] == served(services, "recommendation") != rejected
 
 
 def test_what_did_not_answer_is_not_promoted_again() -> None:

@@ -11,6 +11,14 @@ CANARY = {"outcome": "canary", "version": "none", "created": "none", "metrics": 
 NO_CAMPAIGN = {"status": ["NONE"], "version": [], "update": [], "updateStatus": []}
 
 
+LATER = {"version": [OLD_VERSION], "since": ["2026-11-22T08:10:00.000Z"]}
+MADE_AT_ONCE = {"version": OLD_VERSION, "look": {"created": [MADE]}, "metrics": {NDCG: [0.2]}}
+
+
+def noted(since, version=OLD_VERSION):
+    return {"version": [version], "since": [since]}
+
+
 def campaign(version=OLD_VERSION, status="ACTIVE", update=None):
     updates = {"update": [VERSION], "updateStatus": [update]} if update else {"update": [], "updateStatus": []}
     return {"status": [status], "version": [version], **updates}
@@ -39,7 +47,12 @@ def test_a_bad_version_is_rejected():
         ({}, True),
         ({"judged": {"version": [VERSION]}}, False),
         ({"judged": {"version": [], "unreadable": {"Error": "x"}}}, False),
-        ({"ledger": {"version": [OLD_VERSION], "since": ["2026-11-22T08:10:00.000Z"]}}, False),
+        ({"ledger": LATER}, False),
+        ({"ledger": LATER, "judged": noted("2026-11-22T08:09:59.000Z")}, False),
+        ({"ledger": LATER, "judged": noted("2026-11-22T08:10:00.000Z")}, True),
+        ({"ledger": LATER, "judged": noted("2026-11-22T08:10:00.000Z", VERSION)}, False),
+        ({"ledger": LATER, "judged": noted("when?")}, False),
+        ({"ledger": LATER, "judged": noted("2026-11-22T08:10:00.000Z"), "production": MADE_AT_ONCE}, False),
         ({"ledger": {"version": [OLD_VERSION], "since": ["when?"]}}, False),
         ({"trained": {**SKIPPED, "created": "none"}}, False),
         ({"trained": {**SKIPPED, "version": OLD_VERSION}}, False),
@@ -47,7 +60,7 @@ def test_a_bad_version_is_rejected():
     ],
 )
 def test_a_version_that_no_run_judged_is_judged(changes, judged):
-    """Not what serves, what was rejected, or what was there when the ledger was written last."""
+    """Not what serves, what was noted, or what was there when a person wrote the ledger last."""
     found = step(**{"trained": SKIPPED, **changes})
     assert found[:2] == (("update campaign", "promoted") if judged else ("leave", "skipped"))
 

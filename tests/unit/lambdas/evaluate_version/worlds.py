@@ -46,7 +46,7 @@ def to_step(**changes: Any) -> dict[str, Any]:
         "production": {"version": OLD_VERSION, "look": {"created": [MADE_BEFORE]}, "metrics": {NDCG: [0.2]}},
         "campaign": {"status": ["ACTIVE"], "version": [OLD_VERSION], "update": [], "updateStatus": []},
         "ledger": {"version": [OLD_VERSION], "since": [MADE_BEFORE]},
-        "judged": {"version": []},
+        "judged": {"version": [], "since": []},
         "waitUntil": "none",
         **changes,
     }
