@@ -6,7 +6,7 @@
 FILE is a CSV with the columns USER_ID,ITEM_ID,TIMESTAMP, or MovieLens' ratings.csv, u.data or ratings.dat. Each
 visitor's last event is the test item, the one before it the validation item, the rest trains; all items are ranked but
 those of the visitor's whole history (and beside it, as in LlamaRec's original, but the last 200). Settings are chosen
-on validation items; the test items are sealed until every answer is frozen (docs/models/engine.md).
+on validation items; the test items are sealed until every answer is frozen (docs/models/benchmarks.md).
 """
 
 import argparse

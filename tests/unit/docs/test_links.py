@@ -1,4 +1,7 @@
-"""Every link of every page leads somewhere: to a file of the project, and where it names one, to a heading of it."""
+"""Every link of every page leads somewhere: to a file of the project, and where it names one, to a heading of it.
+
+So does every path in back quotes that begins with a folder of the project.
+"""
 
 import re
 from pathlib import Path
@@ -8,6 +11,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 FOLDERS = sorted(path for path in (ROOT / "docs").iterdir() if path.is_dir())
+ROOMS = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")} - {"out", "build"}
+"""The folders of the project; what programs write is not there before they have run."""
+_PATH = re.compile(r"`([a-z_]+)/([\w./-]*)`")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
@@ -49,3 +55,14 @@ def test_the_readme_points_to_the_doors() -> None:
     """One for each reader, and the decisions."""
     links = set(_links(ROOT / "README.md"))
     assert {f"docs/{folder.name}/index.md" for folder in FOLDERS} <= links
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.name != "CHANGELOG.md"],
+    ids=lambda page: page.relative_to(ROOT).as_posix(),
+)
+def test_every_quoted_path_exists(page: Path) -> None:
+    """`ENV` stands for an environment's name; the changelog, which speaks of the past, is left out."""
+    quoted = [f"{room}/{rest}" for room, rest in _PATH.findall(page.read_text(encoding="utf-8")) if room in ROOMS]
+    assert [path for path in quoted if not (ROOT / path).exists() and "ENV" not in path] == []

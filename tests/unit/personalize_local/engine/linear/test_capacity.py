@@ -59,7 +59,7 @@ def test_the_need_grows_with_events_and_items() -> None:
     ],
 )
 def test_no_measured_training_took_more_than_foretold(n_events: int, n_items: int, mebibytes: int) -> None:
-    """The highest peaks in docs/models/engine.md, films included: all that was needed, and at most four times as much."""
+    """The highest peaks in docs/models/benchmarks.md, films included: all that was needed, and at most four times as much."""
     foretold = needed_bytes(n_events, n_items, 100) / 2**20
     assert mebibytes <= foretold <= 4 * mebibytes
 
