@@ -12,7 +12,7 @@ from typing import Any, Self
 from lambdas.shared.animal import AnimalGroup
 from lambdas.shared.errors import PayloadError
 from seed_data.animals.texts import animal_colour, animal_name
-from seed_data.derive import WEIGHTS, age_band, parents, read_breeds, size_band
+from seed_data.derive import WEIGHTS, Breed, age_band, parents, read_breeds, size_band
 
 TABLE = Path(__file__).resolve().parent / "animals.csv"
 COLUMNS = (
@@ -34,7 +34,6 @@ OLDEST_YEARS = 30
 
 _ID = re.compile("A[0-9]{6}", re.ASCII)
 _TRUTH = {"yes": True, "no": False}
-read_known_breeds = cache(read_breeds)
 
 
 class RowError(ValueError):
@@ -126,7 +125,7 @@ def group_of(*, species: str, breed: str, sex: str, birth_date: date, on: date) 
             "birth_date", birth_date.isoformat(), f"must be at most {OLDEST_YEARS} years before {on}, and not after it"
         )
     try:
-        of_animal = parents(breed, species_id, read_known_breeds())
+        of_animal = _parents(breed, species_id)
     except ValueError as error:
         raise PayloadError("breed", breed, f"must be made of breeds that {WEIGHTS.name} knows") from error
     if not of_animal:
@@ -179,6 +178,14 @@ def write_animals(path: Path, animals: Iterable[Animal]) -> None:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(animal.as_row() for animal in sorted(animals, key=lambda animal: animal.animal_id))
+
+
+@cache
+def _parents(breed: str, species_id: str) -> list[Breed]:
+    return parents(breed, species_id, _breeds())
+
+
+_breeds = cache(read_breeds)
 
 
 def _text(row: Mapping[str, Any], column: str) -> str:

@@ -59,7 +59,7 @@ class Change:
 
     def as_json(self) -> dict[str, object]:
         """The change in the fields of `FIELDS`: of a withdrawal without the facts, of an arrival without a reason."""
-        head = {
+        head: dict[str, object] = {
             "action": UPSERT if self.reason is None else WITHDRAW,
             "animalId": self.animal.animal_id,
             "updatedAt": self.updated_at.isoformat().replace("+00:00", "Z"),
@@ -174,14 +174,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         start = day(given.start, "--start")
+        last_day = None if given.at is None else day(given.at, "--at")
+        if last_day is not None and not 0 <= (last_day - start).days < given.days:
+            raise ValueError(f"--at must be one of the {given.days} days from {start}, not {last_day}")
         changes = list(simulate(read_animals(given.animals), seed=given.seed, start=start, days=given.days))
-        if given.at is not None:
-            last_day = day(given.at, "--at")
-            if not 0 <= (last_day - start).days < given.days:
-                raise ValueError(f"--at must be one of the {given.days} days from {start}, not {last_day}")
-            changes = available_at(changes, last_day)
     except (OSError, OverflowError, ValueError) as error:
         parser.error(str(error))
+    if last_day is not None:
+        changes = available_at(changes, last_day)
     if given.out is None:
         write_changes(sys.stdout, changes, as_csv=given.format == "csv")
         return

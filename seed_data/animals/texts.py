@@ -13,11 +13,11 @@ _NO_NAMES = re.compile(r"[0-9_()&,/]")
 """What a breed may hold and a name may not: `Pup 2`, `Jax (Obi)` and `A746874` are entries of a record, not names."""
 
 _COLOURS = """
-    Agouti Apricot Black Blue Brindle Brown Buff Calico Chocolate Cream Fawn Flame Gold Gray Green Lilac Liver Lynx
-    Merle Orange Pink Point Red Sable Seal Silver Smoke Tabby Tan Tick Tiger Torbie Tortie Tricolor White Yellow
+    Agouti Apricot Black Blue Brindle Brown Buff Calico Chocolate Cream Fawn Flame Gold Gray Lilac Liver Lynx
+    Merle Orange Point Red Sable Seal Silver Smoke Tabby Tan Tick Tiger Torbie Tortie Tricolor White Yellow
 """
 COLOUR_WORDS = frozenset(_COLOURS.split())
-"""The words that the shelter's records describe colours with, all of them."""
+"""All words that the records of the table describe colours with."""
 
 
 def cleaned(value: str) -> str:

@@ -161,6 +161,15 @@ def test_the_csv_says_the_same_as_the_lines(capsys: pytest.CaptureFixture[str]) 
     assert as_texts == rows
 
 
+def test_the_lines_of_the_page_are_real(capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/develop/seed-data.md shows two lines of the command above them."""
+    page = (Path(__file__).resolve().parents[4] / "docs" / "develop" / "seed-data.md").read_text(encoding="utf-8")
+    example = page.partition("```json\n")[2].partition("```")[0].splitlines()
+    lines = shown(["--seed", "7", "--days", "90"], capsys).splitlines()
+    assert 2 == len(example)
+    assert set(example) <= set(lines)
+
+
 def test_one_day_alone(capsys: pytest.CaptureFixture[str]) -> None:
     """The animals available at the end of it, each once."""
     lines = shown(["--seed", "5", "--days", "9", "--at", "2026-11-05"], capsys).splitlines()
