@@ -1,7 +1,7 @@
 """Derive the catalogue's table of real animals from the shelter's outcome records.
 
 `python -m seed_data.derive --outcomes FILE` reads the Austin Animal Center's open outcome records (CSV, one row an
-outcome) and writes `seed_data/animals.csv`: species, breed, size, age band and how many outcomes had them. It is run
+outcome) and writes `seed_data/groups.csv`: species, breed, size, age band and how many outcomes had them. It is run
 once; the table is what the project ships.
 
 The records hold species, breed, age and sex, but no size. Size is **assumed**: from the adult weights that
@@ -13,12 +13,12 @@ import argparse
 import csv
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 FOLDER = Path(__file__).resolve().parent
-ANIMALS = FOLDER / "animals.csv"
+GROUPS = FOLDER / "groups.csv"
 WEIGHTS = FOLDER / "breed_weights.csv"
 
 SPECIES = {"Cat": "1", "Dog": "2"}
@@ -83,6 +83,18 @@ def parents(recorded: str, species: str, breeds: Mapping[tuple[str, str], Breed]
     return found
 
 
+def size_band(species: str, of_animal: Sequence[Breed], sex: str) -> int:
+    """The assumed size, 1 to 5, of an animal with these parents; `sex` is Male, Female or anything else."""
+    kilograms = sum(breed.kilograms for breed in of_animal) / len(of_animal)
+    kilograms *= _SEX_FACTOR.get(sex, 1.0)
+    return 1 + bisect_right(SIZE_LIMITS_KILOGRAMS[species], kilograms)
+
+
+def age_band(weeks: float) -> int:
+    """The age band, 1 to 5, of an animal of so many weeks."""
+    return 1 + bisect_right(AGE_LIMITS_WEEKS, weeks)
+
+
 def groups_of(record: Mapping[str, str], breeds: Mapping[tuple[str, str], Breed]) -> set[Group]:
     """The groups under which a site lists the animal of one outcome: a cross is found under both its breeds.
 
@@ -92,10 +104,8 @@ def groups_of(record: Mapping[str, str], breeds: Mapping[tuple[str, str], Breed]
     if species is None or "Unknown" in record["breed"]:
         return set()
     of_animal = parents(record["breed"], species, breeds)
-    kilograms = sum(breed.kilograms for breed in of_animal) / len(of_animal)
-    kilograms *= _SEX_FACTOR.get(record["sex_upon_outcome"].split(" ")[-1], 1.0)
-    size = 1 + bisect_right(SIZE_LIMITS_KILOGRAMS[species], kilograms)
-    age = 1 + bisect_right(AGE_LIMITS_WEEKS, float(record["age_upon_outcome_in_weeks"]))
+    size = size_band(species, of_animal, record["sex_upon_outcome"].split(" ")[-1])
+    age = age_band(float(record["age_upon_outcome_in_weeks"]))
     return {Group(species, breed.name, str(size), str(age)) for breed in of_animal}
 
 
@@ -109,7 +119,7 @@ def main() -> None:
     """Write the table of real animals."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--outcomes", type=Path, required=True, help="the shelter's outcome records, a CSV file")
-    parser.add_argument("--out", type=Path, default=ANIMALS, help="where to write (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=GROUPS, help="where to write (default: %(default)s)")
     arguments = parser.parse_args()
     with arguments.outcomes.open(encoding="utf-8", newline="") as file:
         counts = count_groups(csv.DictReader(file))

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seed_data.derive import ANIMALS, Group
+from seed_data.derive import GROUPS, Group
 
 Float64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -194,10 +194,10 @@ class World:
         return np.flatnonzero(self._breed[:count] == self._breed[group])
 
 
-def build_world(*, seed: int = 7, parameters: Parameters | None = None, animals: Path = ANIMALS) -> World:
+def build_world(*, seed: int = 7, parameters: Parameters | None = None, table: Path = GROUPS) -> World:
     """The world of a seed: the same groups and visitors for the same arguments, whatever time it is."""
     parameters = parameters or Parameters()
-    with animals.open(encoding="utf-8", newline="") as file:
+    with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     rng = np.random.default_rng([seed, 0])
     groups = [Group(row["species"], row["breed"], row["size"], row["age"]) for row in rows]

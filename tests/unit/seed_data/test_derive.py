@@ -70,7 +70,7 @@ def test_the_command_writes_the_table(tmp_path: Path, monkeypatch: pytest.Monkey
         writer.writeheader()
         writer.writerows(records)
     monkeypatch.setattr(
-        "sys.argv", ["derive", "--outcomes", str(tmp_path / "outcomes.csv"), "--out", str(tmp_path / "animals.csv")]
+        "sys.argv", ["derive", "--outcomes", str(tmp_path / "outcomes.csv"), "--out", str(tmp_path / "groups.csv")]
     )
     derive.main()
     assert [
@@ -78,12 +78,12 @@ def test_the_command_writes_the_table(tmp_path: Path, monkeypatch: pytest.Monkey
         "1,Siamese,2,3,2",
         "2,Boxer,4,1,1",
         "2,Pit Bull,4,1,1",
-    ] == (tmp_path / "animals.csv").read_text(encoding="utf-8").splitlines()
+    ] == (tmp_path / "groups.csv").read_text(encoding="utf-8").splitlines()
 
 
 def test_the_table_that_is_shipped_is_sound() -> None:
     """885 groups, none twice, all of breeds that the weights name."""
-    with derive.ANIMALS.open(encoding="utf-8", newline="") as file:
+    with derive.GROUPS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     groups = {Group(row["species"], row["breed"], row["size"], row["age"]) for row in rows}
     assert (885, 885) == (len(rows), len(groups))
