@@ -15,6 +15,8 @@ from rich.table import Table
 
 from infra.naming import ALIAS
 from infra.settings import SettingsError
+from lambdas.shared.animal import AnimalGroup
+from lambdas.shared.errors import PayloadError
 from tools.environment.connection import Connection, NotConnectedError, connect
 
 SPECIES = {"1": "cat", "2": "dog"}
@@ -54,34 +56,27 @@ def recommend(connection: Connection, **request: Any) -> list[dict[str, Any]]:
 def rerank(connection: Connection, groups: Sequence[str], **request: Any) -> dict[str, Any]:
     """The ranking of one animal of each group; the animal's id is its group's."""
     given = {name: value for name, value in request.items() if value is not None}
-    animals = [{"itemId": group, "animalMetadata": metadata(group)} for group in groups]
+    animals = [{"itemId": group, "animalMetadata": group_of(group).metadata} for group in groups]
     answer: dict[str, Any] = invoke(connection, "rerank", {"itemMetadataList": animals, **given})
     return answer
 
 
-def metadata(group: str) -> dict[str, str]:
-    """The site's `animalMetadata` of a group's id. Raises InvocationError where it is none."""
-    species, _, rest = group.partition("-")
-    breed, size, age = [*rest.rsplit("-", 2), "", ""][:3]
-    if not (species and breed and size and age):
-        raise InvocationError(f"{group!r} is no group: species-breed-size-age, e.g. 2-Saint_Bernard-3-2")
-    return {
-        "animal_species_id": species,
-        "animal_primary_breed_id": breed,
-        "animal_size_id": size,
-        "animal_age_id": age,
-    }
+def group_of(item_id: str) -> AnimalGroup:
+    """The group of an item id; whether there can be such animals is for the functions to say.
+
+    Raises InvocationError where it has not the parts of a group.
+    """
+    try:
+        return AnimalGroup.split(item_id)
+    except PayloadError as error:
+        raise InvocationError(f"{item_id!r} is no group: {error.message}") from error
 
 
 def in_words(group: str) -> str:
     """A group for people, e.g. `young medium dog, Saint Bernard`."""
-    told = metadata(group)
-    words = (
-        AGES.get(told["animal_age_id"], told["animal_age_id"]),
-        SIZES.get(told["animal_size_id"], told["animal_size_id"]),
-        SPECIES.get(told["animal_species_id"], told["animal_species_id"]),
-    )
-    return f"{' '.join(words)}, {told['animal_primary_breed_id'].replace('_', ' ')}"
+    told = group_of(group)
+    words = (AGES.get(told.age, told.age), SIZES.get(told.size, told.size), SPECIES.get(told.species, told.species))
+    return f"{' '.join(words)}, {told.breed.replace('_', ' ')}"
 
 
 Environment = Annotated[str, typer.Option("--env", help="Environment to ask.")]

@@ -102,7 +102,7 @@ def gather(s3: Any, bucket: str, wanted: Range, store: ReplayStore, *, read: Cal
     for piece in pieces(s3, bucket, wanted.start, wanted.end, neighbours=wanted.neighbours):
         if not store.has(piece.key):
             left_out: Counter[str] = Counter()
-            store.add(piece.key, list(_events(lines(s3, bucket, piece), piece, wanted, left_out)), left_out)
+            store.add(piece.key, list(_events(lines(s3, bucket, piece.key), piece, wanted, left_out)), left_out)
         read()
 
 
