@@ -9,6 +9,7 @@ a progress file: interrupted, the same command goes on where it stopped, and run
 
 import csv
 import json
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,19 +20,20 @@ from statistics import median
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.progress import Progress
 
 from infra.naming import ARCHIVE_PREFIX
-from infra.settings import SettingsError
 from lambdas.shared.animal import AnimalGroup
 from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
 from lambdas.shared.event import CLOCK_TOLERANCE_SECONDS, LONGEST_RECORD, opened
 from lambdas.shared.fields import instant, members, parse_json
 from personalize_local.data.csv_dialect import read_rows
-from tools.environment.connection import Connection, NotConnectedError, connect, state_folder
+from tools.environment.connection import Connection, connect, state_folder
+from tools.environment.errors import ToolError, UsageError
+from tools.environment.front import run
 from tools.events.archive import lines
 
 ITEMS_PER_CALL = 10
@@ -44,7 +46,7 @@ _BUSY_ATTEMPTS = 5
 _BUSY_PAUSE_SECONDS = 5.0
 
 
-class SyncError(Exception):
+class SyncError(ToolError):
     """The catalogue cannot be brought up to date; the message says why and what to do."""
 
 
@@ -280,7 +282,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
-def main(
+def synchronise(
     environment: Annotated[
         str, typer.Option("--env", metavar="ENV", help="local, or one that config/ENV.yaml describes.")
     ],
@@ -297,22 +299,16 @@ def main(
     """Bring new groups into the Items dataset of ENV."""
     console = Console(soft_wrap=True, highlight=False)
     if (items is None) != archive:
-        console.print("give either --items FILE or --archive")
-        raise typer.Exit(2)
-    try:
-        connection = connect(environment)
-        number = generation or connection.settings.generation
-        wanted = _wanted(connection, console, items, since and since.date(), known)
-        if dry_run:
-            console.print(f"{len(wanted)} groups would be sent")
-            console.print(*(item.item_id for item in wanted), sep="\n", markup=False)
-            return
-        path = progress or state_folder() / "sync-catalogue" / f"{environment}-g{number}.jsonl"
-        _synchronise(connection, console, wanted, number, path)
-    except (SyncError, SettingsError, NotConnectedError, ClientError, BotoCoreError) as error:
-        console.print(f"[red]{type(error).__name__}[/red]", end=": ")
-        console.print(str(error), markup=False)
-        raise typer.Exit(1) from error
+        raise UsageError("give either --items FILE or --archive")
+    connection = connect(environment)
+    number = generation or connection.settings.generation
+    wanted = _wanted(connection, console, items, since and since.date(), known)
+    if dry_run:
+        console.print(f"{len(wanted)} groups would be sent")
+        console.print(*(item.item_id for item in wanted), sep="\n", markup=False)
+        return
+    path = progress or state_folder() / "sync-catalogue" / f"{environment}-g{number}.jsonl"
+    _send_missing(connection, console, wanted, number, path)
 
 
 def _wanted(
@@ -332,7 +328,7 @@ def _wanted(
     return list({item.item_id: item for item in found if item.item_id not in ids}.values())
 
 
-def _synchronise(connection: Connection, console: Console, wanted: list[Item], generation: int, path: Path) -> None:
+def _send_missing(connection: Connection, console: Console, wanted: list[Item], generation: int, path: Path) -> None:
     arn = connection.settings.names.dataset_arn("items", generation)
     dataset = connection.client("personalize").describe_dataset(datasetArn=arn)["dataset"]
     made = dataset["creationDateTime"].astimezone(UTC).isoformat()
@@ -347,5 +343,10 @@ def _synchronise(connection: Connection, console: Console, wanted: list[Item], g
     console.print(f"{sent} groups sent, {len(wanted) - len(missing)} were there already")
 
 
+def main() -> int:
+    """Runs the command line; returns its exit code."""
+    return run(app)
+
+
 if __name__ == "__main__":
-    app()
+    sys.exit(main())

@@ -12,9 +12,10 @@ from lambdas.shared.quarantined import QUARANTINE_PREFIX, QuarantinedRecord
 from tools.deploy.base.personalize import created
 from tools.deploy.base.waiting import poll
 from tools.environment.connection import Connection
+from tools.environment.errors import ToolError
 
 
-class DemoError(Exception):
+class DemoError(ToolError):
     """The demonstration cannot go on; the message says why and what to do."""
 
 

@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from infra.naming import ALIAS
-from infra.settings import SettingsError
 from lambdas.shared.animal import AnimalGroup
 from lambdas.shared.errors import PayloadError
-from tools.environment.connection import Connection, NotConnectedError, connect
+from tools.environment.connection import Connection, connect
+from tools.environment.errors import ToolError
+from tools.environment.front import run
 
 SPECIES = {"1": "cat", "2": "dog"}
 SIZES = {"1": "tiny", "2": "small", "3": "medium", "4": "large", "5": "huge"}
@@ -26,7 +26,7 @@ AGES = {"1": "baby", "2": "young", "3": "adult", "4": "mature", "5": "old"}
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 
 
-class InvocationError(Exception):
+class InvocationError(ToolError):
     """The function failed or refused the request; the message is its own."""
 
 
@@ -126,10 +126,5 @@ def rerank_command(
 
 
 def main() -> int:
-    """Runs the command line; errors that the caller can mend are one line and exit code 1."""
-    try:
-        app()
-    except (SettingsError, NotConnectedError, InvocationError, ClientError, BotoCoreError) as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        return 1
-    return 0
+    """Runs the command line; returns its exit code."""
+    return run(app)

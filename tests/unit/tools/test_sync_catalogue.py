@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -341,6 +342,14 @@ def run(*arguments: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+def fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], environment: str, *arguments: str
+) -> tuple[int, str]:
+    """The exit code of the whole command, and what it says on stderr."""
+    monkeypatch.setattr(sys, "argv", ["sync_catalogue", "--env", environment, *arguments])
+    return sync_catalogue.main(), capsys.readouterr().err
+
+
 def test_the_command_brings_new_groups_in(
     personalize: LocalPersonalize, s3: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -377,17 +386,18 @@ def test_the_service_takes_the_properties(personalize: LocalPersonalize, s3: Any
 
 
 @pytest.mark.parametrize("arguments", [(), ("--archive", "--items", "new.csv")])
-def test_exactly_one_source_must_be_given(arguments: tuple[str, ...]) -> None:
+def test_exactly_one_source_must_be_given(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
     """Neither and both end with exit code 2 and one line."""
-    code, output = run(*arguments)
-    assert (2, "give either --items FILE or --archive\n") == (code, output)
+    assert (2, "error: give either --items FILE or --archive\n") == fails(monkeypatch, capsys, "local", *arguments)
 
 
-def test_what_goes_wrong_is_one_line(tmp_path: Path) -> None:
-    """An unknown environment, a missing file: exit code 1 and the reason."""
-    result = CliRunner().invoke(sync_catalogue.app, ["--env", "nonsense", "--archive"])
-    assert 1 == result.exit_code
-    assert "SettingsError: no environment 'nonsense'" in result.output
-    code, output = run("--items", str(tmp_path / "nowhere.csv"), "--dry-run")
-    assert 1 == code
-    assert "nowhere.csv cannot be read" in output
+def test_what_goes_wrong_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unknown environment, a missing file: the reason, on stderr."""
+    code, error = fails(monkeypatch, capsys, "nonsense", "--archive")
+    assert (2, True) == (code, error.startswith("error: no environment 'nonsense'"))
+    code, error = fails(monkeypatch, capsys, "local", "--items", str(tmp_path / "nowhere.csv"), "--dry-run")
+    assert (1, True) == (code, "nowhere.csv cannot be read" in error)
