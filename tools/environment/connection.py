@@ -128,8 +128,3 @@ class Connection:
 def connect(environment: str) -> Connection:
     """The connection to `environment`. Nothing is called yet. Raises SettingsError."""
     return Connection(settings=settings_of(environment), state=state_folder())
-
-
-def client(service: str, environment: str) -> Any:
-    """A boto3 client of `service` in `environment`; for more than one, keep a `connect(environment)`."""
-    return connect(environment).client(service)
