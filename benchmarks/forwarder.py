@@ -25,6 +25,7 @@ import boto3
 
 from benchmarks.lambda_environment import Context, handler_environment
 from benchmarks.personalize.endpoint import personalize_endpoint
+from lambdas.shared.animal import AnimalGroup
 from lambdas.shared.event import decode_event
 
 ARRIVAL = 1_700_000_000.0
@@ -54,12 +55,7 @@ def _record(number: int, session: int) -> dict[str, Any]:
         "eventId": f"event-{number:06d}",
         "timestamp": ARRIVAL - 1000 + number / 10,
         "animal_id": str(number),
-        "animalMetadata": {
-            "animal_species_id": "2",
-            "animal_primary_breed_id": BREEDS[number % len(BREEDS)],
-            "animal_size_id": 1 + number % 5,
-            "animal_age_id": "2",
-        },
+        "animalMetadata": AnimalGroup("2", BREEDS[number % len(BREEDS)], str(1 + number % 5), "2").metadata,
     }
     return {
         "kinesis": {
@@ -91,7 +87,6 @@ def one_call_a_record(client: Any, batch: dict[str, Any]) -> None:
     """The reference's way: each record by itself, one after the other."""
     for record in batch["Records"]:
         event = _decoded(record)
-        animal = event["animalMetadata"]
         client.put_events(
             trackingId="tracker",
             userId=event["userId"],
@@ -100,14 +95,11 @@ def one_call_a_record(client: Any, batch: dict[str, Any]) -> None:
                 {
                     "eventId": event["eventId"],
                     "eventType": event["eventType"],
-                    "itemId": "-".join(str(animal[f"animal_{part}_id"]) for part in PARTS),
+                    "itemId": AnimalGroup.from_metadata(event["animalMetadata"]).item_id,
                     "sentAt": time.time(),
                 }
             ],
         )
-
-
-PARTS = ("species", "primary_breed", "size", "age")
 
 
 def _statistics(url: str) -> dict[str, Any]:

@@ -23,20 +23,13 @@ from typing import Any
 
 from benchmarks.lambda_environment import Context, handler_environment
 from benchmarks.personalize.endpoint import ITEMS, personalize_endpoint
+from lambdas.shared.animal import AnimalGroup
 
 HANDLERS = ("forward_events", "recommend", "rerank", "evaluate_version")
 ROOT = Path(__file__).resolve().parent.parent
 TIMED_IMPORT = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
 ANIMALS = [
-    {
-        "itemId": str(number),
-        "animalMetadata": {
-            "animal_species_id": "2",
-            "animal_primary_breed_id": f"Breed {number}",
-            "animal_size_id": "3",
-            "animal_age_id": "2",
-        },
-    }
+    {"itemId": str(number), "animalMetadata": AnimalGroup("2", f"Breed {number}", "3", "2").metadata}
     for number in range(25)
 ]
 

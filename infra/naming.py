@@ -185,21 +185,12 @@ class Names:
         return self._arn("kinesis", f"stream/{self.stream}")
 
     @property
-    def delivery_stream_arn(self) -> str:
-        return self._arn("firehose", f"deliverystream/{self.delivery_stream}")
-
-    @property
     def topic_arn(self) -> str:
         return self._arn("sns", self.topic)
 
     @property
     def quarantine_queue_arn(self) -> str:
         return self._arn("sqs", self.quarantine_queue)
-
-    @property
-    def quarantine_queue_url(self) -> str:
-        """What Lambda needs; the partitions that the project supports share the domain."""
-        return f"https://sqs.{self.region}.amazonaws.com/{self.account}/{self.quarantine_queue}"
 
     @property
     def state_machine_arn(self) -> str:
@@ -228,9 +219,6 @@ class Names:
     def rule(self, name: str) -> str:
         """An EventBridge rule's name."""
         return self._name(f"recommender-{name}", "evt")
-
-    def rule_arn(self, name: str) -> str:
-        return self._arn("events", f"rule/{self.rule(name)}")
 
     def bucket_arn(self, purpose: Bucket) -> str:
         return f"arn:{self.partition}:s3:::{self.bucket(purpose)}"
@@ -289,9 +277,6 @@ class Names:
 
     def recipe_arn(self, recipe: str) -> str:
         return f"arn:{self.partition}:personalize:::recipe/{recipe}"
-
-    def dataset_group_arn(self, generation: int) -> str:
-        return self.personalize_arn(f"dataset-group/{self.dataset_group(generation)}")
 
     def dataset_arn(self, kind: DatasetKind, generation: int) -> str:
         """The ARN holds the group's name and the type, not the dataset's own name."""

@@ -99,6 +99,17 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def read(made: argparse.ArgumentParser, arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line, of which every part can be used; ends the program with one line where one cannot."""
+    given = made.parse_args(arguments)
+    check_options(made, given)
+    try:
+        keep_to_owner(given.data.resolve())
+    except SharedFolderError as error:
+        made.error(f"--data: {error}")
+    return given
+
+
 def options(given: argparse.Namespace) -> Options:
     """What the command line says."""
     return Options(
@@ -123,13 +134,7 @@ def serve(app: Any, given: argparse.Namespace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until a signal comes."""
-    made = parser()
-    given = made.parse_args(arguments)
-    check_options(made, given)
-    try:
-        keep_to_owner(given.data.resolve())
-    except SharedFolderError as error:
-        made.error(f"--data: {error}")
+    given = read(parser(), arguments)
     serve(App(options(given)), given)
 
 

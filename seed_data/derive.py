@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from lambdas.shared.animal import AnimalGroup
+
 FOLDER = Path(__file__).resolve().parent
 GROUPS = FOLDER / "groups.csv"
 WEIGHTS = FOLDER / "breed_weights.csv"
@@ -27,27 +29,6 @@ AGE_LIMITS_WEEKS = (26, 78, 182, 417)
 SIZE_LIMITS_KILOGRAMS = {"1": (3.5, 4.25, 5.0, 6.0), "2": (5.0, 11.0, 20.0, 32.0)}
 """Bands 1..5, cats and dogs apart."""
 _SEX_FACTOR = {"Male": 1.08, "Female": 0.92}
-
-
-class Group(NamedTuple):
-    """What is recommended: all animals of one species, breed, size and age band."""
-
-    species: str
-    breed: str
-    size: str
-    age: str
-
-    @property
-    def item_id(self) -> str:
-        """The group's ITEM_ID, e.g. `2-Saint Bernard-5-2`."""
-        return "-".join(self)
-
-    @classmethod
-    def parse(cls, item_id: str) -> "Group":
-        """The group of an ITEM_ID: first field the species, last two size and age, all between is the breed."""
-        species, rest = item_id.split("-", 1)
-        breed, size, age = rest.rsplit("-", 2)
-        return cls(species, breed, size, age)
 
 
 class Breed(NamedTuple):
@@ -95,7 +76,7 @@ def age_band(weeks: float) -> int:
     return 1 + bisect_right(AGE_LIMITS_WEEKS, weeks)
 
 
-def groups_of(record: Mapping[str, str], breeds: Mapping[tuple[str, str], Breed]) -> set[Group]:
+def groups_of(record: Mapping[str, str], breeds: Mapping[tuple[str, str], Breed]) -> set[AnimalGroup]:
     """The groups under which a site lists the animal of one outcome: a cross is found under both its breeds.
 
     Empty for species other than cats and dogs, and for records whose breed is not known.
@@ -106,10 +87,10 @@ def groups_of(record: Mapping[str, str], breeds: Mapping[tuple[str, str], Breed]
     of_animal = parents(record["breed"], species, breeds)
     size = size_band(species, of_animal, record["sex_upon_outcome"].split(" ")[-1])
     age = age_band(float(record["age_upon_outcome_in_weeks"]))
-    return {Group(species, breed.name, str(size), str(age)) for breed in of_animal}
+    return {AnimalGroup(species, breed.name, str(size), str(age)) for breed in of_animal}
 
 
-def count_groups(records: Iterable[Mapping[str, str]]) -> Counter[Group]:
+def count_groups(records: Iterable[Mapping[str, str]]) -> Counter[AnimalGroup]:
     """How many listings each group had."""
     breeds = read_breeds()
     return Counter(group for record in records for group in groups_of(record, breeds))
@@ -125,8 +106,8 @@ def main() -> None:
         counts = count_groups(csv.DictReader(file))
     with arguments.out.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*Group._fields, "listings"])
-        writer.writerows([*group, count] for group, count in sorted(counts.items()))
+        writer.writerow(("species", "breed", "size", "age", "listings"))
+        writer.writerows(sorted((each.species, each.breed, each.size, each.age, n) for each, n in counts.items()))
     print(f"{arguments.out}: {len(counts)} groups, {sum(counts.values())} listings")
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from seed_data.derive import Group
+from lambdas.shared.animal import AnimalGroup
 from seed_data.visits import Visit, visits
 from seed_data.world import Parameters, World, build_world
 
@@ -59,7 +59,7 @@ def write_items(path: Path, world: World, end: int, count: int) -> None:
     _write_csv(path, ITEM_COLUMNS, (item_row(group, end + created) for group, created in by_id))
 
 
-def item_row(group: Group, created: int) -> tuple[object, ...]:
+def item_row(group: AnimalGroup, created: int) -> tuple[object, ...]:
     """A group's row of the Items file; `created` in epoch seconds."""
     fee = _FEES[group.species][int(group.age) - 1]
     return (group.species, group.age, group.size, group.breed, fee, group.item_id, created)

@@ -97,12 +97,7 @@ def _event(world: World, session: _Session, now: int, moment: float, rng: np.ran
         "sessionId": session.session_id,
         "eventType": event.event_type,
         "animal_id": f"A{event.group:04d}{session.animal}",
-        "animalMetadata": {
-            "animal_species_id": group.species,
-            "animal_primary_breed_id": group.breed,
-            "animal_size_id": group.size,
-            "animal_age_id": group.age,
-        },
+        "animalMetadata": group.metadata,
     }
     if session.user_id is not None:
         payload["userId"] = session.user_id

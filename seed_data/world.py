@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seed_data.derive import GROUPS, Group
+from lambdas.shared.animal import AnimalGroup
+from seed_data.derive import GROUPS
 
 Float64 = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -87,7 +88,7 @@ class World:
 
     parameters: Parameters
     seed: int
-    groups: tuple[Group, ...]
+    groups: tuple[AnimalGroup, ...]
     created: Ints
     """When each group appeared, rising."""
     _appeal: Float64
@@ -200,7 +201,7 @@ def build_world(*, seed: int = 7, parameters: Parameters | None = None, table: P
     with table.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     rng = np.random.default_rng([seed, 0])
-    groups = [Group(row["species"], row["breed"], row["size"], row["age"]) for row in rows]
+    groups = [AnimalGroup(row["species"], row["breed"], row["size"], row["age"]) for row in rows]
     listings = np.array([float(row["listings"]) for row in rows])
     created = _creation_times(listings, parameters, rng)
     order = np.argsort(created, kind="stable")

@@ -10,6 +10,7 @@ from typing import Any
 
 from personalize_local.testing import LocalPersonalize
 from tests.deadline import pauses
+from tools.deploy.base.personalize import create, created
 
 ROLE = "arn:aws:iam::000000000000:role/personalize"
 RECIPE = "arn:aws:personalize:::recipe/"
@@ -124,58 +125,58 @@ class World:
         path.write_text(content)
         return f"s3://{location}"
 
+    def create(self, kind: str, **request: Any) -> Any:
+        """What is created, as it ended."""
+        return create(self.control, kind, for_seconds=DEADLINE, **request)
+
     def group(self, name: str = "pets") -> str:
-        arn = self.control.create_dataset_group(name=name)["datasetGroupArn"]
-        shown = settled(lambda: self.control.describe_dataset_group(datasetGroupArn=arn)["datasetGroup"])
-        assert shown["status"] == "ACTIVE"
-        return str(arn)
+        return created(self.control, "dataset_group", name=name)
 
     def dataset(self, group: str, kind: str, text: str) -> str:
         name = f"{group.rpartition('/')[2]}-{kind}"
         schema_arn = self.control.create_schema(name=name, schema=text)["schemaArn"]
-        arn = self.control.create_dataset(name=name, schemaArn=schema_arn, datasetGroupArn=group, datasetType=kind)[
-            "datasetArn"
-        ]
-        settled(lambda: self.control.describe_dataset(datasetArn=arn)["dataset"])
-        return str(arn)
+        return created(
+            self.control, "dataset", name=name, schemaArn=schema_arn, datasetGroupArn=group, datasetType=kind
+        )
 
     def load(self, dataset: str, content: str, job: str, **more: Any) -> Any:
         """Import a CSV and return the job as it ended."""
         location = self.put(f"seed/{job}.csv", content)
-        arn = self.control.create_dataset_import_job(
-            jobName=job, datasetArn=dataset, dataSource={"dataLocation": location}, roleArn=ROLE, **more
-        )["datasetImportJobArn"]
-        return settled(lambda: self.control.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"])
+        return self.create(
+            "dataset_import_job",
+            jobName=job,
+            datasetArn=dataset,
+            dataSource={"dataLocation": location},
+            roleArn=ROLE,
+            **more,
+        )
 
     def tracker(self, group: str, name: str = "tracker") -> str:
-        made = self.control.create_event_tracker(name=name, datasetGroupArn=group)
-        arn = made["eventTrackerArn"]
-        settled(lambda: self.control.describe_event_tracker(eventTrackerArn=arn)["eventTracker"])
+        made = self.create("event_tracker", name=name, datasetGroupArn=group)
         self.tracking_id = made["trackingId"]
-        return str(arn)
+        return str(made["eventTrackerArn"])
 
     def solution(self, group: str, recipe: str, name: str = "solution", **more: Any) -> str:
-        arn = self.control.create_solution(
-            name=name, datasetGroupArn=group, recipeArn=RECIPE + recipe, performAutoTraining=False, **more
-        )["solutionArn"]
-        settled(lambda: self.control.describe_solution(solutionArn=arn)["solution"])
-        return str(arn)
+        made = self.create(
+            "solution",
+            name=name,
+            datasetGroupArn=group,
+            recipeArn=RECIPE + recipe,
+            performAutoTraining=False,
+            **more,
+        )
+        return str(made["solutionArn"])
 
     def train(self, solution: str, **more: Any) -> Any:
         """Make a solution version and return it as it ended."""
-        arn = self.control.create_solution_version(solutionArn=solution, **more)["solutionVersionArn"]
-        return settled(lambda: self.control.describe_solution_version(solutionVersionArn=arn)["solutionVersion"])
+        return self.create("solution_version", solutionArn=solution, **more)
 
     def campaign(self, version: str, name: str = "campaign", **more: Any) -> str:
-        arn = self.control.create_campaign(name=name, solutionVersionArn=version, **more)["campaignArn"]
-        shown = settled(lambda: self.control.describe_campaign(campaignArn=arn)["campaign"])
-        assert shown["status"] == "ACTIVE"
-        return str(arn)
+        return created(self.control, "campaign", name=name, solutionVersionArn=version, **more)
 
     def filter(self, group: str, name: str, expression: str) -> str:
-        arn = self.control.create_filter(name=name, datasetGroupArn=group, filterExpression=expression)["filterArn"]
-        settled(lambda: self.control.describe_filter(filterArn=arn)["filter"])
-        return str(arn)
+        made = self.create("filter", name=name, datasetGroupArn=group, filterExpression=expression)
+        return str(made["filterArn"])
 
     def seeded(self, name: str = "pets") -> str:
         """A dataset group with both datasets imported and an event tracker."""

@@ -11,6 +11,9 @@ import textwrap
 from pathlib import Path
 
 import regex
+import typer
+
+from tools.environment.front import run
 
 SCRIPTS = (
     "Arabic", "Armenian", "Bengali", "Bopomofo", "Cyrillic", "Devanagari", "Ethiopic", "Georgian", "Greek", "Gujarati",
@@ -78,5 +81,14 @@ def _member(script: str, text: str) -> str:
     return f'    "{script}": (\n{inner}\n    ),'
 
 
-if __name__ == "__main__":
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def write() -> None:
+    """Write the table."""
     PATH.write_text(table(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(run(app))

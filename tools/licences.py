@@ -15,6 +15,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from tools.environment.front import run
+
 ALLOWED = (
     "0BSD", "Apache", "BSD", "CC0", "CNRI-Python", "ISC", "MIT", "MPL-2.0", "Mozilla Public License 2.0", "PSF",
     "Python Software Foundation", "Python-2.0", "Unlicense", "Zlib",
@@ -77,6 +79,10 @@ def outside(packages: Iterable[Package]) -> list[Package]:
     return [package for package in packages if not package.allowed]
 
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
 def show() -> None:
     """List every installed package with its licence; exit code 1 when one is not allowed."""
     console = Console()
@@ -91,9 +97,8 @@ def show() -> None:
 
 
 def main() -> int:
-    """The exit code of the command."""
-    typer.run(show)
-    return 0
+    """Runs the command line; returns its exit code."""
+    return run(app)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ a progress file: interrupted, the same command goes on where it stopped, and run
 """
 
 import csv
-import gzip
 import json
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,21 +17,24 @@ from datetime import UTC, date, datetime
 from itertools import zip_longest
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.progress import Progress
 
-from infra.settings import SettingsError
+from infra.naming import ARCHIVE_PREFIX
 from lambdas.shared.animal import AnimalGroup
 from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
 from lambdas.shared.event import CLOCK_TOLERANCE_SECONDS, LONGEST_RECORD, opened
 from lambdas.shared.fields import instant, members, parse_json
 from personalize_local.data.csv_dialect import read_rows
-from tools.environment.connection import Connection, NotConnectedError, connect, state_folder
+from tools.environment.connection import Connection, connect, state_folder
+from tools.environment.errors import ToolError, UsageError
+from tools.environment.front import run
+from tools.events.archive import lines
 
 ITEMS_PER_CALL = 10
 CALLS_PER_SECOND = 10.0
@@ -43,7 +46,7 @@ _BUSY_ATTEMPTS = 5
 _BUSY_PAUSE_SECONDS = 5.0
 
 
-class SyncError(Exception):
+class SyncError(ToolError):
     """The catalogue cannot be brought up to date; the message says why and what to do."""
 
 
@@ -51,24 +54,21 @@ class SyncError(Exception):
 class Item:
     """One group as the Items dataset holds it. `value` is ITEM_VALUE, `created` in epoch seconds."""
 
-    species: str
-    breed: str
-    size: str
-    age: str
+    group: AnimalGroup
     value: float
     created: int
 
     @property
     def item_id(self) -> str:
-        return f"{self.species}-{self.breed}-{self.size}-{self.age}"
+        return self.group.item_id
 
     def request(self) -> dict[str, str]:
         """The item as PutItems takes it: properties are the schema's columns in camel case, as JSON text."""
         properties = {
-            "animalType": self.species,
-            "animalAge": self.age,
-            "animalSize": self.size,
-            "animalBreed": self.breed,
+            "animalType": self.group.species,
+            "animalAge": self.group.age,
+            "animalSize": self.group.size,
+            "animalBreed": self.group.breed,
             "itemValue": self.value,
             "creationTimestamp": self.created,
         }
@@ -101,10 +101,7 @@ def read_items(path: Path, breeds: Breeds = LATIN) -> list[Item]:
 def _item_of_row(row: Mapping[str, str], where: str, breeds: Breeds) -> Item:
     try:
         item = Item(
-            species=row["ANIMAL_TYPE"],
-            breed=row["ANIMAL_BREED"],
-            size=row["ANIMAL_SIZE"],
-            age=row["ANIMAL_AGE"],
+            AnimalGroup(row["ANIMAL_TYPE"], row["ANIMAL_BREED"], row["ANIMAL_SIZE"], row["ANIMAL_AGE"]),
             value=float(row["ITEM_VALUE"]),
             created=int(row["CREATION_TIMESTAMP"]),
         )
@@ -127,7 +124,7 @@ class Sightings:
     """Groups of the archive's events, each with the second at which it was seen first."""
 
     breeds: Breeds = LATIN
-    first_seen: dict[tuple[str, str, str, str], int] = field(default_factory=dict)
+    first_seen: dict[AnimalGroup, int] = field(default_factory=dict)
     events: int = 0
     unusable: int = 0
     """Records that name no group: malformed events are archived too."""
@@ -151,10 +148,10 @@ class Sightings:
         """
         values: dict[tuple[str, str], list[float]] = {}
         for item in like:
-            values.setdefault((item.species, item.age), []).append(item.value)
+            values.setdefault((item.group.species, item.group.age), []).append(item.value)
         made = (
-            Item(species, breed, size, age, median(values.get((species, age), [0.0])), moment)
-            for (species, breed, size, age), moment in self.first_seen.items()
+            Item(group, median(values.get((group.species, group.age), [0.0])), moment)
+            for group, moment in self.first_seen.items()
         )
         return sorted(made, key=lambda item: item.item_id)
 
@@ -165,21 +162,16 @@ def read_archive(s3: Any, bucket: str, *, since: date | None = None, breeds: Bre
     Raises SyncError for an object that cannot be unpacked.
     """
     sightings = Sightings(breeds)
-    start = {} if since is None else {"StartAfter": f"events/dt={since.isoformat()}"}
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="events/", **start):
+    start = {} if since is None else {"StartAfter": f"{ARCHIVE_PREFIX}dt={since.isoformat()}"}
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=ARCHIVE_PREFIX, **start):
         for stored in page.get("Contents", ()):
             arrived = int(stored["LastModified"].timestamp())
             try:
-                for record in _records(s3.get_object(Bucket=bucket, Key=stored["Key"])["Body"]):
+                for record in filter(bytes.strip, lines(s3, bucket, stored["Key"])):
                     sightings.add(record, arrived)
             except (OSError, EOFError) as error:
                 raise SyncError(f"s3://{bucket}/{stored['Key']} is no gzip file: {error}") from error
     return sightings
-
-
-def _records(body: BinaryIO) -> Iterator[bytes]:
-    with gzip.GzipFile(fileobj=body, mode="rb") as lines:
-        yield from (line for line in lines if line.strip())
 
 
 def _event_of(record: bytes) -> dict[str, Any] | None:
@@ -198,12 +190,11 @@ def _moment_of(event: Mapping[str, Any], arrived: int) -> int:
         return arrived
 
 
-def _group_of(event: Mapping[str, Any], breeds: Breeds) -> tuple[str, str, str, str] | None:
+def _group_of(event: Mapping[str, Any], breeds: Breeds) -> AnimalGroup | None:
     try:
-        group = AnimalGroup.from_metadata(event.get("animalMetadata"), breeds=breeds)
+        return AnimalGroup.from_metadata(event.get("animalMetadata"), breeds=breeds)
     except PayloadError:
         return None
-    return group.species, group.breed, group.size, group.age
 
 
 # --- sending, and what was sent
@@ -291,7 +282,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
-def main(
+def synchronise(
     environment: Annotated[
         str, typer.Option("--env", metavar="ENV", help="local, or one that config/ENV.yaml describes.")
     ],
@@ -308,22 +299,16 @@ def main(
     """Bring new groups into the Items dataset of ENV."""
     console = Console(soft_wrap=True, highlight=False)
     if (items is None) != archive:
-        console.print("give either --items FILE or --archive")
-        raise typer.Exit(2)
-    try:
-        connection = connect(environment)
-        number = generation or connection.settings.generation
-        wanted = _wanted(connection, console, items, since and since.date(), known)
-        if dry_run:
-            console.print(f"{len(wanted)} groups would be sent")
-            console.print(*(item.item_id for item in wanted), sep="\n", markup=False)
-            return
-        path = progress or state_folder() / "sync-catalogue" / f"{environment}-g{number}.jsonl"
-        _synchronise(connection, console, wanted, number, path)
-    except (SyncError, SettingsError, NotConnectedError, ClientError, BotoCoreError) as error:
-        console.print(f"[red]{type(error).__name__}[/red]", end=": ")
-        console.print(str(error), markup=False)
-        raise typer.Exit(1) from error
+        raise UsageError("give either --items FILE or --archive")
+    connection = connect(environment)
+    number = generation or connection.settings.generation
+    wanted = _wanted(connection, console, items, since and since.date(), known)
+    if dry_run:
+        console.print(f"{len(wanted)} groups would be sent")
+        console.print(*(item.item_id for item in wanted), sep="\n", markup=False)
+        return
+    path = progress or state_folder() / "sync-catalogue" / f"{environment}-g{number}.jsonl"
+    _send_missing(connection, console, wanted, number, path)
 
 
 def _wanted(
@@ -343,7 +328,7 @@ def _wanted(
     return list({item.item_id: item for item in found if item.item_id not in ids}.values())
 
 
-def _synchronise(connection: Connection, console: Console, wanted: list[Item], generation: int, path: Path) -> None:
+def _send_missing(connection: Connection, console: Console, wanted: list[Item], generation: int, path: Path) -> None:
     arn = connection.settings.names.dataset_arn("items", generation)
     dataset = connection.client("personalize").describe_dataset(datasetArn=arn)["dataset"]
     made = dataset["creationDateTime"].astimezone(UTC).isoformat()
@@ -358,5 +343,10 @@ def _synchronise(connection: Connection, console: Console, wanted: list[Item], g
     console.print(f"{sent} groups sent, {len(wanted) - len(missing)} were there already")
 
 
+def main() -> int:
+    """Runs the command line; returns its exit code."""
+    return run(app)
+
+
 if __name__ == "__main__":
-    app()
+    sys.exit(main())

@@ -3,16 +3,18 @@
 import json
 import random
 import sqlite3
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from personalize_local.testing import LocalPersonalize
+from tools.deploy.base.personalize import create, created
 
 USERS = 1_000
 EVENTS_OF_USER = 15
 KINDS = 20
+_PATIENCE_SECONDS = 3600.0
+"""For a training."""
 _RECIPE = "arn:aws:personalize:::recipe/"
 _ROLE = "arn:aws:iam::000000000000:role/personalize"
 _FIELDS = {
@@ -52,49 +54,35 @@ def make(world: World, folder: Path, *, rankings: bool = True) -> Made:
     folder.mkdir(parents=True)
     with LocalPersonalize(folder) as server:
         control = server.client("personalize")
-        group = control.create_dataset_group(name="world")["datasetGroupArn"]
-        _settled(lambda: control.describe_dataset_group(datasetGroupArn=group)["datasetGroup"])
+        group = created(control, "dataset_group", name="world")
         for kind, text in (("Interactions", _interactions(world)), ("Items", _items(world))):
             record = {"type": "record", "name": kind, "fields": _FIELDS[kind], "version": "1.0"}
             schema = control.create_schema(name=kind, schema=json.dumps(record))["schemaArn"]
-            dataset = control.create_dataset(name=kind, schemaArn=schema, datasetGroupArn=group, datasetType=kind)[
-                "datasetArn"
-            ]
-            _settled(lambda dataset=dataset: control.describe_dataset(datasetArn=dataset)["dataset"])
+            dataset = created(control, "dataset", name=kind, schemaArn=schema, datasetGroupArn=group, datasetType=kind)
             file = server.s3_root / "bucket" / f"{kind}.csv"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
-            job = control.create_dataset_import_job(
-                jobName=kind, datasetArn=dataset, dataSource={"dataLocation": f"s3://bucket/{kind}.csv"}, roleArn=_ROLE
-            )["datasetImportJobArn"]
-            _settled(lambda job=job: control.describe_dataset_import_job(datasetImportJobArn=job)["datasetImportJob"])
-        tracker = control.create_event_tracker(name="tracker", datasetGroupArn=group)
+            location = {"dataLocation": f"s3://bucket/{kind}.csv"}
+            created(control, "dataset_import_job", jobName=kind, datasetArn=dataset, dataSource=location, roleArn=_ROLE)
+        tracker = create(control, "event_tracker", name="tracker", datasetGroupArn=group)
         expression = "INCLUDE ItemID WHERE Items.KIND IN ($KIND) AND Items.PRICE < 80"
-        filter_arn = control.create_filter(name="kind", datasetGroupArn=group, filterExpression=expression)["filterArn"]
+        filter_arn = created(control, "filter", name="kind", datasetGroupArn=group, filterExpression=expression)
         recommendation = _campaign(control, group, "aws-user-personalization-v2")
         ranking = _campaign(control, group, "aws-personalized-ranking-v2") if rankings else ""
-        _settled(lambda: control.describe_filter(filterArn=filter_arn)["filter"])
         return Made(tracker["trackingId"], recommendation, ranking, filter_arn)
 
 
 def _campaign(control: Any, group: str, recipe: str) -> str:
-    solution = control.create_solution(
-        name=recipe, datasetGroupArn=group, recipeArn=_RECIPE + recipe, performAutoTraining=False
-    )["solutionArn"]
-    _settled(lambda: control.describe_solution(solutionArn=solution)["solution"])
-    version = control.create_solution_version(solutionArn=solution)["solutionVersionArn"]
-    _settled(lambda: control.describe_solution_version(solutionVersionArn=version)["solutionVersion"])
-    campaign: str = control.create_campaign(name=recipe, solutionVersionArn=version)["campaignArn"]
-    _settled(lambda: control.describe_campaign(campaignArn=campaign)["campaign"])
-    return campaign
-
-
-def _settled(describe: Any) -> None:
-    pause = threading.Event()
-    while (shown := describe())["status"] != "ACTIVE":
-        if "FAILED" in shown["status"]:
-            raise RuntimeError(shown["failureReason"])
-        pause.wait(0.05)
+    solution = created(
+        control,
+        "solution",
+        name=recipe,
+        datasetGroupArn=group,
+        recipeArn=_RECIPE + recipe,
+        performAutoTraining=False,
+    )
+    version = created(control, "solution_version", for_seconds=_PATIENCE_SECONDS, solutionArn=solution)
+    return created(control, "campaign", name=recipe, solutionVersionArn=version)
 
 
 def _interactions(world: World) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from lambdas.shared.animal import MEMBERS
 from personalize_local.engine.base.data import Catalogue, Events, Float64, History
 from personalize_local.engine.base.models import Model
 from personalize_local.engine.base.scores import ranking
@@ -39,8 +40,8 @@ Ranker = Callable[[Case], Float64]
 def catalogue_of(world: World) -> Catalogue:
     """The world's groups with species, breed, size and age, one-hot, and their times of creation."""
     matrices, fields = [], []
-    for field in range(4):
-        values, codes = np.unique([group[field] for group in world.groups], return_inverse=True)
+    for field, member in enumerate(MEMBERS):
+        values, codes = np.unique([group.metadata[member] for group in world.groups], return_inverse=True)
         ones = np.ones(len(codes), np.float32)
         matrices.append(sparse.csr_matrix((ones, (np.arange(len(codes)), codes)), shape=(len(codes), len(values))))
         fields += [field] * len(values)

@@ -14,7 +14,8 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from infra.naming import ALIAS, METRIC_NAMESPACE, Function
-from infra.settings import Settings, SettingsError, Vpc
+from infra.setting_sections import Vpc
+from infra.settings import Settings, SettingsError
 from infra.shared.acknowledgements import acknowledge
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,8 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from infra.naming import DATASETS, DatasetKind, Names, Role
-from infra.settings import RecommendationRecipe, RerankingRecipe, Settings, SettingsError
+from infra.setting_values import RecommendationRecipe, RerankingRecipe
+from infra.settings import Settings, SettingsError
 from infra.shared.seed import expression_digest, read_schema, seed_digest
 
 METADATA_KEY = "Generations"

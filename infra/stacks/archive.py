@@ -15,12 +15,13 @@ from infra.naming import ARCHIVE_PREFIX, Names
 from infra.settings import Settings
 from infra.shared.acknowledgements import acknowledge
 from infra.shared.functions import LOG_RETENTION
+from lambdas.shared.animal import MEMBERS
 
 BUFFER_SECONDS = 300
 BUFFER_MEBIBYTES = 64
 LOG_STREAM = "delivery"
 
-_ANIMAL = "struct<animal_species_id:string,animal_primary_breed_id:string,animal_size_id:string,animal_age_id:string>"
+_ANIMAL = f"struct<{','.join(f'{member}:string' for member in MEMBERS)}>"
 EVENT_COLUMNS = (
     ("userid", "string"),
     ("sessionid", "string"),

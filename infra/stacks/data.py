@@ -42,7 +42,6 @@ class DataStack(cdk.Stack):
     personalize_role: iam.Role
     archive_bucket: s3.Bucket
     seed_bucket: s3.Bucket
-    quarantine_bucket: s3.Bucket
     stream: kinesis.Stream
     lock_table: dynamodb.Table
 
@@ -73,7 +72,7 @@ class DataStack(cdk.Stack):
             ],
         )
         self._allow_personalize_the_seed()
-        self.quarantine_bucket = self._bucket(
+        self._bucket(
             "quarantine",
             access_logs,
             rules=[s3.LifecycleRule(id="expire", expiration=cdk.Duration.days(settings.retention.quarantine_days))],

@@ -7,7 +7,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
@@ -16,7 +15,17 @@ from constructs import Construct
 from infra.naming import LOCK_ID, METRIC_NAMESPACE, ROLES, Names, Role
 from infra.settings import Settings
 from infra.shared.acknowledgements import acknowledge
-from infra.shared.functions import LOG_RETENTION, ROOT, HandlerFunction
+from infra.shared.functions import ROOT, HandlerFunction
+from infra.shared.state_machines import (
+    allow,
+    lock_statements,
+    log_group,
+    machine_role,
+    message_statements,
+    schedule_role,
+    service_statements,
+    state_machine,
+)
 from infra.stacks.data import imported_key
 from infra.stacks.monitoring.topic import TopicKey, publishers
 from infra.stacks.sleep.schedule import SleepSchedule
@@ -98,50 +107,23 @@ class TrainingStack(cdk.Stack):
 
     def _state_machine(self, key: kms.IKey) -> sfn.CfnStateMachine:
         names = self._names
-        log_group = logs.LogGroup(
+        log = log_group(self, names.state_machine, settings=self._settings, key=key)
+        role = machine_role(
             self,
-            "Logs",
-            # Step Functions' log groups need this prefix: with others the account's one log policy outgrows its limit.
-            log_group_name=f"/aws/vendedlogs/states/{names.state_machine}",
-            retention=LOG_RETENTION[self._settings.retention.log_days],
-            encryption_key=key,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
-        role = iam.Role(
-            self,
-            "Role",
-            role_name=names.role("statemachine"),
+            names,
+            name=names.role("statemachine"),
+            machine_arn=names.state_machine_arn,
             description="Trains the solutions, judges their versions and updates the campaigns",
-            assumed_by=iam.ServicePrincipal(
-                "states.amazonaws.com",
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": names.account},
-                    "ArnLike": {"aws:SourceArn": names.state_machine_arn},
-                },
-            ),
-            inline_policies={"train": iam.PolicyDocument(statements=self._statements(key))},
+            policies={"train": self._statements(key)},
         )
         self._acknowledge_wildcards(role)
-        return sfn.CfnStateMachine(
+        return state_machine(
             self,
-            "StateMachine",
-            state_machine_name=names.state_machine,
-            # As text, so that the validators see it; without its white space, which counts against the template's size.
-            definition_string=json.dumps(json.loads(DEFINITION.read_text(encoding="utf-8")), separators=(",", ":")),
-            definition_substitutions=self.substitutions(),
-            role_arn=role.role_arn,
-            logging_configuration=sfn.CfnStateMachine.LoggingConfigurationProperty(
-                level="ALL",
-                include_execution_data=True,
-                destinations=[
-                    sfn.CfnStateMachine.LogDestinationProperty(
-                        cloud_watch_logs_log_group=sfn.CfnStateMachine.CloudWatchLogsLogGroupProperty(
-                            log_group_arn=log_group.log_group_arn
-                        )
-                    )
-                ],
-            ),
-            tracing_configuration=sfn.CfnStateMachine.TracingConfigurationProperty(enabled=True),
+            name=names.state_machine,
+            definition=DEFINITION,
+            substitutions=self.substitutions(),
+            role=role,
+            log_group=log,
         )
 
     def substitutions(self) -> Mapping[str, str]:
@@ -194,73 +176,32 @@ class TrainingStack(cdk.Stack):
         ]
         seed = names.bucket_arn("seed")
         return [
-            _allow("Train", ["personalize:DescribeSolution", "personalize:CreateSolutionVersion"], solutions),
-            _allow(
+            allow("Train", ["personalize:DescribeSolution", "personalize:CreateSolutionVersion"], solutions),
+            allow(
                 "Judge",
                 ["personalize:DescribeSolutionVersion", "personalize:GetSolutionMetrics"],
                 [*solutions, *versions],
             ),
-            _allow("Promote", ["personalize:DescribeCampaign"], campaigns),
+            allow("Promote", ["personalize:DescribeCampaign"], campaigns),
             # The reference lists campaign and solution as its resource types.
-            _allow("UpdateCampaigns", ["personalize:UpdateCampaign"], [*campaigns, *solutions, *versions]),
+            allow("UpdateCampaigns", ["personalize:UpdateCampaign"], [*campaigns, *solutions, *versions]),
             *(
-                _allow(f"AskCanaryOf{role.capitalize()}", [_CANARY[role]], [names.campaign_arn(role, generation)])
+                allow(f"AskCanaryOf{role.capitalize()}", [_CANARY[role]], [names.campaign_arn(role, generation)])
                 for role in settings.roles
             ),
-            _allow("Ledger", ["ssm:GetParameter", "ssm:PutParameter"], ledgers),
-            # Nothing on the lock of before, a parameter: an execution of an earlier definition cannot take it any more.
-            _allow("Lock", ["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], [names.lock_table_arn]),
-            _allow(
-                "SeeWhetherTheHolderRuns",
-                ["states:DescribeExecution"],
-                self._holders,
-            ),
-            _allow("AskTheGate", ["lambda:InvokeFunction"], [self.gate.alias.function_arn]),
-            _allow("CountEvents", ["cloudwatch:GetMetricStatistics"], ["*"]),
+            allow("Ledger", ["ssm:GetParameter", "ssm:PutParameter"], ledgers),
+            *lock_statements(names, self._holders),
+            allow("AskTheGate", ["lambda:InvokeFunction"], [self.gate.alias.function_arn]),
+            allow("CountEvents", ["cloudwatch:GetMetricStatistics"], ["*"]),
             iam.PolicyStatement(
                 sid="PublishMetrics",
                 actions=["cloudwatch:PutMetricData"],
                 resources=["*"],
                 conditions={"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACE}},
             ),
-            _allow(
-                "KeepPopularListAndRecords", ["s3:PutObject"], [f"{seed}/popular/*", f"{seed}/{Names.RUNS_PREFIX}*"]
-            ),
-            _allow("Tell", ["sns:Publish"], [self.topic.topic_arn]),
-            _allow("UseKeys", ["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn, self._topic_key.key.key_arn]),
-            # The table's key is used for whoever calls DynamoDB, with these and the two above:
-            # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
-            iam.PolicyStatement(
-                sid="UseKeyForLock",
-                actions=["kms:DescribeKey", "kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"],
-                resources=[key.key_arn],
-                conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{names.region}.amazonaws.com"}},
-            ),
-            # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html: these know no resources.
-            _allow(
-                "DeliverLogs",
-                [
-                    "logs:CreateLogDelivery",
-                    "logs:GetLogDelivery",
-                    "logs:UpdateLogDelivery",
-                    "logs:DeleteLogDelivery",
-                    "logs:ListLogDeliveries",
-                    "logs:PutResourcePolicy",
-                    "logs:DescribeResourcePolicies",
-                    "logs:DescribeLogGroups",
-                ],
-                ["*"],
-            ),
-            _allow(
-                "Trace",
-                [
-                    "xray:PutTraceSegments",
-                    "xray:PutTelemetryRecords",
-                    "xray:GetSamplingRules",
-                    "xray:GetSamplingTargets",
-                ],
-                ["*"],
-            ),
+            allow("KeepPopularListAndRecords", ["s3:PutObject"], [f"{seed}/popular/*", f"{seed}/{Names.RUNS_PREFIX}*"]),
+            *message_statements(self.topic.topic_arn, (key, self._topic_key.key)),
+            *service_statements(names, key),
         ]
 
     def _acknowledge_wildcards(self, role: iam.Role) -> None:
@@ -294,20 +235,12 @@ class TrainingStack(cdk.Stack):
 
     def _schedule(self) -> scheduler.CfnScheduleGroup:
         names = self._names
-        role = iam.Role(
+        role = schedule_role(
             self,
-            "ScheduleRole",
-            role_name=names.role("trigger"),
+            names,
+            name=names.role("trigger"),
+            machine_arn=names.state_machine_arn,
             description="Starts the training state machine",
-            # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": names.account}}
-            ),
-            inline_policies={
-                "start": iam.PolicyDocument(
-                    statements=[_allow("Start", ["states:StartExecution"], [names.state_machine_arn])]
-                )
-            },
         )
         group = scheduler.CfnScheduleGroup(self, "ScheduleGroup", name=names.schedule_group)
         scheduler.CfnSchedule(
@@ -377,7 +310,3 @@ class TrainingStack(cdk.Stack):
                 )
             ],
         )
-
-
-def _allow(sid: str, actions: list[str], resources: list[str]) -> iam.PolicyStatement:
-    return iam.PolicyStatement(sid=sid, actions=actions, resources=resources)

@@ -11,6 +11,7 @@ from typing import Any
 from lambdas.forward_events.records import StreamRecord
 from lambdas.shared.attempts import Attempts, InvalidRequestError, UnavailableError
 from lambdas.shared.errors import PayloadError
+from lambdas.shared.quarantined import QUARANTINE_PREFIX, QuarantinedRecord
 
 MOST_MESSAGES_A_CALL = 10
 _SAFE_NAME = re.compile(r"[A-Za-z0-9-]{3,200}", re.ASCII)
@@ -40,18 +41,17 @@ class Quarantine:
     ) -> Quarantined:
         """Store the record with its reason. Raises UnavailableError or InvalidRequestError when S3 does not take it."""
         reason = error.as_json()
-        content: dict[str, object] = {
-            "reason": reason,
-            "payload": record.payload,
-            "sequenceNumber": record.sequence_number,
-            "shardId": record.shard_id,
-            "approximateArrivalTimestamp": record.arrival,
-            "eventSourceARN": record.source_arn,
-        }
-        if event_id is not None:
-            content["eventId"] = event_id
+        content = QuarantinedRecord(
+            shard_id=record.shard_id,
+            sequence_number=record.sequence_number,
+            source_arn=record.source_arn,
+            arrival=record.arrival,
+            payload=record.payload,
+            reason=reason,
+            event_id=event_id,
+        )
         key = quarantine_key(record)
-        body = json.dumps(content).encode()
+        body = json.dumps(content.as_json()).encode()
         self.attempts.call(
             lambda: self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json"),
             stop_at=stop_at,
@@ -87,4 +87,4 @@ def quarantine_key(record: StreamRecord) -> str:
         name = (
             f"unknown-{hashlib.blake2b(f'{name}{record.payload}'.encode(errors='replace'), digest_size=16).hexdigest()}"
         )
-    return f"dt={arrival:%Y-%m-%d}/hour={arrival:%H}/{name}.json"
+    return f"{QUARANTINE_PREFIX}{arrival:%Y-%m-%d}/hour={arrival:%H}/{name}.json"

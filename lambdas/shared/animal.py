@@ -10,7 +10,9 @@ from lambdas.shared.names import Names
 
 _SPECIES = frozenset("12")
 _STEPS = frozenset("12345")
-METADATA = Names("animal_species_id", "animal_primary_breed_id", "animal_size_id", "animal_age_id")
+MEMBERS = ("animal_species_id", "animal_primary_breed_id", "animal_size_id", "animal_age_id")
+"""Of the site's `animalMetadata`, in the order of the item id."""
+METADATA = Names(*MEMBERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class AnimalGroup:
         """The id of the group in Amazon Personalize."""
         return f"{self.species}-{self.breed}-{self.size}-{self.age}"
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The site's `animalMetadata` of the group: what `from_metadata` reads."""
+        return dict(zip(MEMBERS, (self.species, self.breed, self.size, self.age), strict=True))
+
     @classmethod
     def from_metadata(cls, metadata: object, field: str = "animalMetadata", *, breeds: Breeds = LATIN) -> Self:
         """The group of the site's `animalMetadata`; its ids are texts or whole numbers.
@@ -47,12 +54,25 @@ class AnimalGroup:
 
     @classmethod
     def parse(cls, item_id: object, field: str = "itemId", *, breeds: Breeds = LATIN) -> Self:
-        """The group of an item id: first part species, last two size and age, all between is the breed."""
-        parts = item_id.split("-") if isinstance(item_id, str) else ()
-        if len(parts) < 4 or parts[0] not in _SPECIES or not _STEPS.issuperset(parts[-2:]):
-            raise PayloadError(field, item_id, "must be species-breed-size-age, e.g. 2-Saint_Bernard-3-2")
-        breed = breeds.breed("-".join(parts[1:-2]), field)
-        return cls(parts[0], breed, parts[-2], parts[-1])
+        """The group of an item id. Raises PayloadError where it can be none."""
+        group = cls.split(item_id, field)
+        if group.species not in _SPECIES or group.size not in _STEPS or group.age not in _STEPS:
+            raise _no_group(field, item_id)
+        breeds.breed(group.breed, field)
+        return group
+
+    @classmethod
+    def split(cls, item_id: object, field: str = "itemId") -> Self:
+        """The parts of an item id, whatever they are: the first is the species, the last two are size and age, all
+        between is the breed. Raises PayloadError where there are fewer."""
+        first, *rest = item_id.split("-") if isinstance(item_id, str) else ("",)
+        if len(rest) < 3 or not (first and rest[-2] and rest[-1]):
+            raise _no_group(field, item_id)
+        return cls(first, "-".join(rest[:-2]), rest[-2], rest[-1])
+
+
+def _no_group(field: str, item_id: object) -> PayloadError:
+    return PayloadError(field, item_id, "must be species-breed-size-age, e.g. 2-Saint_Bernard-3-2")
 
 
 def _required(given: dict[str, object], member: str, field: str) -> object:

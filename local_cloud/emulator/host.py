@@ -25,7 +25,6 @@ from personalize_local.data.private import write_for_owner
 if TYPE_CHECKING:
     from local_cloud.emulator.identity import Authorizer
 
-logger = logging.getLogger("emulator")
 
 WARM_FUNCTION_SECONDS = 60
 """Idle function processes end after this: each holds some 50 MB."""

@@ -8,10 +8,8 @@ from dataclasses import replace
 
 from local_cloud.identity.guard import Asking, Guard, ask_emulator
 from local_cloud.identity.principals import JUDGE_PATH, role_session
-from personalize_local.__main__ import options, parser, serve
+from personalize_local.__main__ import options, parser, read, serve
 from personalize_local.api.app import App
-from personalize_local.api.bind import check_options
-from personalize_local.data.private import SharedFolderError, keep_to_owner
 
 
 def role_keys(role_arn: str) -> dict[str, str]:
@@ -29,12 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     made = parser()
     made.prog = "python -m local_cloud.supervisor.personalize_host"
     made.add_argument("--emulator", required=True, metavar="URL", help="where the judge of calls answers")
-    given = made.parse_args(arguments)
-    check_options(made, given)
-    try:
-        keep_to_owner(given.data.resolve())
-    except SharedFolderError as error:
-        made.error(f"--data: {error}")
+    given = read(made, arguments)
     asking = Asking(ask_emulator(f"{given.emulator}{JUDGE_PATH}"))
     serve(Guard(App(replace(options(given), role_keys=role_keys)), asking), given)
 

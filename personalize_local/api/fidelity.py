@@ -115,7 +115,16 @@ CHOICES: tuple[tuple[str, str], ...] = (
         " left out"
         " of an event",
     ),
-    ("`int` and `long`", "both have 64 bits; every digit counts in imports, properties, filters, answers and exports"),
+    (
+        "`int` and `long`",
+        "both have 64 bits; every digit counts in imports, properties, filters, answers and exports, and filters"
+        " compare them with fractions as written; `float` and `double` are doubles, and compared as such",
+    ),
+    (
+        "reserved columns",
+        "`EVENT_TYPE`, `CREATION_TIMESTAMP` and the like are known in any case that the schema writes them in;"
+        " exports write them in capitals",
+    ),
     (
         "quotes and backslashes in CSV",
         "a backslash escapes a quote or a backslash, in quotes and without; a doubled quote in quotes is a quote;"

@@ -26,7 +26,6 @@ class View:
     summary: tuple[str, ...] = ()
     """Members of the body that List shows."""
     name: str | None = "name"
-    summary_name: bool = True
     status: bool = True
     parent: str = ""
     """The request's member that narrows a List, and the answer's that names the parent."""

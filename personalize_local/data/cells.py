@@ -30,6 +30,14 @@ def exact(text: str) -> int | float | None:
     return nearest
 
 
+def literal(text: str) -> int | float | Decimal | None:
+    """As `exact`; a number with a fraction that the nearest double has lost is a Decimal with all its digits."""
+    number = exact(text)
+    if isinstance(number, float) and number.is_integer() and abs(number) < 2**64:
+        return Decimal(text.strip())
+    return number
+
+
 def fraction(text: str) -> int | float:
     """The value of a JSON number that is written with a fraction or an exponent: an int where a float would lose it."""
     nearest = float(text)

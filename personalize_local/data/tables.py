@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from personalize_local.model.schemas import NUMBERS, WHOLE, Field, Schema
+from personalize_local.model.schemas import NUMBERS, WHOLE, Field, Schema, column_name
 
 Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
@@ -164,7 +164,11 @@ class Table:
         """The table that `save` wrote."""
         described = json.loads((folder / "columns.json").read_text(encoding="utf-8"))
         with np.load(folder / "columns.npz", allow_pickle=False) as arrays:
-            return cls({column["name"]: _loaded(column, place, arrays) for place, column in enumerate(described)})
+            loaded = [_loaded(column, place, arrays) for place, column in enumerate(described)]
+        # An older version wrote reserved columns as the schema did, in any case.
+        written = [str(column["name"]) for column in described]
+        dataset_type = "USERS" if "ITEM_ID" not in written else "INTERACTIONS" if "USER_ID" in written else "ITEMS"
+        return cls({column_name(name, dataset_type): column for name, column in zip(written, loaded, strict=True)})
 
 
 _KNOWN = "-known"

@@ -233,7 +233,7 @@ def _counting(interactions: Table, rule: EventRule) -> tuple[Table, Float32]:
 
 def _check_types(types: Text, schema: Schema) -> None:
     """Source of the first text: https://github.com/aws-samples/amazon-personalize-samples/issues/142."""
-    if "EVENT_TYPE" not in schema.names:
+    if schema.field("EVENT_TYPE") is None:
         return
     named = {value.lower() for value in _used(types.of(types.codes >= 0))}
     if len(types.codes) and not named - _KEYWORDS:

@@ -96,7 +96,8 @@ def parse_schema(text: str) -> Schema:
         raise invalid_input("The schema has no name.")
     if not isinstance(fields, list) or not fields:
         raise invalid_input("The schema has no fields.")
-    parsed = tuple(_field(field) for field in fields)
+    dataset_type = record_type(record)
+    parsed = tuple(_field(field, dataset_type) for field in fields)
     seen: set[str] = set()
     for field in parsed:
         if plain(field.name) in seen:
@@ -105,7 +106,20 @@ def parse_schema(text: str) -> Schema:
     return Schema(record, parsed)
 
 
-def _field(avro: Any) -> Field:
+def record_type(record: str) -> str:
+    """The dataset type that a record is of, as its name says: Avro allows the namespace before it, in any case."""
+    return record.rpartition(".")[2].upper()
+
+
+def column_name(name: str, dataset_type: str) -> str:
+    """A column's name; a reserved one, which a schema may write in any case, in capitals.
+
+    So imports, training, filters and exports find it, however the schema writes it.
+    """
+    return name.upper() if name.upper() in _RESERVED.get(dataset_type, ()) else name
+
+
+def _field(avro: Any, dataset_type: str) -> Field:
     if not isinstance(avro, dict) or not isinstance(avro.get("name"), str) or not _NAME.fullmatch(avro["name"]):
         raise invalid_input("Each field of the schema needs a name of letters, digits and underscores.")
     name = avro["name"]
@@ -117,6 +131,7 @@ def _field(avro: Any) -> Field:
             f"Field {name} has type {json.dumps(union)}; allowed are {', '.join(sorted(_TYPES))}, and a union of one"
             " of them with null."
         )
+    name = column_name(name, dataset_type)
     return Field(name, plain[0], "null" in types, avro.get("categorical") is True, avro.get("textual") is True)
 
 
@@ -170,8 +185,7 @@ def check_dataset_type(schema: Schema, dataset_type: str) -> None:
             raise invalid_input("Textual fields are allowed in Items datasets only.")
     if sum(field.textual for field in schema.fields) > 1:
         raise invalid_input("A schema may have one textual field.")
-    # Avro allows the name with its namespace before it; datasets know their type in any case.
-    if schema.record.rpartition(".")[2].upper() != dataset_type:
+    if record_type(schema.record) != dataset_type:
         raise invalid_input(f"The name of the schema must be {dataset_type.title()}, not {schema.record}.")
 
 

@@ -4,11 +4,11 @@ import re
 
 from personalize_local.control.service_context import ServiceContext
 from personalize_local.data.objects import folder_of
-from personalize_local.model.errors import already_exists, invalid_input
+from personalize_local.model.errors import invalid_input
 from personalize_local.model.recipes import recipe_of
-from personalize_local.model.resources import CREATE_PENDING, CREATING, Kind, Resource
+from personalize_local.model.resources import CREATING, Kind, Resource
 from personalize_local.model.validation import Json
-from personalize_local.operations.tags import tagged
+from personalize_local.operations.jobs import create_job
 from personalize_local.serving.filters import parse_filter
 
 _INFERENCE_TYPES = ("USER_PERSONALIZATION", "PERSONALIZED_RANKING", "RELATED_ITEMS", "POPULAR_ITEMS")
@@ -47,35 +47,19 @@ def create_batch_segment_job(core: ServiceContext, request: Json) -> Json:
 
 def _create(core: ServiceContext, request: Json, kind: Kind, version: Resource, more: Json) -> str:
     _check_places(request["jobInput"]["s3DataSource"]["path"], request["jobOutput"]["s3DataDestination"]["path"])
-    core.need_s3()
-    name, now = request["jobName"], core.clock.now()
-    arn = core.account.arn(f"{kind}/{name}")
-    with core.store.transaction() as changes:
-        if core.store.get(arn):
-            raise already_exists(arn)
-        if "filterArn" in request:
-            chosen = core.need(request["filterArn"], "filter", active=True)
-            if chosen.parent != version.body["datasetGroupArn"]:
-                raise invalid_input(f"Filter {chosen.arn} belongs to another dataset group than the solution version.")
-            if version.body["recipeArn"].endswith(_ATTRIBUTES) and _reads_interactions(core, chosen):
-                raise invalid_input(f"Filter {chosen.arn} reads Interactions, which {_ATTRIBUTES} does not allow.")
-        core.admit(kind)
-        body = {name: request[name] for name in _INPUTS if name in request}
-        job = changes.add(
-            Resource(
-                arn=arn,
-                kind=kind,
-                name=name,
-                parent=version.arn,
-                status=CREATE_PENDING,
-                created=now,
-                updated=now,
-                body={"solutionVersionArn": version.arn, **body, **more},
-            )
-        )
-        tagged(changes, arn, request)
-        core.begin(changes, job, "create", request)
-    return arn
+    inputs = {name: request[name] for name in _INPUTS if name in request}
+    body = {"solutionVersionArn": version.arn, **inputs, **more}
+    return create_job(core, request, kind, version, body, check=lambda: _check_filter(core, request, version))
+
+
+def _check_filter(core: ServiceContext, request: Json, version: Resource) -> None:
+    if "filterArn" not in request:
+        return
+    chosen = core.need(request["filterArn"], "filter", active=True)
+    if chosen.parent != version.body["datasetGroupArn"]:
+        raise invalid_input(f"Filter {chosen.arn} belongs to another dataset group than the solution version.")
+    if version.body["recipeArn"].endswith(_ATTRIBUTES) and _reads_interactions(core, chosen):
+        raise invalid_input(f"Filter {chosen.arn} reads Interactions, which {_ATTRIBUTES} does not allow.")
 
 
 def _reads_interactions(core: ServiceContext, chosen: Resource) -> bool:

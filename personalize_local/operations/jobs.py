@@ -1,5 +1,7 @@
 """Dataset import and export jobs, and data deletion jobs."""
 
+from collections.abc import Callable
+
 from personalize_local.control.service_context import ServiceContext
 from personalize_local.model.errors import already_exists, in_use, invalid_input
 from personalize_local.model.resources import CREATE_PENDING, CREATING, PENDING, Kind, Resource
@@ -22,7 +24,7 @@ def create_dataset_import_job(core: ServiceContext, request: Json) -> Json:
         "importMode": mode,
         **{name: request[name] for name in optional if name in request},
     }
-    return {"datasetImportJobArn": _create(core, request, "dataset-import-job", dataset, body)}
+    return {"datasetImportJobArn": create_job(core, request, "dataset-import-job", dataset, body)}
 
 
 def create_dataset_export_job(core: ServiceContext, request: Json) -> Json:
@@ -34,7 +36,7 @@ def create_dataset_export_job(core: ServiceContext, request: Json) -> Json:
         "roleArn": request["roleArn"],
         "jobOutput": request["jobOutput"],
     }
-    return {"datasetExportJobArn": _create(core, request, "dataset-export-job", dataset, body)}
+    return {"datasetExportJobArn": create_job(core, request, "dataset-export-job", dataset, body)}
 
 
 def create_data_deletion_job(core: ServiceContext, request: Json) -> Json:
@@ -53,18 +55,30 @@ def create_data_deletion_job(core: ServiceContext, request: Json) -> Json:
         if job.status in CREATING:
             raise in_use(f"The data deletion job {job.arn} has status {job.status}; wait until it has ended.")
     body = {name: request[name] for name in ("datasetGroupArn", "dataSource", "roleArn")}
-    return {"dataDeletionJobArn": _create(core, request, "data-deletion-job", group, body, status=PENDING)}
+    return {"dataDeletionJobArn": create_job(core, request, "data-deletion-job", group, body, status=PENDING)}
 
 
-def _create(
-    core: ServiceContext, request: Json, kind: Kind, parent: Resource, body: Json, *, status: str = CREATE_PENDING
+def create_job(
+    core: ServiceContext,
+    request: Json,
+    kind: Kind,
+    parent: Resource,
+    body: Json,
+    *,
+    status: str = CREATE_PENDING,
+    check: Callable[[], None] = lambda: None,
 ) -> str:
+    """Add a job of the request's name and begin its work; returns its ARN.
+
+    `check` raises what else stands against it, once it is known that there is no job of that name.
+    """
     core.need_s3()
     name, now = request["jobName"], core.clock.now()
     arn = core.account.arn(f"{kind}/{name}")
     with core.store.transaction() as changes:
         if core.store.get(arn):
             raise already_exists(arn)
+        check()
         core.admit(kind)
         job = changes.add(
             Resource(

@@ -9,12 +9,13 @@ import operator
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from personalize_local.data.cells import exact, integer
+from personalize_local.data.cells import integer, literal
 from personalize_local.data.tables import Integers, Numbers, Table, Text
 from personalize_local.model.errors import invalid_input
 from personalize_local.serving.filters import (
@@ -29,6 +30,8 @@ from personalize_local.serving.filters import (
 
 Mask = npt.NDArray[np.bool_]
 Cell = str | float
+Value = Cell | Decimal
+"""What a cell is compared with."""
 Row = Mapping[str, Cell]
 _MASKS = 64
 """Masks of conditions that are kept, one byte an item each."""
@@ -63,7 +66,7 @@ class _Strings:
             for value in set(cell.split("|")):
                 self._cells[value].append(code)
 
-    def matches(self, operation: Operator, values: Sequence[Cell]) -> Mask:
+    def matches(self, operation: Operator, values: Sequence[Value]) -> Mask:
         by_code = np.zeros(self._null + 1, bool)
         for value in values:
             by_code[self._cells.get(str(value), [])] = True
@@ -79,7 +82,7 @@ class _Numbers:
     def __init__(self, column: Numbers, rows: npt.NDArray[np.intp]) -> None:
         self._values = np.append(column.values, np.nan)[rows]
 
-    def matches(self, operation: Operator, values: Sequence[Cell]) -> Mask:
+    def matches(self, operation: Operator, values: Sequence[Value]) -> Mask:
         return _number_matches(self._values, operation, values)
 
 
@@ -89,7 +92,7 @@ class _Integers:
     def __init__(self, column: Integers, rows: npt.NDArray[np.intp]) -> None:
         self._column = Integers(np.append(column.values, 0), np.append(column.known, False)).of(rows)
 
-    def matches(self, operation: Operator, values: Sequence[Cell]) -> Mask:
+    def matches(self, operation: Operator, values: Sequence[Value]) -> Mask:
         return _integer_matches(self._column, operation, values)
 
 
@@ -104,7 +107,7 @@ class ItemColumns:
         self._n = len(items)
         self._rows = np.full(self._n, -1, np.intp)
         self._columns: dict[str, _Strings | _Numbers | _Integers] = {}
-        self._masks: OrderedDict[tuple[str, Operator, tuple[Cell, ...]], Mask] = OrderedDict()
+        self._masks: OrderedDict[tuple[str, Operator, tuple[Value, ...]], Mask] = OrderedDict()
         if table is not None:
             ids = table.text(key)
             row_of_code = np.full(len(ids.values) + 1, -1, np.intp)
@@ -112,7 +115,7 @@ class ItemColumns:
             place = {name: code for code, name in enumerate(ids.values)}
             self._rows = row_of_code[[place.get(name, -1) for name in items]] if self._n else self._rows
 
-    def matches(self, condition: Condition, values: Sequence[Cell]) -> Mask:
+    def matches(self, condition: Condition, values: Sequence[Value]) -> Mask:
         """For each item whether the condition holds; null fulfils no condition. Not to be written to."""
         table = self._table
         if table is None:
@@ -164,7 +167,7 @@ def row_of(table: Table, row: int) -> Row:
     return cells
 
 
-def _number_matches(column: npt.NDArray[np.float64], operation: Operator, values: Sequence[Cell]) -> Mask:
+def _number_matches(column: npt.NDArray[np.float64], operation: Operator, values: Sequence[Value]) -> Mask:
     numbers = [float(_as_number(value)) for value in values]
     match operation:
         case "IN":
@@ -177,15 +180,17 @@ def _number_matches(column: npt.NDArray[np.float64], operation: Operator, values
             return _COMPARE[operation](column, numbers[0])
 
 
-def _integer_matches(column: Integers, operation: Operator, values: Sequence[Cell]) -> Mask:
-    """As `_number_matches`, and no digit is lost: integers are compared with integers."""
+def _integer_matches(column: Integers, operation: Operator, values: Sequence[Value]) -> Mask:
+    """As `_number_matches`, and no digit is lost: integers are compared with what is written, fractions too."""
     numbers = [_as_number(value) for value in values]
     if operation in ("IN", "NOT IN"):
-        wanted = {number for number in numbers if integer(number) is not None}
+        wanted = {
+            whole for number in numbers if not isinstance(number, Decimal) and (whole := integer(number)) is not None
+        }
         found = np.isin(column.values, np.array(sorted(wanted), np.int64), invert=operation == "NOT IN")
         return found & column.known
     number = numbers[0]
-    if isinstance(number, float) and not number.is_integer():
+    if number != int(number):
         if operation in ("=", "!="):
             return column.known & (operation == "!=")
         # Below 1.5 is below 2, and above 1.5 is above 1.
@@ -193,8 +198,8 @@ def _integer_matches(column: Integers, operation: Operator, values: Sequence[Cel
     return _COMPARE[operation](column.values, int(number)) & column.known
 
 
-def _as_number(value: str | float) -> int | float:
-    number = exact(value) if isinstance(value, str) else value
+def _as_number(value: Value) -> int | float | Decimal:
+    number = literal(value) if isinstance(value, str) else value
     if number is None:
         raise invalid_input(f"The filter compares a number with {value!r}, which is none.")
     return number
@@ -286,9 +291,9 @@ class FilterRequest:
         mask[places] = True
         return mask
 
-    def _resolved(self, condition: Condition) -> list[Cell]:
+    def _resolved(self, condition: Condition) -> list[Value]:
         """The values that the condition compares with; none when the current item has null there."""
-        values: list[Cell] = []
+        values: list[Value] = []
         for value in condition.values:
             if isinstance(value, Parameter):
                 values.extend(self._values[value.name])

@@ -7,13 +7,14 @@ more tightly than OR, which the guide leaves open. Errors count the characters o
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from functools import lru_cache
 from typing import Literal, NamedTuple, cast
 
 from lark import Lark, Token, Transformer
 from lark.exceptions import UnexpectedInput, UnexpectedToken, VisitError
 
-from personalize_local.data.cells import exact
+from personalize_local.data.cells import exact, literal
 from personalize_local.model.errors import ServiceError, invalid_input
 from personalize_local.model.schemas import NUMBERS, Field, Schema
 
@@ -69,7 +70,7 @@ class Reference:
     column: str
 
 
-Value = str | float | Parameter | Reference
+Value = str | float | Decimal | Parameter | Reference
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,16 +132,6 @@ class Filter:
             (condition.dataset, condition.column)
             for expression in self.expressions
             for condition in expression.conditions
-        )
-
-    @property
-    def reads_current_item(self) -> bool:
-        """An answer needs to know the item that it is related to."""
-        return any(
-            isinstance(value, Reference)
-            for expression in self.expressions
-            for condition in expression.conditions
-            for value in condition.values
         )
 
     @property
@@ -222,7 +213,7 @@ def _value(token: Token) -> _Placed:
         case "STRING":
             return _Placed(str(token)[1:-1], _column(token))
         case "NUMBER":
-            number = exact(str(token))
+            number = literal(str(token))
             if number is None:
                 raise _at(token, f"{token} is too large a number")
             return _Placed(number, _column(token))
@@ -360,7 +351,7 @@ def _checked_value(value: Value, at: int, condition: Condition, column: Field, s
             return Reference(other.name)
         case "*" if condition.dataset != "Interactions":
             raise _wrong(at, f'{shown}: "*" stands for any value of Interactions.EVENT_TYPE only.')
-        case int() | float() if not numeric:
+        case int() | float() | Decimal() if not numeric:
             raise _wrong(at, f"{shown} is a string; put the value in quotes.")
         case str() if numeric and exact(value) is None:
             raise _wrong(at, f"{shown} is a number; {value!r} is not.")

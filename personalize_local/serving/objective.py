@@ -8,7 +8,7 @@ values, standardized, are added to the standardized scores, with a weight for ea
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -61,9 +61,14 @@ class Objective:
 
     def applied(self, model: Model) -> Model:
         """The model with the objective among its scores."""
+        return rewarding(type(model), self)(model)
+
+    @property
+    def bonus(self) -> Float32:
+        """What each item gains, in standard deviations of the scores: shape [n_items]."""
         spread = float(self.rewards.std())
-        bonus = self.weight * (self.rewards - self.rewards.mean()) / (spread or 1.0)
-        return cast(Model, Rewarding(model, bonus.astype(np.float32)))
+        bonus: Float32 = (self.weight * (self.rewards - self.rewards.mean()) / (spread or 1.0)).astype(np.float32)
+        return bonus
 
     def metric(self, model: Model, cases: Iterable[Case]) -> float:
         """`average_rewards_at_k`: of what came then, the share of the rewards that the first 25 held, from 0 to 1."""
@@ -92,12 +97,18 @@ class Objective:
 
 
 class Rewarding:
-    """A model that adds each item's bonus to its score, in standard deviations of the scores."""
+    """A model that adds each item's bonus to its score; `rewarding` makes the class for a model and an objective."""
 
     capabilities: ClassVar[Capabilities]
+    plain: ClassVar[type[Model]]
+    objective: ClassVar[Objective]
 
-    def __init__(self, model: Model, bonus: Float32) -> None:
-        self._model, self._bonus = model, bonus
+    def __init__(self, model: Model) -> None:
+        self._model, self._bonus = model, self.objective.bonus
+
+    @classmethod
+    def fit(cls, events: Events, catalogue: Catalogue, *, seed: int = 0, **hyperparameters: float) -> Self:
+        return cls(cls.plain.fit(events, catalogue, seed=seed, **hyperparameters))
 
     def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
         raw = self._model.score(history, now=now, context=context)
@@ -112,15 +123,21 @@ class Rewarding:
         scores: Float32 = raw + self._bonus * raw.std(axis=1, keepdims=True)
         return scores
 
+    def save(self, folder: Path) -> None:
+        """Write the model alone; the objective has a file of its own."""
+        self._model.save(folder)
 
-def rewarding(model_class: type[Model], objective: Objective) -> type[Model]:
-    """The class of models whose scores hold the objective, for the metrics of a hold-out."""
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        return cls(cls.plain.load(folder))
 
-    class Rewarded:
+
+def rewarding(model_class: type[Model], rewards: Objective) -> type[Rewarding]:
+    """The class of models whose scores hold the objective, for serving and for the metrics of a hold-out."""
+
+    class Rewarded(Rewarding):
         capabilities = model_class.capabilities
+        plain = model_class
+        objective = rewards
 
-        @classmethod
-        def fit(cls, events: Events, catalogue: Catalogue, *, seed: int = 0, **hyperparameters: float) -> Model:
-            return objective.applied(model_class.fit(events, catalogue, seed=seed, **hyperparameters))
-
-    return cast("type[Model]", Rewarded)
+    return Rewarded

@@ -1,14 +1,17 @@
 """What the pipeline holds, read piece by piece: each look takes down only what came since the last one."""
 
 import base64
-import gzip
+import io
 import json
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+from infra.naming import ARCHIVE_PREFIX
+from lambdas.shared.quarantined import QUARANTINE_PREFIX, QuarantinedRecord
 from tests.faults.ledger import Ledger, Stored
 from tests.faults.pipeline import Pipeline
+from tools.events.archive import unpacked
 
 _ROWS = 20_000
 
@@ -42,18 +45,17 @@ class Findings:
     def look_at_buckets(self) -> None:
         """The objects of quarantine, failure destination and archive that are new."""
         quarantine, archive = self._pipeline.bucket("quarantine"), self._pipeline.bucket("archive")
-        for key, body in self._new(quarantine, "dt="):
-            content = json.loads(body)
+        for key, body in self._new(quarantine, QUARANTINE_PREFIX):
+            record = QuarantinedRecord.from_json(json.loads(body))
             name = key.rpartition("/")[2].removesuffix(".json")
-            reason = content["reason"]
-            data = base64.b64decode(content["payload"])
-            self._ledger.quarantine(name, str(reason["field"]), str(reason["message"]), data)
+            reason = record.reason
+            self._ledger.quarantine(name, str(reason["field"]), str(reason["message"]), record.data)
         for _, body in self._new(quarantine, "aws/lambda/"):
             for record in json.loads(json.loads(body)["payload"])["Records"]:
                 name = record["eventID"].replace(":", "-", 1)
                 self._ledger.give_up(name, base64.b64decode(record["kinesis"]["data"]))
-        for _, body in self._new(archive, "events/"):
-            self._ledger.archive(gzip.decompress(body).split(b"\n")[:-1])
+        for _, body in self._new(archive, ARCHIVE_PREFIX):
+            self._ledger.archive(list(unpacked(io.BytesIO(body))))
 
     def _new(self, bucket: str, prefix: str) -> Iterator[tuple[str, bytes]]:
         pages: Any = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from lambdas.shared.animal import AnimalGroup
 from tests.faults.malformed import LARGE, MALFORMATIONS, Malformation, refused_event
 
 MALFORMED_SHARE = 0.01
@@ -164,8 +165,7 @@ def _record(number: int, session: _Session, kind: str | None, chosen: random.Ran
     if kind is not None:
         whole = {"userId": "visitor"} | {name: value for name, value in event.items() if name != "eventValue"}
         return sent(MALFORMATIONS[kind].spoil(whole), stored=None, why=kind)
-    animal = event["animalMetadata"]
-    item = "-".join(str(animal[f"animal_{part}_id"]) for part in ("species", "primary_breed", "size", "age"))
+    item = AnimalGroup.from_metadata(event["animalMetadata"]).item_id
     stored = (session.name, user, event["eventType"], item, session.time if timed else None)
     enveloped = 0.5 < form < 0.6
     body: dict[str, Any] = {"Partitionkey": key, "Data": event} if enveloped else event

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from infra.settings import LOG_RETENTION_DAYS
+from infra.setting_values import LOG_RETENTION_DAYS
 from infra.shared.functions import LOG_RETENTION
 from tests.infra.synthesis import ENVIRONMENTS, Synthesis, as_list
 

@@ -24,6 +24,7 @@ from local_cloud.emulator.states.definition import states
 from local_cloud.supervisor.lifecycle import LocalCloud
 from personalize_local.api.guard import LOCAL_REQUEST
 from tests.deadline import eventually
+from tools.deploy.base.personalize import created
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 
@@ -82,23 +83,17 @@ def make_shelter(cloud: LocalCloud) -> None:
     personalize = cloud.client("personalize")
     schema = (ROOT / "seed_data" / "schemas" / "interactions.avsc.json").read_text(encoding="utf-8")
     schema_arn = personalize.create_schema(name="shelter", schema=schema)["schemaArn"]
-    personalize.create_dataset_group(name="shelter")
-    wait_until(lambda: personalize.describe_dataset_group(datasetGroupArn=GROUP)["datasetGroup"]["status"] == "ACTIVE")
-    dataset = personalize.create_dataset(
-        name="shelter", schemaArn=schema_arn, datasetGroupArn=GROUP, datasetType="Interactions"
-    )["datasetArn"]
-    wait_until(lambda: personalize.describe_dataset(datasetArn=dataset)["dataset"]["status"] == "ACTIVE")
-    job = personalize.create_dataset_import_job(
-        jobName="shelter",
-        datasetArn=dataset,
-        dataSource={"dataLocation": f"s3://{BUCKET}/interactions/"},
-        roleArn=ROLE,
-    )["datasetImportJobArn"]
-    wait_until(
-        lambda: (
-            personalize.describe_dataset_import_job(datasetImportJobArn=job)["datasetImportJob"]["status"] == "ACTIVE"
-        )
+    created(personalize, "dataset_group", name="shelter")
+    dataset = created(
+        personalize,
+        "dataset",
+        name="shelter",
+        schemaArn=schema_arn,
+        datasetGroupArn=GROUP,
+        datasetType="Interactions",
     )
+    location = {"dataLocation": f"s3://{BUCKET}/interactions/"}
+    created(personalize, "dataset_import_job", jobName="shelter", datasetArn=dataset, dataSource=location, roleArn=ROLE)
     make_gate(cloud, "gate")
     make_gate(cloud, "lax-gate", PROMOTION_THRESHOLD="0.001")
     make_gate(cloud, "impatient-gate", LONGEST_TRAINING_SECONDS="-1")

@@ -10,15 +10,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from infra.settings import SettingsError
-from tools.demo.cloud import DemoError
 from tools.demo.run import Plan, demonstrate
-from tools.deploy.base.errors import DeployError
-from tools.environment.connection import NotConnectedError
-from tools.events.traffic import SendError
+from tools.environment.front import run
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -40,16 +35,8 @@ def demo(
 
 
 def main() -> int:
-    """Runs the command line: 0 when everything was as promised, 1 when not, 130 when interrupted."""
-    try:
-        app(standalone_mode=False)
-    except (DemoError, DeployError, SettingsError, NotConnectedError, SendError, ClientError, BotoCoreError) as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        return 1
-    except (KeyboardInterrupt, typer.Abort):
-        Console(stderr=True).print("interrupted; `make down` stops the local cloud, `make run` begins again")
-        return 130
-    return 0
+    """Runs the command line: 0 when everything was as promised, else the exit code of any command."""
+    return run(app, interrupted="interrupted; `make down` stops the local cloud, `make run` begins again")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """The books of the demonstration: every event sent, compared with what came out at each end, as multisets."""
 
-import gzip
+import io
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Self, TypeVar
 
+from lambdas.shared.animal import AnimalGroup
 from personalize_local.data.csv_dialect import read_rows
+from tools.events.archive import unpacked
 from tools.events.traffic import Message
 
 T = TypeVar("T")
@@ -77,11 +79,9 @@ class _End:
 
 def interaction(event: Mapping[str, Any]) -> Interaction:
     """What a valid event is in Personalize: an anonymous visitor goes by the session."""
-    animal = event["animalMetadata"]
-    parts = ("animal_species_id", "animal_primary_breed_id", "animal_size_id", "animal_age_id")
     return (
         str(event.get("userId") or event["sessionId"]),
-        "-".join(str(animal[part]) for part in parts),
+        AnimalGroup.from_metadata(event["animalMetadata"]).item_id,
         event["eventType"],
         int(event["timestamp"]),
     )
@@ -99,5 +99,5 @@ def read_export(files: Iterable[bytes]) -> list[Interaction]:
 
 
 def read_archive(files: Iterable[bytes]) -> list[bytes]:
-    """The records in the archive's objects: one a line, exactly as they were sent."""
-    return [line for file in files for line in gzip.decompress(file).split(b"\n")[:-1]]
+    """The records in the archive's objects."""
+    return [line for file in files for line in unpacked(io.BytesIO(file))]

@@ -1,21 +1,21 @@
 """What the demonstration asks of the deployed environment, by the APIs that it also has on AWS."""
 
-import base64
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from infra.naming import METRIC_NAMESPACE, Names
+from infra.naming import ARCHIVE_PREFIX, METRIC_NAMESPACE, Names
+from lambdas.shared.quarantined import QUARANTINE_PREFIX, QuarantinedRecord
+from tools.deploy.base.personalize import created
 from tools.deploy.base.waiting import poll
 from tools.environment.connection import Connection
+from tools.environment.errors import ToolError
 
-_ENDED = ("ACTIVE", "CREATE FAILED")
 
-
-class DemoError(Exception):
+class DemoError(ToolError):
     """The demonstration cannot go on; the message says why and what to do."""
 
 
@@ -75,35 +75,29 @@ class Cloud:
 
     def archived(self) -> Iterator[tuple[datetime, bytes]]:
         """The archive's objects."""
-        return self.objects(self.names.bucket("archive"), "events/")
+        return self.objects(self.names.bucket("archive"), ARCHIVE_PREFIX)
 
-    def quarantined(self) -> list[dict[str, Any]]:
-        """The quarantine's objects: `payload` is the record's bytes, `reason` says what was wrong."""
-        found = [json.loads(body) for _, body in self.objects(self.names.bucket("quarantine"), "dt=")]
-        return [entry | {"payload": base64.b64decode(entry["payload"])} for entry in found]
+    def quarantined(self) -> list[QuarantinedRecord]:
+        """The records in quarantine."""
+        bodies = self.objects(self.names.bucket("quarantine"), QUARANTINE_PREFIX)
+        return [QuarantinedRecord.from_json(json.loads(body)) for _, body in bodies]
 
     # --- Personalize
 
     def export_interactions(self) -> list[bytes]:
-        """The CSV files of a dataset export job over what came through PutEvents. Raises DemoError."""
+        """The CSV files of a dataset export job over what came through PutEvents. Raises CreationError."""
         personalize = self.connection.client("personalize")
         bucket, folder = self.names.bucket("seed"), f"{Names.EXPORT_PREFIX}demo-{uuid.uuid4().hex[:12]}/"
-        arn = personalize.create_dataset_export_job(
+        created(
+            personalize,
+            "dataset_export_job",
+            every_seconds=0.1,
             jobName=f"demo-{uuid.uuid4().hex[:12]}",
             datasetArn=self.names.dataset_arn("interactions", self.generation),
             ingestionMode="PUT",
             roleArn=self.names.role_arn("personalize"),
             jobOutput={"s3DataDestination": {"path": f"s3://{bucket}/{folder}"}},
-        )["datasetExportJobArn"]
-
-        def job() -> Mapping[str, Any]:
-            described: Mapping[str, Any] = personalize.describe_dataset_export_job(datasetExportJobArn=arn)
-            found: Mapping[str, Any] = described["datasetExportJob"]
-            return found
-
-        poll(lambda: job()["status"] in _ENDED, every_seconds=0.1, for_seconds=120, otherwise=f"{arn} has not ended")
-        if job()["status"] != "ACTIVE":
-            raise DemoError(f"the export failed: {job().get('failureReason')}")
+        )
         return [body for _, body in self.objects(bucket, folder)]
 
     # --- the state machine

@@ -26,7 +26,7 @@ from tools.demo.story import Reranking, Sample, Story
 from tools.demo.visitors import CLICKS, SHARE_OF, VISITORS, Change, Clicker
 from tools.deploy.base.waiting import poll
 from tools.environment.connection import LOCAL, connect, state_folder
-from tools.environment.invoke import recommend, rerank
+from tools.environment.invoke import SPECIES, recommend, rerank
 from tools.events.traffic import Message, Sender, message, messages, stream_at_rate
 
 T = TypeVar("T")
@@ -226,7 +226,9 @@ class Demonstration:
         visitor = self.story.changes[0].clicker.user_id
         given = [
             group
-            for pair in zip(*(visitors.groups_of(self._world, species, 5, self._rng) for species in "12"), strict=True)
+            for pair in zip(
+                *(visitors.groups_of(self._world, species, 5, self._rng) for species in SPECIES), strict=True
+            )
             for group in pair
         ]
         answer = _from_the_model(
@@ -251,8 +253,8 @@ class Demonstration:
             stored = accounts.read_export(self._cloud.export_interactions())
             progress("reading the quarantine")
             quarantined = self._cloud.quarantined()
-        self.story.reasons = dict(Counter(str(entry["reason"]["field"]) for entry in quarantined))
-        self.story.books = accounts.settle(self._sent, stored, [e["payload"] for e in quarantined], archived)
+        self.story.reasons = dict(Counter(str(record.reason["field"]) for record in quarantined))
+        self.story.books = accounts.settle(self._sent, stored, [record.data for record in quarantined], archived)
         self.screen.books(self.story)
 
     def _read_archive(self, progress: Callable[[str], None]) -> list[bytes]:

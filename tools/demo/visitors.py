@@ -14,7 +14,7 @@ import numpy as np
 
 from seed_data.live import user_id
 from seed_data.world import VIEW, World
-from tools.environment.invoke import SPECIES, metadata
+from tools.environment.invoke import SPECIES, group_of
 
 CLICKS = 5
 VISITORS = 20
@@ -54,7 +54,7 @@ class Change:
 
 def share(groups: Sequence[str], species: str) -> float:
     """The part of the groups that are of the species, from 0 to 1; 0 for no group."""
-    return round(sum(group.split("-")[0] == species for group in groups) / max(len(groups), 1), 4)
+    return round(sum(group_of(group).species == species for group in groups) / max(len(groups), 1), 4)
 
 
 def less_seen(groups: Sequence[str]) -> str:
@@ -84,6 +84,6 @@ def clicks(visitor: str | None, groups: Sequence[str], *, session: str | None = 
             "timestamp": first + number,
             "sessionId": session,
             "eventType": VIEW,
-            "animalMetadata": metadata(group),
+            "animalMetadata": group_of(group).metadata,
         }
         yield event | ({"userId": visitor} if visitor else {})

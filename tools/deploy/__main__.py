@@ -24,10 +24,9 @@ from botocore.exceptions import (
     ConnectionError as AwsConnectionError,
 )
 from rich.console import Console
-from rich.markup import escape
 
-from infra.settings import CONFIG_FOLDER, SettingsError
-from tools.deploy.base.errors import DeployError, UsageError
+from infra.settings import CONFIG_FOLDER
+from tools.deploy.base.errors import DeployError
 from tools.deploy.cdk import REPOSITORY
 from tools.deploy.confirm import Confirm
 from tools.deploy.cost_report import report_costs
@@ -35,8 +34,9 @@ from tools.deploy.costs import Traffic
 from tools.deploy.run import Deployment
 from tools.deploy.show import Display
 from tools.environment.connection import STATE_VARIABLE, Connection, NotConnectedError, connect, state_folder
+from tools.environment.errors import UsageError
+from tools.environment.front import run
 
-INTERRUPTED = 130
 MOST = 10**12
 """Of anything a month: beyond, a slip of the keyboard."""
 _EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
@@ -120,30 +120,10 @@ def deploy(
 
 
 def main() -> int:
-    """Runs the command line. Returns its exit code.
-
-    0 done; 1 failed; 2 cannot be used so; 3 the gate held a model back; 130 interrupted. Every one but 0 comes with a
-    message that says what to do.
-    """
+    """Runs the command line. Returns its exit code: that of every command, or 3 when the gate held a model back."""
     # A terminated deploy cleans up as an interrupted one does: it ends the CDK and releases the lock.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        # Typer returns the exit code of `--help` and of an interrupt, instead of raising.
-        code = app(standalone_mode=False) or 0
-    except DeployError as error:
-        return _fail(str(error), error.exit_code)
-    except (SettingsError, NotConnectedError) as error:
-        return _fail(str(error), UsageError.exit_code)
-    except (ClientError, BotoCoreError) as error:
-        return _fail(f"AWS refused or could not be reached: {error}", 1)
-    except Exception as error:
-        # Click's own errors (an unknown option) are not part of typer's public names.
-        if type(error).__module__.startswith(("click.", "typer.")) and hasattr(error, "format_message"):
-            return _fail(str(error.format_message()), UsageError.exit_code)
-        raise
-    if code == INTERRUPTED:
-        return _fail("interrupted; start it again to go on from here", INTERRUPTED)
-    return int(code)
+    return run(app)
 
 
 def _reach(connection: Connection, display: Display, *, dry: bool) -> bool:
@@ -225,11 +205,6 @@ def _alone(output: Path, environment: str) -> Iterator[None]:
 
 def _environments() -> str:
     return ", ".join(sorted(re.sub(r"\.yaml$", "", path.name) for path in CONFIG_FOLDER.glob("*.yaml")))
-
-
-def _fail(message: str, code: int) -> int:
-    Console(stderr=True, highlight=False).print(f"[red]error:[/red] {escape(message)}", soft_wrap=True)
-    return code
 
 
 if __name__ == "__main__":

@@ -4,8 +4,9 @@ import sys
 from dataclasses import dataclass
 
 from infra.settings import Settings
-from tools.deploy.base.errors import DeployError, UsageError
+from tools.deploy.base.errors import DeployError
 from tools.deploy.show import Display
+from tools.environment.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)

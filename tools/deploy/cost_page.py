@@ -3,10 +3,13 @@
 `python -m tools.deploy.cost_page` writes them into the pages; a test fails when a page and the program differ.
 """
 
+import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from infra.naming import STACKS
 from infra.prices import Price, Resource, load_prices
@@ -15,6 +18,7 @@ from tools.deploy.cdk import REPOSITORY, Cdk
 from tools.deploy.costs import Cost, monthly_costs, total, unit_costs
 from tools.deploy.show import in_dollars
 from tools.environment.connection import Connection, state_folder
+from tools.environment.front import run
 
 PAGES = {"operate/costs.md": ("bill", "units", "prices", "resources"), "operate/deployment.md": ("summary",)}
 """The tables of each page."""
@@ -107,7 +111,11 @@ def pages(templates: Iterable[Mapping[str, Any]]) -> dict[Path, str]:
     }
 
 
-def main() -> None:
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def write() -> None:
     """Write the tables into the pages."""
     settings = load_settings(ENVIRONMENT)
     with tempfile.TemporaryDirectory(prefix="costs-") as folder:
@@ -119,4 +127,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(app))

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from botocore.exceptions import ClientError
 
 from infra.settings import Settings
-from tools.deploy.base.errors import UsageError
 from tools.environment.connection import Connection
+from tools.environment.errors import UsageError
 
 _RESERVED = ("example", "example.com", "example.net", "example.org", "invalid", "localhost", "test")
 """Domains of placeholders, which no mail reaches: https://www.rfc-editor.org/rfc/rfc2606"""

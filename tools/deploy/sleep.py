@@ -18,11 +18,12 @@ from botocore.exceptions import ClientError
 from infra.naming import ASLEEP, AWAKE, EMPTY_LEDGER, SLEEP_PARAMETER, SLEEPING_STACKS
 from infra.settings import Settings
 from tools.deploy import ledger, leftovers
-from tools.deploy.base.errors import DeployError, UsageError
+from tools.deploy.base.errors import DeployError
 from tools.deploy.costs import sleeping_saves
 from tools.deploy.lock import lock
 from tools.deploy.observe import Observed, read_ledgers, stack_status, wait_until_settled
 from tools.environment.connection import Connection
+from tools.environment.errors import UsageError
 
 _NO_UPDATES = "No updates are to be performed"
 _GENERATION = re.compile(r"G(\d+)Version")

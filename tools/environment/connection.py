@@ -18,6 +18,7 @@ import botocore.session
 from botocore.config import Config
 
 from infra.settings import Settings, load_settings
+from tools.environment.errors import ToolError
 
 LOCAL = "local"
 STATE_VARIABLE = "LOCAL_CLOUD_STATE"
@@ -30,7 +31,7 @@ _DUMMY = "test"
 _NOT_FOR_LOCAL = ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN", "AWS_ROLE_ARN")
 
 
-class NotConnectedError(Exception):
+class NotConnectedError(ToolError):
     """The environment cannot be reached; the message says what to do about it."""
 
 
@@ -127,8 +128,3 @@ class Connection:
 def connect(environment: str) -> Connection:
     """The connection to `environment`. Nothing is called yet. Raises SettingsError."""
     return Connection(settings=settings_of(environment), state=state_folder())
-
-
-def client(service: str, environment: str) -> Any:
-    """A boto3 client of `service` in `environment`; for more than one, keep a `connect(environment)`."""
-    return connect(environment).client(service)

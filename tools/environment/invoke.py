@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from infra.naming import ALIAS
-from infra.settings import SettingsError
-from tools.environment.connection import Connection, NotConnectedError, connect
+from lambdas.shared.animal import AnimalGroup
+from lambdas.shared.errors import PayloadError
+from tools.environment.connection import Connection, connect
+from tools.environment.errors import ToolError
+from tools.environment.front import run
 
 SPECIES = {"1": "cat", "2": "dog"}
 SIZES = {"1": "tiny", "2": "small", "3": "medium", "4": "large", "5": "huge"}
@@ -24,7 +26,7 @@ AGES = {"1": "baby", "2": "young", "3": "adult", "4": "mature", "5": "old"}
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help=__doc__)
 
 
-class InvocationError(Exception):
+class InvocationError(ToolError):
     """The function failed or refused the request; the message is its own."""
 
 
@@ -54,34 +56,27 @@ def recommend(connection: Connection, **request: Any) -> list[dict[str, Any]]:
 def rerank(connection: Connection, groups: Sequence[str], **request: Any) -> dict[str, Any]:
     """The ranking of one animal of each group; the animal's id is its group's."""
     given = {name: value for name, value in request.items() if value is not None}
-    animals = [{"itemId": group, "animalMetadata": metadata(group)} for group in groups]
+    animals = [{"itemId": group, "animalMetadata": group_of(group).metadata} for group in groups]
     answer: dict[str, Any] = invoke(connection, "rerank", {"itemMetadataList": animals, **given})
     return answer
 
 
-def metadata(group: str) -> dict[str, str]:
-    """The site's `animalMetadata` of a group's id. Raises InvocationError where it is none."""
-    species, _, rest = group.partition("-")
-    breed, size, age = [*rest.rsplit("-", 2), "", ""][:3]
-    if not (species and breed and size and age):
-        raise InvocationError(f"{group!r} is no group: species-breed-size-age, e.g. 2-Saint_Bernard-3-2")
-    return {
-        "animal_species_id": species,
-        "animal_primary_breed_id": breed,
-        "animal_size_id": size,
-        "animal_age_id": age,
-    }
+def group_of(item_id: str) -> AnimalGroup:
+    """The group of an item id; whether there can be such animals is for the functions to say.
+
+    Raises InvocationError where it has not the parts of a group.
+    """
+    try:
+        return AnimalGroup.split(item_id)
+    except PayloadError as error:
+        raise InvocationError(f"{item_id!r} is no group: {error.message}") from error
 
 
 def in_words(group: str) -> str:
     """A group for people, e.g. `young medium dog, Saint Bernard`."""
-    told = metadata(group)
-    words = (
-        AGES.get(told["animal_age_id"], told["animal_age_id"]),
-        SIZES.get(told["animal_size_id"], told["animal_size_id"]),
-        SPECIES.get(told["animal_species_id"], told["animal_species_id"]),
-    )
-    return f"{' '.join(words)}, {told['animal_primary_breed_id'].replace('_', ' ')}"
+    told = group_of(group)
+    words = (AGES.get(told.age, told.age), SIZES.get(told.size, told.size), SPECIES.get(told.species, told.species))
+    return f"{' '.join(words)}, {told.breed.replace('_', ' ')}"
 
 
 Environment = Annotated[str, typer.Option("--env", help="Environment to ask.")]
@@ -131,10 +126,5 @@ def rerank_command(
 
 
 def main() -> int:
-    """Runs the command line; errors that the caller can mend are one line and exit code 1."""
-    try:
-        app()
-    except (SettingsError, NotConnectedError, InvocationError, ClientError, BotoCoreError) as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        return 1
-    return 0
+    """Runs the command line; returns its exit code."""
+    return run(app)

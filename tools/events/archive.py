@@ -4,7 +4,7 @@ import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import IO, Any
 
 from infra.naming import ARCHIVE_PREFIX
 
@@ -42,9 +42,14 @@ def pieces(s3: Any, bucket: str, start: datetime, end: datetime, *, neighbours: 
         hour += HOUR
 
 
-def lines(s3: Any, bucket: str, piece: Piece) -> Iterator[bytes]:
-    """The records of an object, without their line feeds."""
-    with gzip.open(s3.get_object(Bucket=bucket, Key=piece.key)["Body"]) as content:
+def lines(s3: Any, bucket: str, key: str) -> Iterator[bytes]:
+    """The records of an object of the archive."""
+    yield from unpacked(s3.get_object(Bucket=bucket, Key=key)["Body"])
+
+
+def unpacked(body: IO[bytes]) -> Iterator[bytes]:
+    """The records in the body of an object, without their line feeds: one a line, exactly as they were sent."""
+    with gzip.open(body) as content:
         for line in content:
             yield line.removesuffix(b"\n")
 

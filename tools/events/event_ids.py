@@ -7,7 +7,6 @@ old forwarder runs any more, the moment is fixed a little ahead, and each proces
 """
 
 import time
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -61,8 +60,3 @@ def _now(answer: dict[str, Any]) -> float:
     """The service's own time: that of the computer that deploys may be wrong, and arrivals are the service's."""
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     return time.time() if date is None else parsedate_to_datetime(date).timestamp()
-
-
-def shown(moment: float) -> str:
-    """A moment in UTC, for people."""
-    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%S} UTC"

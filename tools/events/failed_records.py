@@ -25,10 +25,11 @@ from lambdas.shared.event import (
 )
 from lambdas.shared.fields import parse_json
 from lambdas.shared.names import Names
+from lambdas.shared.quarantined import QUARANTINE_PREFIX, QuarantinedRecord
 
 Source = Literal["failure-destination", "quarantine"]
 
-_PREFIX: dict[Source, str] = {"failure-destination": "aws/lambda/", "quarantine": "dt="}
+_PREFIX: dict[Source, str] = {"failure-destination": "aws/lambda/", "quarantine": QUARANTINE_PREFIX}
 _TIME_LENGTH = len("2026-11-22T10.00.00")
 
 
@@ -160,12 +161,13 @@ def _first(one: Stored) -> int:
 
 
 def _quarantined(content: dict[str, Any]) -> Iterator[Record]:
+    kept = QuarantinedRecord.from_json(content)
     yield Record(
-        name=f"{content['shardId']}-{content['sequenceNumber']}",
-        arrival=content["approximateArrivalTimestamp"],
-        data=base64.b64decode(content["payload"]),
+        name=kept.name,
+        arrival=kept.arrival,
+        data=kept.data,
         partition_key=None,
-        reason=str(content["reason"]["field"]).partition(".")[0].partition("[")[0],
+        reason=str(kept.reason["field"]).partition(".")[0].partition("[")[0],
     )
 
 

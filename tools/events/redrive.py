@@ -18,18 +18,17 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
-from infra.settings import SettingsError
 from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.event import EVERY_ID_IS_A_DIGEST
 from lambdas.shared.event_ids import digests_from
-from tools.environment.connection import NotConnectedError, connect
+from tools.environment.connection import connect
+from tools.environment.front import run
 from tools.events import event_ids
 from tools.events.failed_records import Sendable, Stored, sendable, stored
-from tools.events.traffic import MOST_RECORDS_A_CALL, Message, Sender, SendError
+from tools.events.traffic import MOST_RECORDS_A_CALL, Message, Sender
 
 NOTES = "redriven/"
 """Where the notes lie of what was sent."""
@@ -196,10 +195,5 @@ def _show(sums: Sums, source: SourceName, *, sent: bool) -> None:
 
 
 def main() -> int:
-    """Runs the command line; errors that the caller can mend are one line and exit code 1."""
-    try:
-        app()
-    except (SettingsError, NotConnectedError, SendError, ClientError, BotoCoreError) as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        return 1
-    return 0
+    """Runs the command line; returns its exit code."""
+    return run(app)

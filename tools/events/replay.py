@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from infra.settings import SettingsError
 from lambdas.shared.attempts import refusal
 from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
@@ -28,10 +27,12 @@ from lambdas.shared.event import EVERY_ID_IS_A_DIGEST, Event, decode_event
 from lambdas.shared.event_ids import digests_from
 from lambdas.shared.put_events import MOST_EVENTS_A_CALL, event_request, put_in_halves
 from personalize_local.data.csv_dialect import write_row
-from tools.environment.connection import Connection, NotConnectedError, connect
+from tools.environment.connection import Connection, connect
+from tools.environment.errors import UsageError
+from tools.environment.front import run
 from tools.events import event_ids
 from tools.events.archive import HOUR, Piece, lines, moment, pieces
-from tools.events.replay_store import OtherReplayError, Replayed, ReplayStore
+from tools.events.replay_store import Replayed, ReplayStore
 
 UNREADABLE = "no valid event"
 TIMELESS = "without a time of its own"
@@ -93,16 +94,12 @@ class Range:
         return self.by is By.arrival or self.start.timestamp() <= at < self.end.timestamp()
 
 
-class Refusal(Exception):  # noqa: N818 - what the command line is told
-    """The command cannot be carried out as given; the message says why."""
-
-
 def gather(s3: Any, bucket: str, wanted: Range, store: ReplayStore, *, read: Callable[[], None]) -> None:
     """Read what is still to be read of the archive into the store; `read` is told of each object."""
     for piece in pieces(s3, bucket, wanted.start, wanted.end, neighbours=wanted.neighbours):
         if not store.has(piece.key):
             left_out: Counter[str] = Counter()
-            store.add(piece.key, list(_events(lines(s3, bucket, piece), piece, wanted, left_out)), left_out)
+            store.add(piece.key, list(_events(lines(s3, bucket, piece.key), piece, wanted, left_out)), left_out)
         read()
 
 
@@ -197,7 +194,7 @@ def replay(
     """Reads, then sends or writes."""
     wanted = _range(start, end, by, neighbours)
     if (csv_file is not None) == (tracker or tracking_id is not None):
-        raise Refusal("say where to: --csv FILE, or --tracker, or --tracking-id ID")
+        raise UsageError("say where to: --csv FILE, or --tracker, or --tracking-id ID")
     connection = connect(environment)
     target = str(csv_file) if csv_file else _tracking_id(connection, tracking_id)
     settings = connection.settings
@@ -246,9 +243,9 @@ def _range(start: str, end: str, by: By, neighbours: int) -> Range:
     try:
         wanted = Range(moment(start), moment(end), by, neighbours)
     except ValueError as error:
-        raise Refusal(f"a moment is 2026-11-22 or 2026-11-22T10:30:00: {error}") from error
+        raise UsageError(f"a moment is 2026-11-22 or 2026-11-22T10:30:00: {error}") from error
     if wanted.start >= wanted.end:
-        raise Refusal("--from must be before --to")
+        raise UsageError("--from must be before --to")
     return wanted
 
 
@@ -260,10 +257,5 @@ def _tracking_id(connection: Connection, given: str | None) -> str:
 
 
 def main() -> int:
-    """Runs the command line; errors that the caller can mend are one line and exit code 1."""
-    try:
-        app()
-    except (SettingsError, NotConnectedError, OtherReplayError, Refusal, ClientError, BotoCoreError, OSError) as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        return 1
-    return 0
+    """Runs the command line; returns its exit code."""
+    return run(app, OSError)

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tools.environment.errors import UsageError
+
 _TABLES = """
 CREATE TABLE IF NOT EXISTS given (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS piece (key TEXT PRIMARY KEY) WITHOUT ROWID;
@@ -24,7 +26,7 @@ CREATE INDEX IF NOT EXISTS event_session ON event (session, at, place);
 """
 
 
-class OtherReplayError(Exception):
+class OtherReplayError(UsageError):
     """The file belongs to a replay of something else; the message says of what."""
 
 

@@ -9,15 +9,14 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from infra.settings import SettingsError
 from seed_data.generate import build_world
 from seed_data.live import live_events
-from tools.environment.connection import NotConnectedError, connect
-from tools.events.traffic import Message, Sender, SendError, messages, stream_at_rate
+from tools.environment.connection import connect
+from tools.environment.front import run
+from tools.events.traffic import Message, Sender, messages, stream_at_rate
 
 _EVENTS_A_SECOND_OF_VISITORS = 20.0
 """The visitors' own pace: their events lie in the past, up to now, as when a site sends what it has gathered."""
@@ -57,10 +56,5 @@ def simulate(
 
 
 def main() -> int:
-    """Runs the command line; errors that the caller can mend are one line and exit code 1."""
-    try:
-        app()
-    except (SettingsError, NotConnectedError, SendError, ClientError, BotoCoreError) as error:
-        Console(stderr=True).print(f"error: {error}", markup=False, highlight=False, soft_wrap=True)
-        return 1
-    return 0
+    """Runs the command line; returns its exit code."""
+    return run(app)

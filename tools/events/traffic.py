@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tools.environment.errors import ToolError
 from tools.events.malformed import KINDS
 
 MOST_RECORDS_A_CALL = 500
@@ -17,7 +18,7 @@ _TRIES = 8
 _CALLS_PER_SECOND = 10
 
 
-class SendError(Exception):
+class SendError(ToolError):
     """The stream did not take records; the message says how many and why."""
 
 

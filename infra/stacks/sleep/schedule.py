@@ -8,10 +8,8 @@ stacks with the templates that they have. CloudFormation updates them with the r
 import json
 from collections.abc import Mapping
 
-import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
@@ -20,7 +18,17 @@ from constructs import Construct
 from infra.naming import ASLEEP, AWAKE, LOCK_ID, SLEEPING_STACKS, Names
 from infra.settings import Settings
 from infra.shared.acknowledgements import acknowledge
-from infra.shared.functions import LOG_RETENTION, ROOT
+from infra.shared.functions import ROOT
+from infra.shared.state_machines import (
+    allow,
+    lock_statements,
+    log_group,
+    machine_role,
+    message_statements,
+    schedule_role,
+    service_statements,
+    state_machine,
+)
 
 DEFINITION = ROOT / "statemachines" / "sleep.asl.json"
 
@@ -49,27 +57,14 @@ class SleepSchedule(Construct):
 
     def _state_machine(self, key: kms.IKey, topic_key: kms.IKey, topic: sns.ITopic) -> sfn.CfnStateMachine:
         names = self._names
-        log_group = logs.LogGroup(
+        log = log_group(self, names.sleep_machine, settings=self._settings, key=key)
+        role = machine_role(
             self,
-            "Logs",
-            log_group_name=f"/aws/vendedlogs/states/{names.sleep_machine}",
-            retention=LOG_RETENTION[self._settings.retention.log_days],
-            encryption_key=key,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
-        role = iam.Role(
-            self,
-            "Role",
-            role_name=names.role("sleep"),
+            names,
+            name=names.role("sleep"),
+            machine_arn=names.sleep_machine_arn,
             description="Puts the environment to sleep and wakes it",
-            assumed_by=iam.ServicePrincipal(
-                "states.amazonaws.com",
-                conditions={
-                    "StringEquals": {"aws:SourceAccount": names.account},
-                    "ArnLike": {"aws:SourceArn": names.sleep_machine_arn},
-                },
-            ),
-            inline_policies={"sleep": iam.PolicyDocument(statements=_statements(names, key, topic_key, topic))},
+            policies={"sleep": _statements(names, key, topic_key, topic)},
         )
         executions = "Whether another run that holds the lock still works; their names are not known before."
         acknowledge(
@@ -83,42 +78,23 @@ class SleepSchedule(Construct):
                 },
             },
         )
-        return sfn.CfnStateMachine(
+        return state_machine(
             self,
-            "StateMachine",
-            state_machine_name=names.sleep_machine,
-            definition_string=json.dumps(json.loads(DEFINITION.read_text(encoding="utf-8")), separators=(",", ":")),
-            definition_substitutions=substitutions(self._settings, topic.topic_arn),
-            role_arn=role.role_arn,
-            logging_configuration=sfn.CfnStateMachine.LoggingConfigurationProperty(
-                level="ALL",
-                include_execution_data=True,
-                destinations=[
-                    sfn.CfnStateMachine.LogDestinationProperty(
-                        cloud_watch_logs_log_group=sfn.CfnStateMachine.CloudWatchLogsLogGroupProperty(
-                            log_group_arn=log_group.log_group_arn
-                        )
-                    )
-                ],
-            ),
-            tracing_configuration=sfn.CfnStateMachine.TracingConfigurationProperty(enabled=True),
+            name=names.sleep_machine,
+            definition=DEFINITION,
+            substitutions=substitutions(self._settings, topic.topic_arn),
+            role=role,
+            log_group=log,
         )
 
     def _schedules(self, group: scheduler.CfnScheduleGroup) -> None:
         names, sleep = self._names, self._settings.sleep
-        role = iam.Role(
+        role = schedule_role(
             self,
-            "ScheduleRole",
-            role_name=names.role("sleep-trigger"),
+            names,
+            name=names.role("sleep-trigger"),
+            machine_arn=names.sleep_machine_arn,
             description="Starts the state machine that puts the environment to sleep and wakes it",
-            assumed_by=iam.ServicePrincipal(
-                "scheduler.amazonaws.com", conditions={"StringEquals": {"aws:SourceAccount": names.account}}
-            ),
-            inline_policies={
-                "start": iam.PolicyDocument(
-                    statements=[_allow("Start", ["states:StartExecution"], [names.sleep_machine_arn])]
-                )
-            },
         )
         for name, moment, asleep in (("sleep", sleep.sleep_at, ASLEEP), ("wake", sleep.wake_at, AWAKE)):
             if moment is None:
@@ -166,40 +142,9 @@ def _stacks(names: Names) -> list[str]:
 
 def _statements(names: Names, key: kms.IKey, topic_key: kms.IKey, topic: sns.ITopic) -> list[iam.PolicyStatement]:
     return [
-        _allow("Say", ["ssm:PutParameter"], [names.parameter_arn(names.asleep)]),
-        _allow("Update", ["cloudformation:DescribeStacks", "cloudformation:UpdateStack"], _stacks(names)),
-        _allow("Lock", ["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], [names.lock_table_arn]),
-        _allow("SeeWhetherTheHolderRuns", ["states:DescribeExecution"], _executions(names)),
-        _allow("Tell", ["sns:Publish"], [topic.topic_arn]),
-        _allow("UseKeys", ["kms:Decrypt", "kms:GenerateDataKey"], [key.key_arn, topic_key.key_arn]),
-        iam.PolicyStatement(
-            sid="UseKeyForLock",
-            actions=["kms:DescribeKey", "kms:Encrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo"],
-            resources=[key.key_arn],
-            conditions={"StringEquals": {"kms:ViaService": f"dynamodb.{names.region}.amazonaws.com"}},
-        ),
-        # https://docs.aws.amazon.com/step-functions/latest/dg/cw-logs.html: these know no resources.
-        _allow(
-            "DeliverLogs",
-            [
-                "logs:CreateLogDelivery",
-                "logs:GetLogDelivery",
-                "logs:UpdateLogDelivery",
-                "logs:DeleteLogDelivery",
-                "logs:ListLogDeliveries",
-                "logs:PutResourcePolicy",
-                "logs:DescribeResourcePolicies",
-                "logs:DescribeLogGroups",
-            ],
-            ["*"],
-        ),
-        _allow(
-            "Trace",
-            ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"],
-            ["*"],
-        ),
+        allow("Say", ["ssm:PutParameter"], [names.parameter_arn(names.asleep)]),
+        allow("Update", ["cloudformation:DescribeStacks", "cloudformation:UpdateStack"], _stacks(names)),
+        *lock_statements(names, _executions(names)),
+        *message_statements(topic.topic_arn, (key, topic_key)),
+        *service_statements(names, key),
     ]
-
-
-def _allow(sid: str, actions: list[str], resources: list[str]) -> iam.PolicyStatement:
-    return iam.PolicyStatement(sid=sid, actions=actions, resources=resources)

@@ -43,7 +43,6 @@ class DeliveryStream:
     stream_arn: str
     bucket: str
     prefix: str
-    error_prefix: str | None
     buffer_bytes: int
     buffer_seconds: int
     compression: Literal["GZIP", "UNCOMPRESSED"]
@@ -83,7 +82,6 @@ class DeliveryStream:
             reading_role=str(reading.get("RoleARN") or ""),
             writing_role=str(target.get("RoleARN") or ""),
             prefix=prefix,
-            error_prefix=error_prefix,
             buffer_bytes=_hint(hints, "SizeInMBs", 5, 1, 128) * _MEBIBYTE,
             buffer_seconds=_hint(hints, "IntervalInSeconds", 300, 0, 900),
             compression=compression,

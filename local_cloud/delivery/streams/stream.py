@@ -4,7 +4,6 @@ The mapping and the archiver differ in what they do with a shard; how shards are
 the same and lives here.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,8 +13,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local_cloud.delivery.streams.checkpoints import SHARD_END, TRIM_HORIZON, Checkpoints, Position
 from local_cloud.delivery.streams.shards import Shard, StreamMissingError, list_shards, ready
-
-log = logging.getLogger(__name__)
 
 SERVICE_ERRORS = (BotoCoreError, ClientError, StreamMissingError)
 """What a call of the stream can raise when it may succeed later."""

@@ -14,8 +14,6 @@ from personalize_local.engine.base.data import Catalogue, Events, Float32, Histo
 class Capabilities:
     """What a model does beyond ranking known items for known users."""
 
-    cold_users: bool
-    """A visitor absent from training is served from their own history."""
     cold_items: bool
     """An item without events is ranked by its attributes."""
     real_time: bool

@@ -20,7 +20,7 @@ class PopularityModel:
     share of visitors.
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities(cold_users=True, cold_items=False, real_time=False)
+    capabilities: ClassVar[Capabilities] = Capabilities(cold_items=False, real_time=False)
 
     log_share: Float32
     """Shape [n_items]."""

@@ -44,7 +44,7 @@ class SequenceModel:
     context says is added (`circumstances`).
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities(cold_users=True, cold_items=True, real_time=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(cold_items=True, real_time=True)
 
     evidence: FeatureExtractor
     blend: Float64

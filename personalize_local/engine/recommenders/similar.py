@@ -37,7 +37,7 @@ class SimilarItemsModel:
     Source: developer guide, "Similar-Items recipe".
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities(cold_users=True, cold_items=True, real_time=False, by_item=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(cold_items=True, real_time=False, by_item=True)
 
     common: sparse.csr_matrix
     """Shape [n_items, n_items], float32: users in common."""

@@ -28,9 +28,7 @@ class SimsModel:
     filtering" (2003).
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities(
-        cold_users=True, cold_items=False, real_time=False, by_item=True
-    )
+    capabilities: ClassVar[Capabilities] = Capabilities(cold_items=False, real_time=False, by_item=True)
 
     similar: sparse.csr_matrix
     """Shape [n_items, n_items], float32: the logarithm of how similar each item's neighbours are."""

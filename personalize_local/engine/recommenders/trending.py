@@ -25,7 +25,7 @@ class TrendingModel:
     behind what does; without events in the last two intervals that is the whole list.
     """
 
-    capabilities: ClassVar[Capabilities] = Capabilities(cold_users=True, cold_items=False, real_time=False, trends=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(cold_items=False, real_time=False, trends=True)
 
     interval: float
     """Seconds."""

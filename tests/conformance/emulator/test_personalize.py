@@ -8,6 +8,7 @@ import pytest
 from local_cloud.supervisor.lifecycle import LocalCloud
 from tests.conformance.emulator.conftest import ROLE, delete, deploy, failures, stack_status
 from tests.deadline import eventually
+from tools.deploy.base.personalize import created
 
 ARN = "arn:aws:personalize:us-east-1:000000000000:"
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
@@ -77,14 +78,7 @@ def seed(cloud: LocalCloud, name: str) -> str:
 
 def _train(cloud: LocalCloud, name: str) -> str:
     personalize = cloud.client("personalize")
-    version = personalize.create_solution_version(solutionArn=f"{ARN}solution/{name}")["solutionVersionArn"]
-    ended = eventually(
-        lambda: personalize.describe_solution_version(solutionVersionArn=version)["solutionVersion"],
-        lambda described: described["status"] in {"ACTIVE", "CREATE FAILED"},
-        120,
-    )
-    assert "ACTIVE" == ended["status"], ended.get("failureReason")
-    return str(version)
+    return created(personalize, "solution_version", solutionArn=f"{ARN}solution/{name}")
 
 
 def test_the_whole_life_of_a_stack(cloud, seed, name):

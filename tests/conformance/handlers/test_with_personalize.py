@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lambdas.shared.animal import AnimalGroup
 from personalize_local.testing import LocalPersonalize
 from tests.personalize_world import INTERACTIONS, ROLE, START, World, settled
 from tests.unit.lambdas.conftest import Context, aws, load_handler, personalize
@@ -63,13 +64,8 @@ def event(item_id: str, **changes: Any) -> dict[str, Any]:
 
 
 def metadata(item_id: str) -> dict[str, Any]:
-    species, breed, size, age = item_id.split("-")
-    return {
-        "animal_species_id": species,
-        "animal_primary_breed_id": breed,
-        "animal_size_id": int(size),
-        "animal_age_id": age,
-    }
+    group = AnimalGroup.parse(item_id)
+    return {**group.metadata, "animal_size_id": int(group.size)}
 
 
 def test_what_a_session_forwards_decides_what_it_is_shown(handlers: dict[str, Any]) -> None:

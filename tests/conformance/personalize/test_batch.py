@@ -10,23 +10,20 @@ import pytest
 from personalize_local.control.quotas import Quotas
 from personalize_local.testing import LocalPersonalize
 from tests.conformance.personalize.conftest import Trained
-from tests.personalize_world import ROLE, World, interactions_csv, share_of, until
+from tests.personalize_world import ROLE, World, interactions_csv, share_of
 
 
 def _run(world: World, name: str, version: str, lines: list[Any], *, isolated_prefix: str = "", **more: Any) -> Any:
     text = "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines)
     world.put(f"batch/{name}/people.json", text)
-    arn = world.control.create_batch_inference_job(
+    return world.create(
+        "batch_inference_job",
         jobName=name,
         solutionVersionArn=version,
         jobInput={"s3DataSource": {"path": f"s3://batch/{name}/{isolated_prefix}"}},
         jobOutput={"s3DataDestination": {"path": f"s3://answers/{name}/"}},
         roleArn=ROLE,
         **more,
-    )["batchInferenceJobArn"]
-    return until(
-        lambda: world.control.describe_batch_inference_job(batchInferenceJobArn=arn)["batchInferenceJob"],
-        lambda shown: shown["status"] in ("ACTIVE", "CREATE FAILED"),
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 from personalize_local.jobs.segments import parse_query
 from personalize_local.model.errors import ServiceError
 from personalize_local.testing import LocalPersonalize
-from tests.personalize_world import ROLE, USERS, World, until
+from tests.personalize_world import ROLE, USERS, World
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +30,16 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[World, 
 
 def _run(world: World, name: str, version: str, lines: list[Any], **more: Any) -> list[dict[str, Any]]:
     world.put(f"batch/{name}/asked.json", "".join(json.dumps(line) + "\n" for line in lines))
-    arn = world.control.create_batch_segment_job(
+    shown = world.create(
+        "batch_segment_job",
         jobName=name,
         solutionVersionArn=version,
         jobInput={"s3DataSource": {"path": f"s3://batch/{name}/"}},
         jobOutput={"s3DataDestination": {"path": f"s3://segments/{name}/"}},
         roleArn=ROLE,
         **more,
-    )["batchSegmentJobArn"]
-    shown = until(
-        lambda: world.control.describe_batch_segment_job(batchSegmentJobArn=arn)["batchSegmentJob"],
-        lambda shown: shown["status"] in ("ACTIVE", "CREATE FAILED"),
     )
+    arn = shown["batchSegmentJobArn"]
     assert "ACTIVE" == shown["status"], shown
     listed = world.control.list_batch_segment_jobs(solutionVersionArn=version)["batchSegmentJobs"]
     assert arn in [one["batchSegmentJobArn"] for one in listed]

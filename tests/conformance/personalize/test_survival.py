@@ -21,6 +21,7 @@ from botocore.config import Config
 from personalize_local.api.guard import LOCAL_REQUEST
 from personalize_local.testing import LocalPersonalize
 from tests.personalize_world import INTERACTIONS, World, settled, until
+from tools.deploy.base.personalize import create, created
 
 ROOT = Path(__file__).parents[3]
 
@@ -90,16 +91,9 @@ def _client(api: str, endpoint: str) -> Any:
 def _tracker(endpoint: str) -> str:
     control = _client("personalize", endpoint)
     schema = control.create_schema(name="interactions", schema=INTERACTIONS)["schemaArn"]
-    group = control.create_dataset_group(name="pets")["datasetGroupArn"]
-    settled(lambda: control.describe_dataset_group(datasetGroupArn=group)["datasetGroup"])
-    dataset = control.create_dataset(name="d", schemaArn=schema, datasetGroupArn=group, datasetType="Interactions")[
-        "datasetArn"
-    ]
-    settled(lambda: control.describe_dataset(datasetArn=dataset)["dataset"])
-    made = control.create_event_tracker(name="t", datasetGroupArn=group)
-    arn = made["eventTrackerArn"]
-    settled(lambda: control.describe_event_tracker(eventTrackerArn=arn)["eventTracker"])
-    return str(made["trackingId"])
+    group = created(control, "dataset_group", name="pets")
+    created(control, "dataset", name="d", schemaArn=schema, datasetGroupArn=group, datasetType="Interactions")
+    return str(create(control, "event_tracker", name="t", datasetGroupArn=group)["trackingId"])
 
 
 def _send_until_it_dies(endpoint: str, tracking_id: str, sender: int, acknowledged: list[str]) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import typer.main
 
-from tools.deploy.__main__ import INTERRUPTED, app
-from tools.deploy.base.errors import DeployError, HeldBackError, UsageError
+from tools.deploy.__main__ import app
+from tools.deploy.base.errors import DeployError, HeldBackError
+from tools.environment.errors import UsageError
+from tools.environment.front import INTERRUPTED
 
 ROOT = Path(__file__).resolve().parents[3]
 PAGE = (ROOT / "docs" / "operate" / "deployment.md").read_text(encoding="utf-8")

@@ -72,10 +72,6 @@ def test_d54_every_environment_has_stacks_of_its_own() -> None:
     ("arn", "expected"),
     [
         (NAMES.stream_arn, "arn:aws:kinesis:eu-west-1:123456789012:stream/dev-recommender-stream-kss"),
-        (
-            NAMES.delivery_stream_arn,
-            "arn:aws:firehose:eu-west-1:123456789012:deliverystream/dev-recommender-archive-kdf",
-        ),
         (NAMES.topic_arn, "arn:aws:sns:eu-west-1:123456789012:dev-recommender-topic-sns"),
         (NAMES.quarantine_queue_arn, "arn:aws:sqs:eu-west-1:123456789012:dev-recommender-quarantine-sqs"),
         (

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from infra import settings as settings_module
+from infra import setting_values
 from infra.regions import regions_of
 from infra.settings import CONFIG_FOLDER, Settings, SettingsError, load_settings
 
@@ -170,7 +170,7 @@ def test_a_region_without_a_price_is_refused_with_those_that_have_one(
 ) -> None:
     """A Region that Personalize comes to has no price yet: the message says where it goes."""
     known = regions_of("personalize")
-    monkeypatch.setattr(settings_module, "regions_of", lambda _: known | {"eu-north-1"})
+    monkeypatch.setattr(setting_values, "regions_of", lambda _: known | {"eu-north-1"})
     message = _refusal(_write(tmp_path, region="eu-north-1"))
     assert "'eu-north-1' has no price in infra/prices.yaml; add its rows there, or take one of" in message
 

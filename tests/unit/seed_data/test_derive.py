@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from lambdas.shared.animal import AnimalGroup
 from seed_data import derive
-from seed_data.derive import Group, groups_of, parents, read_breeds
+from seed_data.derive import groups_of, parents, read_breeds
 
 BREEDS = read_breeds()
 
@@ -40,7 +41,7 @@ def test_an_unknown_breed_is_an_error() -> None:
 @pytest.mark.parametrize(("weeks", "age"), [(2, "1"), (26, "2"), (77, "2"), (78, "3"), (182, "4"), (417, "5")])
 def test_age_bands(weeks: float, age: str) -> None:
     """The bands are cut at half a year, one and a half, three and a half, and eight years."""
-    assert {Group("1", "Siamese", "2", age)} == groups_of(outcome("Cat", "Siamese", weeks=weeks), BREEDS)
+    assert {AnimalGroup("1", "Siamese", "2", age)} == groups_of(outcome("Cat", "Siamese", weeks=weeks), BREEDS)
 
 
 def test_size_follows_from_breed_sex_and_cross() -> None:
@@ -51,8 +52,8 @@ def test_size_follows_from_breed_sex_and_cross() -> None:
     }
     assert {"Intact Male": {"5"}, "Spayed Female": {"4"}} == sizes
     assert {
-        Group("2", "Labrador Retriever", "3", "3"),
-        Group("2", "Short-Haired Chihuahua", "3", "3"),
+        AnimalGroup("2", "Labrador Retriever", "3", "3"),
+        AnimalGroup("2", "Short-Haired Chihuahua", "3", "3"),
     } == groups_of(outcome("Dog", "Labrador Retriever/Chihuahua Shorthair"), BREEDS)
 
 
@@ -85,7 +86,7 @@ def test_the_table_that_is_shipped_is_sound() -> None:
     """885 groups, none twice, all of breeds that the weights name."""
     with derive.GROUPS.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    groups = {Group(row["species"], row["breed"], row["size"], row["age"]) for row in rows}
+    groups = {AnimalGroup(row["species"], row["breed"], row["size"], row["age"]) for row in rows}
     assert (885, 885) == (len(rows), len(groups))
     assert {(group.species, group.breed) for group in groups} <= {
         (species, breed.name) for (species, _), breed in BREEDS.items()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lambdas.shared.animal import AnimalGroup
 from seed_data import generate
-from seed_data.derive import Group
 from seed_data.live import user_id
 
 SCHEMAS = generate.FOLDER / "schemas"
@@ -76,9 +76,9 @@ def test_every_event_is_on_a_group_that_was_there(
 def test_item_ids_and_columns_agree(items: list[dict[str, str]]) -> None:
     """ITEM_ID is species-breed-size-age, and parsing it gives the columns back, whatever the breed holds."""
     for row in items:
-        group = Group(row["ANIMAL_TYPE"], row["ANIMAL_BREED"], row["ANIMAL_SIZE"], row["ANIMAL_AGE"])
+        group = AnimalGroup(row["ANIMAL_TYPE"], row["ANIMAL_BREED"], row["ANIMAL_SIZE"], row["ANIMAL_AGE"])
         assert group.item_id == row["ITEM_ID"]
-        assert group == Group.parse(row["ITEM_ID"])
+        assert group == AnimalGroup.parse(row["ITEM_ID"])
 
 
 def test_breeds_hold_spaces_and_hyphens(items: list[dict[str, str]]) -> None:

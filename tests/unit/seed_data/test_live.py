@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from lambdas.shared.animal import AnimalGroup
 from lambdas.shared.event import decode_event
 from seed_data.live import live_events, user_id
 from seed_data.world import Parameters, World, build_world
@@ -78,10 +79,7 @@ def test_known_visitors_keep_their_taste(world: World, events: list[dict[str, An
     for payload in events:
         user = payload.get("userId", "")
         if len(user) == 6:
-            metadata = payload["animalMetadata"]
-            group = number[
-                "-".join(str(metadata[f"animal_{part}_id"]) for part in ("species", "primary_breed", "size", "age"))
-            ]
+            group = number[AnimalGroup.from_metadata(payload["animalMetadata"]).item_id]
             visitor = int(user) - int(user_id(0))
             own.append(world.taste_of(visitor).liking[group])
             other.append(world.taste_of((visitor + 1) % world.parameters.visitors).liking[group])

@@ -3,7 +3,8 @@
 import csv
 import gzip
 import json
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,24 @@ from moto import mock_aws
 from typer.testing import CliRunner
 
 from infra.settings import load_settings
+from lambdas.shared.animal import AnimalGroup
 from lambdas.shared.breeds import Breeds
 from personalize_local.testing import LocalPersonalize
 from seed_data.generate import FOLDER as SEED
 from tools import sync_catalogue
+from tools.deploy.base.personalize import created
 from tools.sync_catalogue import Item, Ledger, Sender, SyncError, read_archive, read_items
 
 NAMES = load_settings("local").names
 ARCHIVE = NAMES.bucket("archive")
 DATASET = NAMES.dataset_arn("items", 1)
-HYPHENATED = Item("2", "Wire-Haired Pointing Griffon", "4", "2", 200.0, 1_790_000_000)
+HYPHENATED = Item(AnimalGroup("2", "Wire-Haired Pointing Griffon", "4", "2"), 200.0, 1_790_000_000)
 
 
 def items_of(count: int) -> list[Item]:
-    return [Item("1", f"Breed {number}", "2", "3", 75.0, 1_790_000_000 + number) for number in range(count)]
+    return [
+        Item(AnimalGroup("1", f"Breed {number}", "2", "3"), 75.0, 1_790_000_000 + number) for number in range(count)
+    ]
 
 
 def write_csv(path: Path, items: list[Item], *, columns: tuple[str, ...] = sync_catalogue.COLUMNS) -> Path:
@@ -38,10 +43,10 @@ def write_csv(path: Path, items: list[Item], *, columns: tuple[str, ...] = sync_
         for item in items:
             writer.writerow(
                 {
-                    "ANIMAL_TYPE": item.species,
-                    "ANIMAL_AGE": item.age,
-                    "ANIMAL_SIZE": item.size,
-                    "ANIMAL_BREED": item.breed,
+                    "ANIMAL_TYPE": item.group.species,
+                    "ANIMAL_AGE": item.group.age,
+                    "ANIMAL_SIZE": item.group.size,
+                    "ANIMAL_BREED": item.group.breed,
                     "ITEM_VALUE": item.value,
                     "ITEM_ID": item.item_id,
                     "CREATION_TIMESTAMP": item.created,
@@ -104,7 +109,7 @@ def test_what_was_sent_is_not_sent_again(ledger: Ledger, tmp_path: Path) -> None
     again = Ledger(ledger.path, ledger.dataset)
     missing = [item for item in items if not again.has(item)]
     assert items[20:] == missing
-    assert not again.has(Item("1", "Breed 0", "2", "3", 99.0, 1_790_000_000))
+    assert not again.has(Item(AnimalGroup("1", "Breed 0", "2", "3"), 99.0, 1_790_000_000))
 
 
 def test_a_line_cut_off_by_a_crash_is_sent_again(ledger: Ledger) -> None:
@@ -238,8 +243,8 @@ def test_the_archive_gives_its_groups_with_their_first_sight(s3: Any) -> None:
     seen = read_archive(s3, ARCHIVE)
     assert (12, 8) == (seen.events, seen.unusable)
     assert {
-        ("2", "Boxer", "4", "2"): 1_790_000_000,
-        ("2", "Wire-Haired Pointing Griffon", "4", "2"): 1_790_000_300,
+        AnimalGroup("2", "Boxer", "4", "2"): 1_790_000_000,
+        AnimalGroup("2", "Wire-Haired Pointing Griffon", "4", "2"): 1_790_000_300,
     } == seen.first_seen
 
 
@@ -247,7 +252,7 @@ def test_breeds_in_a_script_of_the_config_are_seen(s3: Any) -> None:
     """What the environment's forwarder takes reaches the catalogue; what it refuses does not."""
     put(s3, "events/dt=2026-11-01/hour=00/a.gz", event("Собака"), event("Boxer"))
     seen = read_archive(s3, ARCHIVE, breeds=Breeds(("Cyrillic",)))
-    assert ["Собака"] == [breed for _, breed, _, _ in seen.first_seen]
+    assert ["Собака"] == [group.breed for group in seen.first_seen]
 
 
 def test_an_event_without_a_usable_time_was_seen_on_arrival(s3: Any) -> None:
@@ -271,7 +276,7 @@ def test_the_archive_can_be_read_from_a_day_on(s3: Any) -> None:
     for day, breed in (("2026-10-31", "Old"), ("2026-11-01", "New"), ("2026-11-02", "Newest")):
         put(s3, f"events/dt={day}/hour=00/a.gz", event(breed))
     seen = read_archive(s3, ARCHIVE, since=date(2026, 11, 1))
-    assert {"New", "Newest"} == {group[1] for group in seen.first_seen}
+    assert {"New", "Newest"} == {group.breed for group in seen.first_seen}
 
 
 def test_every_page_of_the_archive_is_read(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -293,7 +298,7 @@ def test_an_object_that_is_not_gzip_is_named(s3: Any) -> None:
 def test_seen_groups_get_the_usual_value_of_their_kind(s3: Any) -> None:
     """ITEM_VALUE is the median of known items of the same species and age, 0 where none is known."""
     put(s3, "events/dt=2026-11-01/hour=00/a.gz", event("Boxer", timestamp=1_790_000_000), event("Pug", age="5"))
-    known = [Item("2", f"B{value}", "1", "2", value, 0) for value in (100.0, 200.0, 400.0)]
+    known = [Item(AnimalGroup("2", f"B{value}", "1", "2"), value, 0) for value in (100.0, 200.0, 400.0)]
     assert [("2-Boxer-4-2", 200.0), ("2-Pug-4-5", 0.0)] == [
         (item.item_id, item.value) for item in read_archive(s3, ARCHIVE).items(like=known)
     ]
@@ -308,20 +313,12 @@ def personalize(tmp_path: Path) -> Iterator[LocalPersonalize]:
         control = server.client("personalize")
         schema = (SEED / "schemas" / "items.avsc.json").read_text(encoding="utf-8")
         schema_arn = control.create_schema(name=NAMES.schema("items", 1), schema=schema)["schemaArn"]
-        group = control.create_dataset_group(name=NAMES.dataset_group(1))["datasetGroupArn"]
-        _until_active(lambda: control.describe_dataset_group(datasetGroupArn=group)["datasetGroup"])
-        created = control.create_dataset(
-            name=NAMES.dataset("items", 1), schemaArn=schema_arn, datasetGroupArn=group, datasetType="Items"
+        group = created(control, "dataset_group", name=NAMES.dataset_group(1))
+        name = NAMES.dataset("items", 1)
+        assert DATASET == created(
+            control, "dataset", name=name, schemaArn=schema_arn, datasetGroupArn=group, datasetType="Items"
         )
-        assert DATASET == created["datasetArn"]
-        _until_active(lambda: control.describe_dataset(datasetArn=DATASET)["dataset"])
         yield server
-
-
-def _until_active(describe: Callable[[], dict[str, Any]]) -> None:
-    from tests.deadline import eventually
-
-    eventually(lambda: describe()["status"] == "ACTIVE", what="an active resource")
 
 
 class FakeConnection:
@@ -343,6 +340,14 @@ class FakeConnection:
 def run(*arguments: str) -> tuple[int, str]:
     result = CliRunner().invoke(sync_catalogue.app, ["--env", "local", *arguments])
     return result.exit_code, result.output
+
+
+def fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], environment: str, *arguments: str
+) -> tuple[int, str]:
+    """The exit code of the whole command, and what it says on stderr."""
+    monkeypatch.setattr(sys, "argv", ["sync_catalogue", "--env", environment, *arguments])
+    return sync_catalogue.main(), capsys.readouterr().err
 
 
 def test_the_command_brings_new_groups_in(
@@ -381,17 +386,18 @@ def test_the_service_takes_the_properties(personalize: LocalPersonalize, s3: Any
 
 
 @pytest.mark.parametrize("arguments", [(), ("--archive", "--items", "new.csv")])
-def test_exactly_one_source_must_be_given(arguments: tuple[str, ...]) -> None:
+def test_exactly_one_source_must_be_given(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
     """Neither and both end with exit code 2 and one line."""
-    code, output = run(*arguments)
-    assert (2, "give either --items FILE or --archive\n") == (code, output)
+    assert (2, "error: give either --items FILE or --archive\n") == fails(monkeypatch, capsys, "local", *arguments)
 
 
-def test_what_goes_wrong_is_one_line(tmp_path: Path) -> None:
-    """An unknown environment, a missing file: exit code 1 and the reason."""
-    result = CliRunner().invoke(sync_catalogue.app, ["--env", "nonsense", "--archive"])
-    assert 1 == result.exit_code
-    assert "SettingsError: no environment 'nonsense'" in result.output
-    code, output = run("--items", str(tmp_path / "nowhere.csv"), "--dry-run")
-    assert 1 == code
-    assert "nowhere.csv cannot be read" in output
+def test_what_goes_wrong_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An unknown environment, a missing file: the reason, on stderr."""
+    code, error = fails(monkeypatch, capsys, "nonsense", "--archive")
+    assert (2, True) == (code, error.startswith("error: no environment 'nonsense'"))
+    code, error = fails(monkeypatch, capsys, "local", "--items", str(tmp_path / "nowhere.csv"), "--dry-run")
+    assert (1, True) == (code, "nowhere.csv cannot be read" in error)

@@ -1,16 +1,10 @@
-"""How a deploy can end other than well, each with its exit code."""
+"""How a deploy can end other than well; that it cannot be used so is a UsageError, as for every command."""
+
+from tools.environment.errors import ToolError
 
 
-class DeployError(Exception):
+class DeployError(ToolError):
     """Something stops the deploy; the message says what, and what to do about it."""
-
-    exit_code = 1
-
-
-class UsageError(DeployError):
-    """The command line or the config cannot be used."""
-
-    exit_code = 2
 
 
 class HeldBackError(DeployError):

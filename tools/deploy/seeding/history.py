@@ -14,8 +14,7 @@ from typing import Any
 
 from infra.naming import DATASETS, DatasetKind, Names
 from personalize_local.data.csv_dialect import read_rows, write_row
-from tools.deploy.base.errors import DeployError
-from tools.deploy.base.waiting import poll
+from tools.deploy.base.personalize import created, ended
 from tools.deploy.seeding.reshape import Columns, Row, reshape, united, without
 from tools.environment.connection import Connection
 
@@ -102,7 +101,7 @@ class _Carrier:
     def _is_in(self, dataset: str) -> bool:
         """Whether a history was imported; waits for an import that is under way."""
         return any(
-            self._import_ends(job["datasetImportJobArn"]) == "ACTIVE"
+            self._ends(job["datasetImportJobArn"]) == "ACTIVE"
             for job in self._jobs(dataset)
             if job["dataSource"]["dataLocation"].endswith(_FILE)
         )
@@ -113,16 +112,16 @@ class _Carrier:
         moment = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
         prefix = f"{Names.EXPORT_PREFIX}{self._kind}/g{generation}-{mode}-{moment}/"
         bucket = self._names.bucket("seed")
-        arn = self._personalize.create_dataset_export_job(
+        created(
+            self._personalize,
+            "dataset_export_job",
+            **self._pace,
             jobName=f"{self._names.environment}-{self._kind}-g{generation}-{mode}-{moment}",
             datasetArn=self._names.dataset_arn(self._kind, generation),
             ingestionMode=mode,
             roleArn=self._names.role_arn("personalize"),
             jobOutput={"s3DataDestination": {"path": f"s3://{bucket}/{prefix}"}},
-        )["datasetExportJobArn"]
-        job = self._ended(lambda: self._personalize.describe_dataset_export_job(datasetExportJobArn=arn), arn)
-        if job["status"] != "ACTIVE":
-            raise DeployError(f"{arn} ended as {job['status']}: {job.get('failureReason', 'no reason given')}")
+        )
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
         keys = [entry["Key"] for page in pages for entry in page.get("Contents", []) if entry["Key"].endswith(".csv")]
         files = [folder / f"{mode}-{generation}-{number}.csv" for number, _ in enumerate(keys)]
@@ -142,40 +141,28 @@ class _Carrier:
         self._s3.upload_file(str(path), bucket, folder + _FILE)
         # A job that failed keeps its name: the next one of the same data needs another.
         attempt = hashlib.sha256(f"{digest} {len(jobs)}".encode()).hexdigest()[:_DIGEST_LENGTH]
-        arn = self._personalize.create_dataset_import_job(
+        created(
+            self._personalize,
+            "dataset_import_job",
+            **self._pace,
             jobName=self._names.import_job(self._kind, attempt, self._target),
             datasetArn=dataset,
             dataSource={"dataLocation": f"s3://{bucket}/{folder}{_FILE}"},
             roleArn=self._names.role_arn("personalize"),
             importMode="FULL",
-        )["datasetImportJobArn"]
-        if self._import_ends(arn) != "ACTIVE":
-            raise DeployError(f"{arn} failed: {self._import_job(arn).get('failureReason', 'no reason given')}")
+        )
         return True
 
     def _import_job(self, arn: str) -> dict[str, Any]:
         job: dict[str, Any] = self._personalize.describe_dataset_import_job(datasetImportJobArn=arn)["datasetImportJob"]
         return job
 
-    def _import_ends(self, arn: str) -> str:
-        job = self._ended(lambda: self._personalize.describe_dataset_import_job(datasetImportJobArn=arn), arn)
-        return str(job["status"])
+    def _ends(self, job: str) -> str:
+        return str(ended(self._personalize, "dataset_import_job", job, **self._pace)["status"])
 
-    def _ended(self, describe: Callable[[], dict[str, Any]], arn: str) -> dict[str, Any]:
-        seen: list[dict[str, Any]] = []
-
-        def ended() -> bool:
-            answer = describe()
-            seen[:] = [answer[key] for key in ("datasetExportJob", "datasetImportJob") if key in answer]
-            return seen[0]["status"] not in ("CREATE PENDING", "CREATE IN_PROGRESS")
-
-        poll(
-            ended,
-            every_seconds=0.2 if self._connection.is_local else 30,
-            for_seconds=_PATIENCE_SECONDS,
-            otherwise=f"{arn} has not ended after {_PATIENCE_SECONDS // 3600} hours",
-        )
-        return seen[0]
+    @property
+    def _pace(self) -> dict[str, float]:
+        return {"every_seconds": 0.2 if self._connection.is_local else 30, "for_seconds": _PATIENCE_SECONDS}
 
 
 def _has(job: dict[str, Any], location: str) -> bool:

@@ -10,6 +10,7 @@ from lambdas.forward_events.quarantine import Quarantine, quarantine_key
 from lambdas.forward_events.records import StreamRecord
 from lambdas.shared.attempts import Attempts, UnavailableError
 from lambdas.shared.errors import PayloadError
+from lambdas.shared.quarantined import QuarantinedRecord
 from tests.unit.lambdas.forward_events.stream import ARRIVAL
 
 RECORD = StreamRecord("4959", "shardId-000000000003", "arn", ARRIVAL, base64.b64encode(b"a\x00b").decode())
@@ -54,6 +55,8 @@ def test_the_object_holds_all_that_redriving_needs(quarantine):
         "eventSourceARN": "arn",
         "eventId": "e-1",
     } == json.loads(body)
+    read = QuarantinedRecord.from_json(json.loads(body))
+    assert (RECORD.name, ARRIVAL, b"a\x00b", "e-1") == (read.name, read.arrival, read.data, read.event_id)
 
 
 def test_every_stored_record_is_announced(quarantine):

@@ -29,12 +29,7 @@ def animal(item_id: object, group: str) -> dict[str, Any]:
     parsed = AnimalGroup.parse(group)
     return {
         "itemId": item_id,
-        "animalMetadata": {
-            "animal_species_id": parsed.species,
-            "animal_primary_breed_id": parsed.breed,
-            "animal_size_id": int(parsed.size),
-            "animal_age_id": parsed.age,
-        },
+        "animalMetadata": {**parsed.metadata, "animal_size_id": int(parsed.size)},
     }
 
 

@@ -50,6 +50,7 @@ def test_d10_breeds_with_spaces_and_hyphens_survive(species, breed, size, age):
 
     assert group == AnimalGroup.parse(group.item_id)
     assert group == AnimalGroup.from_metadata(metadata(species, breed, size, age))
+    assert metadata(species, breed, size, age) == group.metadata
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,13 @@ def test_d10_wrong_parts_are_named(changes, field):
 def test_the_longest_breed_has_80_bytes():
     """The id has six characters more."""
     assert 86 == len(AnimalGroup.from_metadata(metadata(breed="x" * 80)).item_id)
+
+
+def test_the_parts_of_an_id_are_told_without_being_judged():
+    """Whoever shows a group to people shows also one that no site could send."""
+    assert AnimalGroup("7", "a-b", "9", "0") == AnimalGroup.split("7-a-b-9-0")
+    with pytest.raises(PayloadError, match="must be species-breed-size-age"):
+        AnimalGroup.split("7-a-9")
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.settings import BreedScript
+from infra.setting_values import BreedScript
 from lambdas.shared import scripts
 from lambdas.shared.animal import AnimalGroup
 from lambdas.shared.breeds import LATIN, LONGEST_BREED, Breeds

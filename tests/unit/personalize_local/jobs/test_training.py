@@ -1,5 +1,6 @@
 """What a training learns from: constructed interactions with known answers."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -8,13 +9,15 @@ import numpy as np
 import pytest
 
 from personalize_local.data.events import EventRow
+from personalize_local.data.imports import import_csv
+from personalize_local.data.objects import FolderObjects
 from personalize_local.data.tables import Table, TableBuilder
 from personalize_local.engine.base.data import Catalogue, Events
 from personalize_local.engine.recommenders.popularity import PopularityModel
 from personalize_local.engine.recommenders.registry import MODELS
 from personalize_local.jobs.training import TrainingData, TrainingError, train
 from personalize_local.model.recipes import RECIPES
-from personalize_local.model.schemas import Field, Schema
+from personalize_local.model.schemas import Field, Schema, parse_schema
 from personalize_local.serving.context import Contexts
 from personalize_local.serving.snapshots import HISTORY_LENGTH, EventRule, Snapshot
 
@@ -256,6 +259,31 @@ def test_event_types_must_say_something(tmp_path: Path, types: list[str | None])
     assert _train(tmp_path, _typed(schema, [*types, "View"])).items
     without = Schema("Interactions", KEY_FIELDS)
     assert _train(tmp_path, _typed(without, [None])).items
+
+
+@pytest.mark.parametrize("name", ["event_type", "Event_Type"])
+def test_event_types_are_found_however_the_schema_writes_the_column(tmp_path: Path, name: str) -> None:
+    """They must say something, and an event counts by its type: that of the CSV as well as a put one's."""
+    types = {"USER_ID": "string", "ITEM_ID": "string", "TIMESTAMP": "long", name: ["null", "string"]}
+    fields = [{"name": column, "type": kind} for column, kind in types.items()]
+    schema = parse_schema(json.dumps({"type": "record", "name": "Interactions", "fields": fields}))
+    rows = "".join(f"u{user},i{step},{100 * step + user},TYPE\n" for user in range(60) for step in range(20))
+
+    def imported(event_type: str, folder: str) -> TrainingData:
+        bucket = tmp_path / "s3" / folder
+        bucket.mkdir(parents=True)
+        (bucket / "data.csv").write_text("USER_ID,ITEM_ID,TIMESTAMP,EVENT_type\n" + rows.replace("TYPE", event_type))
+        location = f"s3://{folder}/data.csv"
+        objects = FolderObjects(tmp_path / "s3")
+        volumes = {"most_bytes": 10**6, "least_interactions": 1000}
+        import_csv(objects, location, schema, "INTERACTIONS", tmp_path / folder, **volumes)
+        return TrainingData([Table.load(tmp_path / folder)], [], 0, schema, None, None)
+
+    with pytest.raises(TrainingError, match="event_type column are either reserved keywords or null"):
+        _train(tmp_path, imported("", "nothing"))
+    with pytest.raises(TrainingError, match="fewer than 1000 interactions after filtering by event type: Other"):
+        _train(tmp_path, imported("View", "views"), EventRule("Other", None, None))
+    assert _train(tmp_path, imported("Other", "others"), EventRule("Other", None, None)).items
 
 
 def test_event_types_and_optional_columns_have_a_maximum_together(tmp_path: Path) -> None:

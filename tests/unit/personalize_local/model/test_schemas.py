@@ -34,6 +34,18 @@ def test_fields_keep_their_order_and_attributes() -> None:
     assert schema.field("genres") == schema.fields[1]
 
 
+@pytest.mark.parametrize("kind", ["Interactions", "interactions", "com.example.Interactions"])
+def test_reserved_columns_are_known_in_any_case(kind: str) -> None:
+    """However the schema writes them, all that reads the dataset finds them; another type's are columns like others."""
+    names = ("USER_ID", "ITEM_ID", "TIMESTAMP", "event_type", "Event_Value", "impression", "creation_timestamp")
+    types = {"TIMESTAMP": "long", "Event_Value": "float"}
+    fields = [{"name": name, "type": types.get(name, "string")} for name in names]
+    schema = parse_schema(_text(*fields, name=kind))
+    check_dataset_type(schema, "INTERACTIONS")
+    expected = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE", "EVENT_VALUE", "IMPRESSION", "creation_timestamp")
+    assert expected == schema.names
+
+
 def test_property_names_are_camel_case() -> None:
     """The events API names a column in camel case."""
     names = ["GENRES", "CREATION_TIMESTAMP", "category_l1", "A_b_C"]

@@ -270,6 +270,69 @@ def test_integers_are_compared_to_the_last_digit(cells: list[int | None], compar
         assert expected == mask.tolist()
 
 
+@pytest.mark.parametrize(
+    ("below", "literal", "above"),
+    [
+        (123456789012345678, "123456789012345678.5", 123456789012345679),
+        (-123456789012345679, "-123456789012345678.5", -123456789012345678),
+        (2**53 - 2, "9007199254740990.6", 2**53 - 1),
+        (2**63 - 2, "9223372036854775806.000000001", 2**63 - 1),
+        (0, "0.99999999999999999999", 1),
+        (0, "1e-999999999", 1),
+        (-1, "-1e-400", 0),
+    ],
+)
+def test_fractions_that_a_double_loses_are_compared_as_written(below: int, literal: str, above: int) -> None:
+    """Between two neighbours, for literals, placeholders and the user: equal to none, above the one, below the other."""
+    schema = Schema("Items", (Field("ITEM_ID", "string", False, False, False), Field("AT", "long", True, False, False)))
+    users = Schema("Users", (Field("SHOP", "long", True, False, False),))
+    builder = TableBuilder(schema)
+    for name, cell in (("boot", below), ("shoe", above), ("hat", None)):
+        builder.add({"ITEM_ID": name, "AT": cell})
+    columns = ItemColumns(builder.table(), ITEMS)
+
+    def allowed(text: str, user: int = 0, **values: str) -> set[str]:
+        mask = FilterRequest(
+            parse_filter(text, {"ITEMS": schema, "USERS": users}),
+            values,
+            columns=lambda: columns,
+            interacted=lambda: Interacted((), ()),
+            user=lambda: {"SHOP": user},
+            n_items=len(ITEMS),
+        ).mask()
+        return {name for name, one in zip(ITEMS, mask, strict=True) if one}
+
+    for compare, expected in {
+        "=": set(),
+        "!=": {"boot", "shoe"},
+        "<": {"boot"},
+        "<=": {"boot"},
+        ">": {"shoe"},
+        ">=": {"shoe"},
+    }.items():
+        assert expected == allowed(f"INCLUDE ItemID WHERE Items.AT {compare} {literal}")
+        assert expected == allowed(f"INCLUDE ItemID WHERE Items.AT {compare} $AT", AT=literal)
+    assert set() == allowed(f"INCLUDE ItemID WHERE Items.AT IN ({literal})")
+    assert {"boot", "shoe"} == allowed(f"INCLUDE ItemID WHERE Items.AT NOT IN ({literal})")
+    only = f"EXCLUDE ItemID WHERE Items.AT > -9223372036854775808 IF CurrentUser.SHOP > {literal}"
+    assert set(ITEMS) == allowed(only, below)
+    assert {"hat", "absent"} == allowed(only, above)
+
+
+def test_a_column_of_doubles_is_compared_as_doubles() -> None:
+    """A cell lost the same digits when it was read: the literal that stands in the file finds it."""
+    builder = TableBuilder(SCHEMAS["ITEMS"])
+    for name, cell in (("boot", 123456789012345678.5), ("shoe", 0.1)):
+        builder.add({"ITEM_ID": name, "KIND": None, "PRICE": cell})
+    columns = ItemColumns(builder.table(), ["boot", "shoe"])
+    for literal, expected in (("123456789012345678.5", [True, False]), ("0.1", [False, True])):
+        parsed = parse_filter(f"INCLUDE ItemID WHERE Items.PRICE = {literal}", SCHEMAS)
+        request = FilterRequest(
+            parsed, {}, columns=lambda: columns, interacted=lambda: Interacted((), ()), user=dict, n_items=2
+        )
+        assert expected == request.mask().tolist()
+
+
 def test_lists_of_integers_and_the_user_are_exact_too() -> None:
     """IN and NOT IN of integers above 2**53, and a CurrentUser with one."""
     schema = Schema("Items", (Field("ITEM_ID", "string", False, False, False), Field("AT", "long", True, False, False)))

@@ -219,12 +219,12 @@ def test_ten_fields_are_the_limit() -> None:
 
 
 def test_what_a_filter_reads() -> None:
-    """A filter knows whether it needs the user, what the user did, or the current item, and its distinct fields."""
+    """A filter knows whether it needs the user or what the user did, and its distinct fields."""
     item = _parsed("include itemid where items.price < currentitem.price")
     done = _parsed('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")')
     user = _parsed("INCLUDE ItemID WHERE Items.PRICE > 1 AND Items.price < 9 IF CurrentUser.AGE > 1")
-    assert [(True, False, False), (False, True, True), (False, False, True)] == [
-        (one.reads_current_item, one.reads_interactions, one.reads_user) for one in (item, done, user)
+    assert [(False, False), (True, True), (False, True)] == [
+        (one.reads_interactions, one.reads_user) for one in (item, done, user)
     ]
     assert {("Items", "PRICE"), ("CurrentUser", "AGE")} == user.fields
 

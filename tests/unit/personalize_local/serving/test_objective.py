@@ -77,6 +77,15 @@ def test_a_class_of_models_has_the_objective() -> None:
     assert plain.score(NOBODY).tolist() != fitted.score(NOBODY).tolist()
 
 
+def test_a_model_with_an_objective_is_a_model(tmp_path: Path) -> None:
+    """It is stored and read as one, and says what its class can do."""
+    objective = Objective.of(PRICES, {"itemAttribute": "PRICE", "objectiveSensitivity": "HIGH"})
+    model_class, model = rewarding(PopularityModel, objective), objective.applied(RELEVANCE)
+    model.save(tmp_path)
+    assert model.score(NOBODY).tolist() == model_class.load(tmp_path).score(NOBODY).tolist()
+    assert PopularityModel.capabilities == model_class.capabilities == model.capabilities
+
+
 @pytest.mark.parametrize(
     ("given", "reason"),
     [

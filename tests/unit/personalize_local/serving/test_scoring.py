@@ -24,7 +24,7 @@ RECIPE = RECIPES["aws-user-personalization-v2"]
 class Counting:
     """A model that scores each item by how often the history holds it, and remembers what it was asked."""
 
-    capabilities: ClassVar[Capabilities] = Capabilities(cold_users=True, cold_items=True, real_time=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(cold_items=True, real_time=True)
 
     def __init__(self) -> None:
         self.asked: list[list[int]] = []

@@ -6,9 +6,10 @@ import pytest
 from rich.console import Console
 
 from infra.settings import Settings
-from tools.deploy.base.errors import DeployError, UsageError
+from tools.deploy.base.errors import DeployError
 from tools.deploy.confirm import Confirm
 from tools.deploy.show import Display
+from tools.environment.errors import UsageError
 
 
 def confirm(

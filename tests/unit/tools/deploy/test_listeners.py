@@ -7,8 +7,8 @@ import yaml
 
 from infra.settings import CONFIG_FOLDER, Settings
 from tools.deploy import listeners
-from tools.deploy.base.errors import UsageError
 from tools.environment.connection import Connection
+from tools.environment.errors import UsageError
 
 
 def _settings(*addresses: str, protected: bool = True) -> Settings:

@@ -10,12 +10,13 @@ from botocore.exceptions import ClientError
 from infra.naming import ASLEEP, AWAKE, EMPTY_LEDGER, SLEEPING_STACKS
 from infra.settings import Settings
 from tools.deploy import sleep
-from tools.deploy.base.errors import DeployError, UsageError
+from tools.deploy.base.errors import DeployError
 from tools.deploy.costs import sleeping_saves
 from tools.deploy.ledger import make_ledgers
 from tools.deploy.lock.lock import LockLostError
 from tools.deploy.observe import Observed, is_asleep, read_ledgers
 from tools.environment.connection import Connection
+from tools.environment.errors import UsageError
 
 VERSION = "arn:aws:personalize:us-east-1:123456789012:solution/dev-recommender-solution-pss/0123abcd"
 

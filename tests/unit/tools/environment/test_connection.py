@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.environment.connection import Connection, NotConnectedError, client, connect, settings_of, state_folder
+from tools.environment.connection import Connection, NotConnectedError, connect, settings_of, state_folder
 
 RECORD = {"endpoint": "http://127.0.0.1:4566", "personalize": "http://127.0.0.1:4600", "pid": 1}
 
@@ -41,7 +41,7 @@ def test_local_calls_cannot_reach_an_account(local: Connection, monkeypatch: pyt
     """Neither the caller's profile nor their session go along; dummies take their place."""
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_SESSION_TOKEN", "secret")
-    assert client("kinesis", "local").meta.endpoint_url == RECORD["endpoint"]
+    assert connect("local").client("kinesis").meta.endpoint_url == RECORD["endpoint"]
     variables = local.process_environment()
     assert {"AWS_PROFILE", "AWS_SESSION_TOKEN"}.isdisjoint(variables)
     assert (variables["AWS_ENDPOINT_URL"], variables["AWS_ACCESS_KEY_ID"]) == (RECORD["endpoint"], "test")

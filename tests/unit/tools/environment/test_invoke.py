@@ -9,7 +9,7 @@ import pytest
 from infra.settings import load_settings
 from tools.environment import invoke as module
 from tools.environment.connection import Connection
-from tools.environment.invoke import InvocationError, in_words, metadata, recommend, rerank
+from tools.environment.invoke import InvocationError, group_of, in_words, recommend, rerank
 
 
 class FakeLambda:
@@ -86,7 +86,7 @@ def test_failure_of_the_function_is_told(connection: Connection) -> None:
 def test_what_is_no_group_is_said(group: str) -> None:
     """A group that cannot be read is named, with an example of one that can."""
     with pytest.raises(InvocationError, match="is no group"):
-        metadata(group)
+        group_of(group)
 
 
 def test_groups_in_words() -> None:

@@ -351,7 +351,7 @@ class TestCommand:
         self, monkeypatch: pytest.MonkeyPatch, capsys: Any, options: list[str], says: str
     ) -> None:
         monkeypatch.setattr("sys.argv", ["replay", *options])
-        assert 1 == replay.main()
+        assert 2 == replay.main()
         error = capsys.readouterr().err
         assert error.startswith("error: ")
         assert says in error

@@ -33,7 +33,6 @@ def test_defaults_are_those_of_firehose() -> None:
         stream_arn=STREAM,
         bucket="archive",
         prefix="",
-        error_prefix=None,
         buffer_bytes=5 * 1024 * 1024,
         buffer_seconds=300,
         compression="UNCOMPRESSED",

@@ -22,7 +22,6 @@ STREAM_OF_LINES = DeliveryStream(
     stream_arn=STREAM,
     bucket="archive",
     prefix="events/",
-    error_prefix=None,
     buffer_bytes=1_000_000,
     buffer_seconds=300,
     compression="UNCOMPRESSED",
