@@ -21,7 +21,7 @@ _MAX_PAIRS, _MIN_PAIRS = 1000, 100
 _MAX_VALUES = 20_000_000
 """The most features in memory at a time while the weights are fitted (80 MB)."""
 _PRECISION = 5.0
-_LEAST = np.float32(1e-12)
+_MIN_COUNT = np.float32(1e-12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +89,10 @@ class SimilarItemsModel:
         expected[item] = 0.0
         begin, end = self.common.indptr[item : item + 2]
         neighbours, counted = self.common.indices[begin:end], self.common.data[begin:end]
-        expected *= max(counted.sum(), np.float32(1.0)) / max(expected.sum(), _LEAST)
+        expected *= max(counted.sum(), np.float32(1.0)) / max(expected.sum(), _MIN_COUNT)
         rate = np.full(len(expected), np.float32(_PRIOR_PAIRS))
         rate[neighbours] += counted
-        rate /= self.exposure + np.float32(_PRIOR_PAIRS) / np.maximum(expected, _LEAST)
+        rate /= self.exposure + np.float32(_PRIOR_PAIRS) / np.maximum(expected, _MIN_COUNT)
         scores: Float32 = np.log(rate)
         scores -= np.float32(self.discount) * self.log_share
         scores[item] = scores.min() - 1

@@ -22,7 +22,8 @@ class SimsModel:
     """Item-to-item collaborative filtering: the neighbours of an item by users in common, discounted by popularity.
 
     The scores are for the last item of the history. Its neighbours are ranked first, by common / users ** discount;
-    then the other items by popularity, and so are all items without neighbours or history; the item itself is last.
+    then the other items by popularity; the item itself is last. All items are ranked by popularity if the item has no
+    neighbours or the history is empty.
 
     Source: developer guide, "SIMS recipe"; Linden et al., "Amazon.com recommendations: item-to-item collaborative
     filtering" (2003).

@@ -148,14 +148,14 @@ def test_a_longer_history_is_worth_what_it_brings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--interactions", "nowhere.csv"], "nowhere.csv cannot be read (No such file or directory)"),
         (["--interactions", "pyproject.toml"], "expected USER_ID,ITEM_ID,TIMESTAMP"),
         (["--interactions", "log.csv", "--model", "nobody"], "no contestant 'nobody'"),
     ],
 )
-def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], progress: str) -> None:
+def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
     """A missing file, a file that is no log, an unknown contestant: no stack trace."""
     write_csv(ring_log(), tmp_path / "log.csv")
     command = [sys.executable, "-m", "benchmarks.quality", *arguments]
@@ -164,7 +164,7 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], progres
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
 
     assert 1 == done.returncode
-    assert progress in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -55,7 +55,7 @@ def test_a_training_stops_listening_to_the_engine_at_its_end() -> None:
             during.extend(LOGGER.handlers)
             begin("a coffee break")
 
-    with pytest.raises(ValueError, match="is no stage"):
+    with pytest.raises(ValueError, match="is not a stage"):
         failing()
     assert (len(before) + 1, before) == (len(during), LOGGER.handlers)
 

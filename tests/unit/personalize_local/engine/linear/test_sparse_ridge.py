@@ -94,7 +94,7 @@ def test_sampled_alternatives_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> 
     chosen = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
     ones, start = np.ones(queries), np.zeros(2)
     whole = fit_weights(features, chosen, ones, prior=start, precision=1.0)
-    for name, value in (("MOST", 300), ("_POPULAR", 60), ("_DRAWN", 60)):
+    for name, value in (("MAX_WHOLE", 300), ("_POPULAR", 60), ("_DRAWN", 60)):
         monkeypatch.setattr(alternatives, name, value)
     drawn = SampledAlternatives.of(np.arange(n_items, dtype=np.float32), rng)
     assert 121 == drawn.columns
