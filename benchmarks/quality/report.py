@@ -147,7 +147,7 @@ def _lengths(report: Report) -> Table:
     for one in report.evaluation.by_length:
         known = f"{one.events} (the same visitors)" if one.cut else one.events
         interval = f"{one.figure.low:.4f} to {one.figure.high:.4f}"
-        table.add_row(one.name, known, f"{one.visitors:,}", f"{one.figure.mean:.4f}", interval)
+        table.add_row(one.name, known, f"{one.users:,}", f"{one.figure.mean:.4f}", interval)
     return table
 
 
