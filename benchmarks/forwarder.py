@@ -84,7 +84,7 @@ def _sent_ids(batches: list[dict[str, Any]]) -> dict[str, list[str]]:
 
 
 def one_call_a_record(client: Any, batch: dict[str, Any]) -> None:
-    """The reference's way: each record by itself, one after the other."""
+    """As the reference does it: one call for each record, one after the other."""
     for record in batch["Records"]:
         event = _decoded(record)
         client.put_events(
@@ -109,7 +109,7 @@ def _statistics(url: str) -> dict[str, Any]:
 
 
 def measure(events: int, sessions: int, batch: int, latency_seconds: float) -> dict[str, Any]:
-    """Run both ways; the figures by name, milliseconds and microseconds as the names say."""
+    """Run the handler and the loop; the figures by name, with their units in the names."""
     batches = invocations(events, sessions, batch)
     with personalize_endpoint(latency_seconds) as url:
         os.environ.update(handler_environment("forward_events", url))

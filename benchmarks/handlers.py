@@ -1,4 +1,4 @@
-"""What the handlers add: cold, beside a bare `import boto3`; warm, above the bare boto3 call.
+"""The overhead of the handlers: cold, compared with `import boto3`; warm, compared with the boto3 call alone.
 
     python -m benchmarks.handlers [--rounds 9] [--calls 2000] [--json FILE]
 
@@ -77,12 +77,12 @@ def warm_microseconds(calls: int) -> dict[str, dict[str, float]]:
     return figures
 
 
-def _alternating(calls: int, *ways: Callable[[], Any]) -> list[float]:
-    taken: list[list[float]] = [[] for _ in ways]
+def _alternating(calls: int, *functions: Callable[[], Any]) -> list[float]:
+    taken: list[list[float]] = [[] for _ in functions]
     for number in range(calls + 20):
-        for way, times in zip(ways, taken, strict=True):
+        for function, times in zip(functions, taken, strict=True):
             start = time.perf_counter()
-            way()
+            function()
             if number >= 20:  # connections are open and code paths warm by then
                 times.append((time.perf_counter() - start) * 1e6)
     return [statistics.median(times) for times in taken]

@@ -1,10 +1,10 @@
-"""A made interaction log of a given shape, to try what the quality benchmark takes on a log like your own.
+"""Generates an interaction log of a given size, to measure the cost of the quality benchmark on a log like your own.
 
     python -m benchmarks.made_log --users 22000 --items 12000 --events 9 --out FILE [--seed N]
 
-Nobody's behaviour: visitors have three of many groups of items, keep mostly to them, and take popular items more;
-popularity falls as 1 / rank^0.8. So there is something to learn, and little of each visitor. How good a model is on
-real people it does not tell.
+The behaviour is simulated: users prefer three of many groups of items, and popular items; popularity falls as 1 /
+rank^0.8. So a model can learn something, but little of each user. The log does not show how good a model is for real
+users.
 """
 
 import argparse
@@ -16,38 +16,43 @@ from pathlib import Path
 import numpy as np
 
 _PER_GROUP = 100
-_TASTES = np.array([0.6, 0.25, 0.15])
-_LEAST_EVENTS = 5
-_AWAY = 0.2
-"""Share of events outside a visitor's groups."""
-_EVENLY = 0.35
-"""Share of events on any item of the group, however rare."""
+_GROUP_SHARES = np.array([0.6, 0.25, 0.15])
+_MIN_EVENTS = 5
+_OUTSIDE_SHARE = 0.2
+"""The share of events outside the user's groups."""
+_UNIFORM_SHARE = 0.35
+"""The share of events on uniformly drawn items of the group."""
 _GAP_SECONDS = 40_000.0
 
 
-def made(users: int, items: int, events: int, *, seed: int) -> Iterator[tuple[str, str, int]]:
-    """User, item and time of each event; `events` is the mean for a visitor, nobody has fewer than five.
+def generate(users: int, items: int, events: int, *, seed: int) -> Iterator[tuple[str, str, int]]:
+    """User, item and time of each event; `events` is the mean number of a user, and no user has fewer than five.
 
-    Nobody meets an item twice. Of the default size nearly all items have the five events that the benchmark asks for.
+    No user has two events on one item. With the default size nearly all items have the five events that the benchmark
+    needs.
     """
     rng = np.random.default_rng(seed)
     groups = max(3, items // _PER_GROUP)
     members = np.array_split(rng.permutation(items), groups)
     popularity = rng.permutation(1 / np.arange(1, items + 1) ** 0.8)
-    chances = [popularity[group] / popularity[group].sum() for group in members]
+    probabilities = [popularity[group] / popularity[group].sum() for group in members]
     for user in range(users):
-        count = min(max(_LEAST_EVENTS, int(rng.poisson(events))), items)
-        tastes = rng.choice(groups, 3, replace=False)
+        count = min(max(_MIN_EVENTS, int(rng.poisson(events))), items)
+        preferred = rng.choice(groups, 3, replace=False)
         time = 1_600_000_000 + int(rng.integers(0, 30_000_000))
-        met: set[int] = set()
-        while len(met) < count:
-            group = int(rng.integers(groups)) if rng.random() < _AWAY else int(rng.choice(tastes, p=_TASTES))
-            # Rare items too: now and then anything of the group.
-            even = rng.random() < _EVENLY
-            item = int(rng.choice(members[group], p=None if even else chances[group]))
-            if item in met:
+        seen: set[int] = set()
+        while len(seen) < count:
+            group = (
+                int(rng.integers(groups))
+                if rng.random() < _OUTSIDE_SHARE
+                else int(rng.choice(preferred, p=_GROUP_SHARES))
+            )
+            # Sometimes a uniform draw, so that rare items have events too.
+            uniform = rng.random() < _UNIFORM_SHARE
+            item = int(rng.choice(members[group], p=None if uniform else probabilities[group]))
+            if item in seen:
                 continue
-            met.add(item)
+            seen.add(item)
             time += 1 + int(rng.exponential(_GAP_SECONDS))
             yield f"u{user}", f"i{item}", time
 
@@ -67,7 +72,7 @@ def main() -> None:
     with given.out.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow(["USER_ID", "ITEM_ID", "TIMESTAMP"])
-        table.writerows(made(given.users, given.items, given.events, seed=given.seed))
+        table.writerows(generate(given.users, given.items, given.events, seed=given.seed))
 
 
 if __name__ == "__main__":

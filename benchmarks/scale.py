@@ -1,8 +1,8 @@
-"""What training and serving cost as data grows: `python -m benchmarks.scale [--quick] [--json FILE] [--plot FILE]`.
+"""The costs of training and serving as data grows: `python -m benchmarks.scale [--quick] [--json FILE] [--plot FILE]`.
 
-Constructed worlds in which popularity follows Zipf's law, 10^4 to 10^7 events and 10^3 to 10^6 items; the engine's
-default model is trained on each and asked for scores of all items, in a process of its own with a cap on memory and CPU
-time. Where the model says that it no longer fits, its words are printed.
+Generated events in which popularity follows Zipf's law, 10^4 to 10^7 events and 10^3 to 10^6 items. The engine's
+default model is trained on each and scores all items, in a process of its own with limits of memory and CPU time. If
+the model refuses because it does not fit, its message is printed.
 """
 
 import argparse
@@ -45,7 +45,7 @@ def measure(
     requests: int,
     returns: bool = True,
 ) -> dict[str, Any]:
-    """The figures of one point, or under "refused" why there are none."""
+    """The figures of one point, or the reason why there are none, in "refused"."""
     command = [sys.executable, "-m", "benchmarks.scale_child", str(n_events), str(n_items), "--model", model]
     command += ["--gibibytes", str(gibibytes), "--cpu-seconds", str(cpu_seconds), "--requests", str(requests)]
     command += [] if returns else ["--without-returns"]
@@ -57,11 +57,11 @@ def measure(
         return point
     if done.returncode < 0:
         return point | {"refused": f"ended by signal {-done.returncode}: over {cpu_seconds} CPU s or {gibibytes:g} GiB"}
-    return point | {"refused": (done.stderr.strip().splitlines() or ["no word"])[-1]}
+    return point | {"refused": (done.stderr.strip().splitlines() or ["no message"])[-1]}
 
 
 def plot(points: Sequence[dict[str, Any]], path: Path) -> None:
-    """The three costs over the number of events, both logarithmic, one line a catalogue size."""
+    """Plot the three costs over the number of events, on log scales, with one line for each catalogue size."""
     import matplotlib as mpl
 
     mpl.use("svg" if path.suffix == ".svg" else "agg")
@@ -85,7 +85,7 @@ def plot(points: Sequence[dict[str, Any]], path: Path) -> None:
 
 
 def main() -> None:
-    """Measure each point, print as it comes, and write what was asked for."""
+    """Measure and print each point, and write the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--points", type=_points, help="events x items, such as 1e4x1e3,1e6x1e5")
     parser.add_argument("--quick", action="store_true", help="two small points")
@@ -93,7 +93,9 @@ def main() -> None:
     parser.add_argument("--gibibytes", type=float, default=8.0, help="memory cap of a point (default: %(default)s)")
     parser.add_argument("--cpu-seconds", type=int, default=900, help="CPU cap of a point (default: %(default)s)")
     parser.add_argument("--requests", type=int, default=200)
-    parser.add_argument("--without-returns", action="store_true", help="nobody meets an item twice: the whole model")
+    parser.add_argument(
+        "--without-returns", action="store_true", help="no user has two events on one item: the whole model"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="SVG or PNG")
     arguments = parser.parse_args()
@@ -110,7 +112,7 @@ def main() -> None:
             returns=not arguments.without_returns,
         )
         points.append(point)
-        print(_said(point), flush=True)
+        print(_line(point), flush=True)
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         written = {"machine": machine(), "model": arguments.model, "points": points}
@@ -119,7 +121,7 @@ def main() -> None:
         plot(points, arguments.plot)
 
 
-def _said(point: dict[str, Any]) -> str:
+def _line(point: dict[str, Any]) -> str:
     size = f"{point['events']:>11,}{point['items']:>10,}"
     if "refused" in point:
         return f"{size}  {point['refused']}"

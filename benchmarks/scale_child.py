@@ -1,8 +1,7 @@
 """One point of the growth benchmark, in a process of its own: `python -m benchmarks.scale_child EVENTS ITEMS ...`.
 
-Makes a world, trains the engine's default model, asks it, and prints one line of JSON. The process may hold no more
-memory and use no more CPU than it was given, so that a point that does not fit ends instead of swapping the machine to
-death.
+Generates events, trains the engine's default model, scores histories, and prints one line of JSON. The process has
+limits of memory and CPU time, so a point that does not fit ends before the machine swaps.
 """
 
 import argparse
@@ -19,16 +18,17 @@ from personalize_local.engine.base.data import Catalogue, Events, History
 from personalize_local.engine.recommenders.registry import MODELS
 
 EVENTS_PER_USER = 20
-"""On average; half of the visitors have fewer than 14."""
-_RINGS = 50
-"""Kinds of taste: a visitor keeps to one of them for most events."""
-_LOYAL = 0.7
+"""On average; half of the users have fewer than 14."""
+_CLUSTERS = 50
+"""Clusters of items: most events of a user are in one of them."""
+_CLUSTER_SHARE = 0.7
 
 
 def world(n_events: int, n_items: int, *, seed: int = 0, returns: bool = True) -> Events:
-    """Visits whose items follow Zipf's law, popularity falling as 1 / rank, by visitors with a taste.
+    """Events whose items follow Zipf's law (popularity falls as 1 / rank), by users who prefer a cluster of items.
 
-    Without `returns` nobody meets an item twice, so that the whole model is tried: there are at most `n_events` then.
+    Without `returns` no user has two events on one item, so that the ranking pipeline is trained too; there are at most
+    `n_events` events then.
     """
     rng = np.random.default_rng(seed)
     if not returns:
@@ -40,14 +40,14 @@ def world(n_events: int, n_items: int, *, seed: int = 0, returns: bool = True) -
     user = np.sort(rng.choice(n_users, size=n_events, p=activity / activity.sum()).astype(np.int32))
     # exp of a uniform number has the density 1 / x: Zipf's law with exponent one.
     rank = np.minimum(np.exp(rng.uniform(0, np.log(n_items + 1), n_events)).astype(np.int64) - 1, n_items - 1)
-    loyal = rng.random(n_events) < _LOYAL
-    rank[loyal] = (rank[loyal] // _RINGS * _RINGS + user[loyal] % _RINGS) % n_items
+    in_cluster = rng.random(n_events) < _CLUSTER_SHARE
+    rank[in_cluster] = (rank[in_cluster] // _CLUSTERS * _CLUSTERS + user[in_cluster] % _CLUSTERS) % n_items
     time_of = np.sort(rng.uniform(0, 1e7, n_events))
     return Events(user, rank.astype(np.int32), time_of, np.ones(n_events, np.float32), n_users, n_items)
 
 
 def measure(n_events: int, n_items: int, *, model: str, requests: int, returns: bool = True) -> dict[str, Any]:
-    """CPU seconds and wall seconds of training, peak memory in MiB, microseconds of a scoring of all items."""
+    """CPU and wall seconds of training, peak memory in MiB, microseconds of scoring all items for one history."""
     events = world(n_events, n_items, returns=returns)
     n_events = len(events)
     before, cpu, wall = peak_mebibytes(), time.process_time(), time.perf_counter()
@@ -68,7 +68,7 @@ def measure(n_events: int, n_items: int, *, model: str, requests: int, returns: 
         taken.append(1e6 * (time.perf_counter() - began))
     return {
         **costs,
-        "stacked": getattr(trained, "stack", None) is not None,
+        "with_pipeline": getattr(trained, "pipeline", None) is not None,
         "request_p50_us": round(float(np.median(taken)), 1),
         "request_p99_us": round(float(np.quantile(taken, 0.99)), 1),
         "peak_mebibytes_with_requests": round(peak_mebibytes(), 1),
@@ -76,7 +76,7 @@ def measure(n_events: int, n_items: int, *, model: str, requests: int, returns: 
 
 
 def main() -> None:
-    """Limit this process, measure, print. A refusal of the model is an answer too."""
+    """Limit this process, measure, print. A refusal of the model is printed as a result."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale_child", description=main.__doc__)
     parser.add_argument("events", type=int)
     parser.add_argument("items", type=int)
@@ -89,7 +89,7 @@ def main() -> None:
     if sys.platform == "linux":
         limit = int(arguments.gibibytes * (1 << 30))
         resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
-    # One more second before the hard limit, after which there is no word any more.
+    # One more second before the hard limit, after which the process cannot print anything.
     resource.setrlimit(resource.RLIMIT_CPU, (arguments.cpu_seconds, arguments.cpu_seconds + 1))
     try:
         found = measure(
@@ -100,7 +100,7 @@ def main() -> None:
             returns=not arguments.without_returns,
         )
     except MemoryError as error:
-        # numpy's own words name the array that did not fit; a model's refusal names what to do instead.
+        # numpy's message names the array that did not fit; the model's message says what to do instead.
         found = {"refused": str(error) or "out of memory"}
     print(json.dumps(found))
 

@@ -1,11 +1,11 @@
-"""What one scoring of the sequence model costs, against the features of many histories computed for one.
+"""The time of one scoring of the sequence model, compared with computing all features of the history.
 
     python -m benchmarks.scoring [--items 873,10000] [--events 50000] [--history 20] [--repeat 300] [--json FILE]
 
-A world of constructed visits: items with four categorical fields, popularity falling as 1 / rank, visitors with a
-taste. Each catalogue size is trained once. "general" multiplies the evidence of one history with the blend, as
-training does for many; "reader" is what `SequenceModel.score` does; both take the same histories in turn. "batch" is
-`SequenceModel.score_many` on the same histories, as many at once as `batch_size` says. Figures are microseconds a
+Generated events: items with four categorical fields, popularity that falls as 1 / rank, users who prefer some items.
+The model is trained once for each catalogue size. "general" multiplies the features of one history by the blend's
+weights, as training does for many; "single" is `SequenceModel.score`; both score the same histories in turn. "batch" is
+`SequenceModel.score_many` on the same histories, as many at once as `batch_size` gives. Figures are microseconds per
 history.
 """
 
@@ -24,11 +24,11 @@ from personalize_local.engine.ranking.batch_scoring import batch_size
 from personalize_local.engine.recommenders.sequence import SequenceModel
 
 _FIELDS = (12, 5, 5, 60)
-"""Values of the catalogue's fields, as many as those of the animals: species, age, size, breed."""
+"""The numbers of values of the fields, as in the catalogue of animals: species, age, size, breed."""
 
 
 def world(n_items: int, n_events: int, seed: int = 0) -> tuple[Events, Catalogue]:
-    """Events in which every visitor keeps to a tenth of the items, and a catalogue with one value a field and item."""
+    """Events in which users prefer a tenth of the items, and a catalogue with one value in each field of an item."""
     rng = np.random.default_rng(seed)
     n_users = max(50, n_events // 15)
     user = rng.integers(0, n_users, n_events).astype(np.int32)
@@ -56,7 +56,7 @@ def _offsets() -> list[int]:
 
 
 def measure(n_items: int, n_events: int, length: int, repeat: int) -> dict[str, Any]:
-    """Median and 99th percentile of both ways in microseconds, and how far their scores differ at most."""
+    """Median and 99th percentile of each way in microseconds, and the largest difference between their scores."""
     events, catalogue = world(n_items, n_events)
     model = SequenceModel.fit(events, catalogue)
     rng = np.random.default_rng(1)
@@ -71,14 +71,14 @@ def measure(n_items: int, n_events: int, length: int, repeat: int) -> dict[str, 
     blend = model.blend.astype(np.float32)
 
     def general(history: History) -> Float32:
-        scores: Float32 = model.evidence.of_history(history) @ blend
+        scores: Float32 = model.extractor.history_features(history) @ blend
         return scores
 
-    taken: dict[str, list[float]] = {"general": [], "reader": [], "batch": []}
+    taken: dict[str, list[float]] = {"general": [], "single": [], "batch": []}
     furthest = 0.0
     for history in histories:
         first = _timed(general, history, taken["general"])
-        second = _timed(model.score, history, taken["reader"])
+        second = _timed(model.score, history, taken["single"])
         furthest = max(furthest, float(np.abs(first - second).max()))
     size = batch_size(n_items)
     batches = [histories[begin : begin + size] for begin in range(0, len(histories), size)]
@@ -94,8 +94,8 @@ def measure(n_items: int, n_events: int, length: int, repeat: int) -> dict[str, 
         "history": length,
         **{f"{name}_p50_us": round(value, 1) for name, value in median.items()},
         **{f"{name}_p99_us": round(float(np.quantile(values, 0.99)), 1) for name, values in taken.items()},
-        "times_faster": round(median["general"] / median["reader"], 1),
-        "batch_times_faster": round(median["reader"] / median["batch"], 1),
+        "times_faster": round(median["general"] / median["single"], 1),
+        "batch_times_faster": round(median["single"] / median["batch"], 1),
         "histories_at_once": size,
         "largest_difference": furthest,
     }

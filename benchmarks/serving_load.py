@@ -43,7 +43,7 @@ STALL = 3
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the visitors of one phase got; times in milliseconds."""
+    """The answers of one phase; times in milliseconds."""
 
     requests: int
     errors: int
@@ -77,7 +77,7 @@ def client(function: str, environment: Mapping[str, str], orders: "Connection[An
             visitor += 1
             try:
                 answer = handler({"userId": f"u{visitor % 1000}", **REQUESTS[function]}, Context())
-            except Exception:  # noqa: BLE001 - what a visitor must never see is counted
+            except Exception:  # noqa: BLE001 - errors are counted
                 answer = {"error": "raised"}
             taken.append((time.perf_counter() - begun) * 1000)
             errors += not isinstance(answer, list) and "ranking" not in answer
@@ -121,13 +121,15 @@ class Clients:
             process.join(30)
 
     def run(self, seconds: float, number: int | None = None) -> Answers:
-        """What visitors got from the first `number` clients, or all, in so many seconds."""
+        """The answers of the first `number` clients, or of all, in so many seconds."""
         chosen = self._orders[:number]
         for orders in chosen:
             orders.send(seconds)
-        told = [orders.recv() for orders in chosen]
+        results = [orders.recv() for orders in chosen]
         return Answers.of(
-            [each for taken, _, _ in told for each in taken], sum(e for _, e, _ in told), sum(f for _, _, f in told)
+            [each for taken, _, _ in results for each in taken],
+            sum(e for _, e, _ in results),
+            sum(f for _, _, f in results),
         )
 
 

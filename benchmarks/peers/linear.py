@@ -1,4 +1,4 @@
-"""Peers in closed form: what most people took, and EASE."""
+"""Peers in closed form: popularity and EASE."""
 
 from typing import Any
 
@@ -6,19 +6,19 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
-from benchmarks.peers.histories import row, visits
+from benchmarks.peers.histories import history_row, interaction_matrix
 from benchmarks.quality.child import Trained
 from personalize_local.engine.base.data import Events, Float32, Float64, History, Int32
 
 
 def popularity(training: Events, asked: Int32, validation: Int32, *, seed: int, **setting: Any) -> Trained:
-    """Everybody gets the items with the most events."""
+    """Ranks items by their number of events, the same for all users."""
     counts = np.bincount(training.item, minlength=training.n_items).astype(np.float32)
     return Trained(score=lambda user, history: counts)
 
 
 def _inverse(gram: Float64) -> Float64:
-    """The inverse of a positive definite matrix: by Cholesky in half the time of a general one."""
+    """The inverse of a positive definite matrix, by Cholesky in half the time of a general inverse."""
     factor, failed = lapack.dpotrf(gram, lower=True, overwrite_a=True)
     inverse, failed = lapack.dpotri(factor, lower=True, overwrite_c=True) if not failed else (factor, failed)
     if failed:
@@ -39,17 +39,17 @@ def ease(
 ) -> Trained:
     """EASE (Steck, "Embarrassingly Shallow Autoencoders for Sparse Data", WWW 2019).
 
-    penalty: its lambda. memory: None as in the paper; a number lets the history fade when the model is asked.
+    penalty: lambda. memory: None as in the paper; a number is the tau by which the history decays when it is scored.
     """
-    taken = visits(training)
-    gram = (taken.T @ taken).toarray().astype(np.float64)
+    interactions = interaction_matrix(training)
+    gram = (interactions.T @ interactions).toarray().astype(np.float64)
     gram[np.diag_indices_from(gram)] += penalty
     inverse = _inverse(gram)
     weights = (inverse / -np.diag(inverse)).astype(np.float32)
     np.fill_diagonal(weights, 0)
 
     def score(user: int, history: History) -> Float32:
-        query = row(history, training.n_items, memory)
+        query = history_row(history, training.n_items, memory)
         items = np.flatnonzero(query)
         scores: Float32 = query[items] @ weights[items]
         return scores

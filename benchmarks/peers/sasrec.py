@@ -23,8 +23,8 @@ from personalize_local.engine.base.scores import ranking
 
 Parameters = dict[str, Any]
 _BATCH = 128
-_LOOK_EVERY = 4
-"""Epochs between two looks at the validation items."""
+_VALIDATION_PERIOD = 4
+"""Epochs between two evaluations on the validation items."""
 
 
 def sasrec(
@@ -45,7 +45,7 @@ def sasrec(
 ) -> Trained:
     """Train on windows of histories.
 
-    negatives: items of a batch's sample. patience: looks at the validation items that may pass without a better one.
+    negatives: items in a batch's sample. patience: evaluations on validation items without improvement before it ends.
     """
     sequences = _sequences(training)
     # The quick generator: half of a step would go into the masks of dropout.
@@ -53,7 +53,7 @@ def sasrec(
     parameters = _parameters(key, training.n_items, window=window, width=width, layers=layers)
     optimizer = optax.adam(learning_rate, b2=0.98)
     state = optimizer.init(parameters)
-    read = partial(_read, heads=heads, layers=layers)
+    forward = partial(_forward, heads=heads, layers=layers)
 
     sampled = min(negatives, training.n_items)
     scale = float(np.log(training.n_items / sampled))
@@ -63,46 +63,46 @@ def sasrec(
         sample = 1 + jax.random.choice(for_sample, training.n_items, (sampled,), replace=False)
 
         def loss(parameters: Parameters) -> Any:
-            hidden = read(parameters, rows[:, :-1], key=for_dropout, dropout=dropout)
-            wanted = rows[:, 1:]
-            right = (hidden * parameters["items"][wanted]).sum(axis=-1)
+            hidden = forward(parameters, rows[:, :-1], key=for_dropout, dropout=dropout)
+            targets = rows[:, 1:]
+            right = (hidden * parameters["items"][targets]).sum(axis=-1)
             wrong = hidden @ parameters["items"][sample].T + scale
-            wrong = jnp.where(sample == wanted[..., None], -1e9, wrong)
+            wrong = jnp.where(sample == targets[..., None], -1e9, wrong)
             losses = jnp.logaddexp(right, jax.nn.logsumexp(wrong, axis=-1)) - right
-            return (losses * (wanted > 0)).sum() / (wanted > 0).sum()
+            return (losses * (targets > 0)).sum() / (targets > 0).sum()
 
         changes, state = optimizer.update(jax.grad(loss)(parameters), state)
         return optax.apply_updates(parameters, changes), state
 
     def last(parameters: Parameters, rows: Any) -> Any:
-        return read(parameters, rows)[:, -1] @ parameters["items"][1:].T
+        return forward(parameters, rows)[:, -1] @ parameters["items"][1:].T
 
     learn, last = jax.jit(learn), jax.jit(last)
     rng = np.random.default_rng(seed)
-    judged = [sequences[user] for user in asked.tolist()]
-    rows = np.stack([_window(sequence, window) for sequence in judged])
-    best, kept, best_epoch = -1.0, parameters, 0
+    asked_sequences = [sequences[user] for user in asked.tolist()]
+    rows = np.stack([_window(sequence, window) for sequence in asked_sequences])
+    best, best_parameters, best_epoch = -1.0, parameters, 0
     for epoch in range(1, epochs + 1):
         for batch in _batches(sequences, window + 1, rng):
             key, used = jax.random.split(key)
             parameters, state = learn(parameters, state, used, batch)
-        if epoch % _LOOK_EVERY:
+        if epoch % _VALIDATION_PERIOD:
             continue
-        value = _ndcg(np.asarray(last(parameters, rows)), judged, validation)
+        value = _ndcg(np.asarray(last(parameters, rows)), asked_sequences, validation)
         if value > best:
-            best, kept, best_epoch = value, parameters, epoch
-        elif epoch - best_epoch >= patience * _LOOK_EVERY:
+            best, best_parameters, best_epoch = value, parameters, epoch
+        elif epoch - best_epoch >= patience * _VALIDATION_PERIOD:
             break
 
     def score(user: int, history: History) -> Float32:
         row = _window(history.item + 1, window)[None]
-        return np.asarray(last(kept, row)[0], np.float32)
+        return np.asarray(last(best_parameters, row)[0], np.float32)
 
-    return Trained(score, told={"epochs": float(best_epoch), "seen_epochs": float(epoch)})
+    return Trained(score, extra_costs={"epochs": float(best_epoch), "seen_epochs": float(epoch)})
 
 
 def _sequences(training: Events) -> list[Int32]:
-    """The items of each user in order, numbered from 1; 0 fills."""
+    """The items of each user in order, numbered from 1; 0 is padding."""
     ordered = training.in_order()
     ends = np.searchsorted(ordered.user, np.arange(training.n_users), side="right")
     return np.split((ordered.item + 1).astype(np.int32), ends[:-1])
@@ -116,7 +116,7 @@ def _window(sequence: Int32, length: int) -> Int32:
 
 
 def _batches(sequences: list[Int32], length: int, rng: np.random.Generator) -> Iterator[Int32]:
-    """All sequences in windows, begun at a random place each time, so that every event is an input and an output."""
+    """All sequences in windows with random starts, so that every event is an input and a target at times."""
     windows = []
     for sequence in sequences:
         end = len(sequence)
@@ -132,12 +132,12 @@ def _batches(sequences: list[Int32], length: int, rng: np.random.Generator) -> I
         yield np.stack([windows[number] for number in order[begin : begin + _BATCH]])
 
 
-def _ndcg(scores: Float32, histories: list[Int32], wanted: Int32) -> float:
+def _ndcg(scores: Float32, histories: list[Int32], targets: Int32) -> float:
     lists = np.empty((len(scores), 10), np.int32)
     for number, (row, history) in enumerate(zip(np.array(scores), histories, strict=True)):
         row[history - 1] = -np.inf
         lists[number] = ranking(row, limit=10)
-    return float(gains(lists, wanted)["NDCG@10"].mean())
+    return float(gains(lists, targets)["NDCG@10"].mean())
 
 
 def _parameters(key: Any, n_items: int, *, window: int, width: int, layers: int) -> Parameters:
@@ -169,22 +169,24 @@ def _parameters(key: Any, n_items: int, *, window: int, width: int, layers: int)
     }
 
 
-def _read(parameters: Parameters, rows: Any, *, heads: int, layers: int, key: Any = None, dropout: float = 0.0) -> Any:
-    """What the model holds after each place of the rows: shape [batch, window, width]. Dropout only with a key."""
+def _forward(
+    parameters: Parameters, rows: Any, *, heads: int, layers: int, key: Any = None, dropout: float = 0.0
+) -> Any:
+    """Shape [batch, window, width]: the hidden states at each position of the rows. Dropout only with a key."""
     keys = iter(jax.random.split(key, 1 + 2 * layers)) if key is not None else None
 
     def dropped(values: Any) -> Any:
         if keys is None or not dropout:
             return values
-        kept = jax.random.bernoulli(next(keys), 1 - dropout, values.shape)
-        return jnp.where(kept, values / (1 - dropout), 0)
+        best_parameters = jax.random.bernoulli(next(keys), 1 - dropout, values.shape)
+        return jnp.where(best_parameters, values / (1 - dropout), 0)
 
     batch, window = rows.shape
     filled = rows > 0
     hidden = parameters["items"][rows] * parameters["items"].shape[1] ** 0.5 + parameters["places"]
     hidden = dropped(hidden) * filled[..., None]
     seen = jnp.tril(jnp.ones((window, window), bool)) & filled[:, None, :]
-    # A place that only fills sees itself, so that its softmax is defined.
+    # A padding position attends to itself, so that its softmax is defined.
     seen |= jnp.eye(window, dtype=bool)
     for layer in parameters["layers"]:
         source = _normed(layer["before_attention"], hidden)
@@ -193,8 +195,8 @@ def _read(parameters: Parameters, rows: Any, *, heads: int, layers: int, key: An
         )
         fit = jnp.einsum("bqhd,bkhd->bhqk", query, keyed) / query.shape[-1] ** 0.5
         share = jax.nn.softmax(jnp.where(seen[:, None], fit, -1e9))
-        read = jnp.einsum("bhqk,bkhd->bqhd", share, value).reshape(batch, window, -1)
-        hidden = hidden + dropped(read @ layer["mix"])
+        forward = jnp.einsum("bhqk,bkhd->bqhd", share, value).reshape(batch, window, -1)
+        hidden = hidden + dropped(forward @ layer["mix"])
         source = _normed(layer["before_network"], hidden)
         hidden = hidden + dropped(jax.nn.relu(source @ layer["first"]) @ layer["second"])
     return _normed(parameters["norm"], hidden)

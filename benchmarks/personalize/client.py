@@ -1,4 +1,4 @@
-"""A raw HTTP client on one kept connection: what it costs is the same for every server, and little."""
+"""A raw HTTP client on one persistent connection: its cost is small and the same for every server."""
 
 import itertools
 import json
@@ -19,7 +19,7 @@ def request(path: str, body: Mapping[str, Any], *, target: str | None = None) ->
     return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
 
 
-class KeptConnection:
+class PersistentConnection:
     """One connection; requests one after the other."""
 
     def __init__(self, port: int) -> None:
@@ -68,7 +68,7 @@ class KeptConnection:
         self._socket.close()
 
 
-def seconds_each(connection: KeptConnection, requests: Sequence[bytes]) -> list[float]:
+def seconds_each(connection: PersistentConnection, requests: Sequence[bytes]) -> list[float]:
     """How long each request took, one after the other."""
     clock, taken = time.perf_counter, []
     for sent in requests:
@@ -78,9 +78,9 @@ def seconds_each(connection: KeptConnection, requests: Sequence[bytes]) -> list[
     return taken
 
 
-def crowd(port: int, requests: Sequence[bytes], *, clients: int) -> tuple[float, list[float]]:
+def concurrent(port: int, requests: Sequence[bytes], *, clients: int) -> tuple[float, list[float]]:
     """Requests a second of that many clients, each waiting for its answer before it asks again, and all latencies."""
-    connections = [KeptConnection(port) for _ in range(clients)]
+    connections = [PersistentConnection(port) for _ in range(clients)]
     waiting, taken, began = iter(requests), [], {}
     started = time.perf_counter()
     try:

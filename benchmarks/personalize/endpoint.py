@@ -1,6 +1,6 @@
 """An endpoint for Amazon Personalize's events and runtime in a process of its own: answers after a while.
 
-Of PutEvents it keeps, per session, the order in which events came and whether two calls were ever under way at once.
+For PutEvents it records, per session, the order of the events and whether two calls were ever in progress at once.
 Recommendations and rankings are always the same.
 """
 
@@ -21,12 +21,12 @@ ANSWERS = {
 
 
 class Statistics:
-    """What the endpoint saw since the last reset."""
+    """The calls since the last reset."""
 
     def __init__(self) -> None:
         self.calls = 0
         self.order: defaultdict[str, list[str]] = defaultdict(list)
-        self.under_way: Counter[str] = Counter()
+        self.in_progress: Counter[str] = Counter()
         self.overlapping: set[str] = set()
 
     def as_json(self) -> dict[str, Any]:
@@ -56,11 +56,11 @@ async def _serve(port: "multiprocessing.connection.Connection[Any, Any]", latenc
                 session = request["sessionId"]
                 statistics.calls += 1
                 statistics.order[session].extend(event["eventId"] for event in request["eventList"])
-                if statistics.under_way[session]:
+                if statistics.in_progress[session]:
                     statistics.overlapping.add(session)
-                statistics.under_way[session] += 1
+                statistics.in_progress[session] += 1
                 await asyncio.sleep(latency_seconds)
-                statistics.under_way[session] -= 1
+                statistics.in_progress[session] -= 1
                 writer.write(_response(b""))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
@@ -81,7 +81,7 @@ def _run(port: "multiprocessing.connection.Connection[Any, Any]", latency_second
 
 @contextmanager
 def personalize_endpoint(latency_seconds: float) -> Iterator[str]:
-    """The URL of an endpoint that lives as long as the block; `GET /statistics` tells and resets what it saw."""
+    """The URL of an endpoint that runs during the block; `GET /statistics` returns its statistics and resets them."""
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(target=_run, args=(theirs, latency_seconds), daemon=True)
     process.start()

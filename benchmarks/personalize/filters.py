@@ -1,4 +1,5 @@
-"""What a filter over many items costs, beside the order of their scores: `python -m benchmarks.personalize.filters`."""
+"""The cost of a filter over many items, compared with sorting their scores: `python -m
+benchmarks.personalize.filters`."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""What the embedded Personalize adds to its web server, as ratios: `python -m benchmarks.personalize.server`.
+"""The overhead of the embedded Personalize over its web server, as ratios: `python -m benchmarks.personalize.server`.
 
 A raw client on a kept connection asks in turns the same web server that answers a path with a constant of the same
 size, and (a) the server with its model and filters taken out, so that it reads, checks, routes and shapes, (b) the
@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.personalize.client import KeptConnection, crowd, request, seconds_each
+from benchmarks.personalize.client import PersistentConnection, concurrent, request, seconds_each
 from benchmarks.personalize.world import Made, World, fill_with_events, make
 from personalize_local.serving.serving import Serving
 
@@ -133,7 +133,7 @@ def compared(ports: Mapping[str, int], asked: list[bytes], sizes: Sizes) -> dict
     taken: dict[str, list[float]] = {name: [] for name in ports}
     # Each server has its own turn through the requests, after a first turn through some that is not counted.
     with ExitStack() as stack:
-        connections = {name: stack.enter_context(KeptConnection(port)) for name, port in ports.items()}
+        connections = {name: stack.enter_context(PersistentConnection(port)) for name, port in ports.items()}
         for connection in connections.values():
             seconds_each(connection, asked[:200])
         sources = {name: itertools.cycle(asked[200:] or asked) for name in ports}
@@ -158,7 +158,7 @@ def measure(world: World, sizes: Sizes, folder: Path, *, large: bool) -> dict[st
     figures: dict[str, Any] = {}
     answers = folder / "answers.json"
     whole = ["whole", "--data", str(folder / "data")]
-    with server(*whole) as port, KeptConnection(port) as connection:
+    with server(*whole) as port, PersistentConnection(port) as connection:
         recorded = {name: connection.exchange(requests[0]).decode() for name, (_, requests) in asked.items()}
     for name, (path, requests) in asked.items():
         answers.write_text(json.dumps({path: recorded[name]}), encoding="utf-8")
@@ -178,10 +178,10 @@ def measure(world: World, sizes: Sizes, folder: Path, *, large: bool) -> dict[st
                     for name, cut in (("ratio", "p50_us"), ("ratio_p10", "p10_us"))
                 }
         if not large:
-            with server(*whole) as port, KeptConnection(port) as connection:
+            with server(*whole) as port, PersistentConnection(port) as connection:
                 seconds_each(connection, requests[:200])  # users asked about before
                 again = requests[-sizes.calls * sizes.rounds :] * (1 if path == "/events" else 5)
-                rate, latencies = crowd(port, again, clients=8)
+                rate, latencies = concurrent(port, again, clients=8)
                 rows["eight_clients"] = {"requests_per_second": round(rate), **shown(latencies)}
         figures[name] = rows
     figures["scoring alone"] = scoring(made, folder, sizes)
@@ -222,7 +222,7 @@ def at_rest(world: World, sizes: Sizes, folder: Path) -> dict[str, float]:
             fill_with_events(folder / "data", number)
         process, port, seconds = started(*arguments)
         try:
-            with KeptConnection(port) as connection:
+            with PersistentConnection(port) as connection:
                 asked = requests_of(made, world, sizes)
                 seconds_each(connection, asked["GetRecommendations"][1])
             figures[f"{name}_start_seconds"] = round(seconds, 2)
@@ -242,7 +242,7 @@ def resident(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def judged(figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def compared_with_limits(figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Each limit beside what was measured."""
     small, large = figures["small"], figures.get("large")
     ratios = {
@@ -264,7 +264,7 @@ def plot(figures: Mapping[str, Any], file: Path) -> None:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    crowds = {name: rows["eight_clients"] for name, rows in figures["small"].items() if "eight_clients" in rows}
+    by_clients = {name: rows["eight_clients"] for name, rows in figures["small"].items() if "eight_clients" in rows}
     rest = figures.get("at rest")
     figure = Figure(figsize=(8, 6.4), layout="constrained")
     ratios, latencies, rates, stored = figure.subplots(4, 1, height_ratios=[5, 5, 4, 2])
@@ -274,16 +274,20 @@ def plot(figures: Mapping[str, Any], file: Path) -> None:
     ratios.plot([limits[name]["limit"] for name in names], names, "|", color="black", markersize=16, label="limit")
     ratios.set_xlabel("one client: time of an answer, in answers of a constant")
     ratios.legend(frameon=False)
-    clients = list(crowds)[::-1]
+    clients = list(by_clients)[::-1]
     for place, (quantile, colour) in enumerate((("p50", "#4c78a8"), ("p99", "#f58518"))):
         where = [number - 0.2 + 0.4 * place for number in range(len(clients))]
         latencies.barh(
-            where, [crowds[name][f"{quantile}_us"] / 1000 for name in clients], 0.38, color=colour, label=quantile[:3]
+            where,
+            [by_clients[name][f"{quantile}_us"] / 1000 for name in clients],
+            0.38,
+            color=colour,
+            label=quantile[:3],
         )
     latencies.set_yticks(range(len(clients)), clients)
     latencies.set_xlabel("eight clients: milliseconds of an answer")
     latencies.legend(frameon=False)
-    rates.barh(clients, [crowds[name]["requests_per_second"] for name in clients], color="#4c78a8")
+    rates.barh(clients, [by_clients[name]["requests_per_second"] for name in clients], color="#4c78a8")
     rates.set_xlabel("eight clients: requests a second")
     if rest:
         more = {
@@ -338,7 +342,7 @@ def main() -> None:
         if "rest" in given.parts and sizes.events:
             figures["at rest"] = at_rest(World(sizes.items), sizes, folder / "rest")
     if "small" in figures:
-        figures["limits"] = judged(figures)
+        figures["limits"] = compared_with_limits(figures)
     print(json.dumps(figures, indent=1))
     for file in (given.json, given.plot):
         if file is not None:

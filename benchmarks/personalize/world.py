@@ -34,14 +34,14 @@ _FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """How large it is."""
+    """The size of a world."""
 
     items: int
 
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What was made of it."""
+    """The resources that were created for it."""
 
     tracking_id: str
     campaign: str
@@ -101,7 +101,7 @@ def _items(world: World) -> str:
 
 
 def fill_with_events(data: Path, number: int) -> None:
-    """Store events of strangers as PutEvents would have, in the file of a server that does not run."""
+    """Store events of new users as PutEvents would, in the file of a server that is not running."""
     with sqlite3.connect(data / "resources.db") as resources:
         (dataset,) = resources.execute(
             "SELECT id FROM resource WHERE kind = 'dataset' AND arn LIKE '%/INTERACTIONS'"

@@ -1,4 +1,4 @@
-"""What a contestant answered: ranked lists, frozen before anybody looks at the test items."""
+"""The answers of contestants: ranked lists, frozen before the test items are opened."""
 
 import hashlib
 import json
@@ -13,36 +13,36 @@ from personalize_local.engine.base.data import Int32
 CUTOFF = 10
 """Length of the lists: the largest K of the table."""
 RULES = {"whole": None, "last 200": 200}
-"""How many of the newest items of a history are not ranked: all of them, or as in LlamaRec's original the last 200."""
+"""Which items of a history are excluded from the ranking: all of them, or, as in LlamaRec's original, the last 200."""
 WHOLE = next(iter(RULES))
-SHORTER = (1, 2, 5, 10, 20, 50)
-"""Newest events to which histories are cut, to see what a longer one brings."""
-EVERY = 0
-"""Stands for a history that is not cut."""
-SHORTER_ASKED = 4000
-"""Visitors whose histories are cut, at most."""
-TIMED = 500
-"""Visitors who are scored one after the other, to say what one scoring takes."""
+CUT_LENGTHS = (1, 2, 5, 10, 20, 50)
+"""Numbers of newest events to which histories are cut, to measure the gain by longer histories."""
+UNCUT = 0
+"""The number that stands for a history that is not cut."""
+MAX_CUT_USERS = 4000
+"""The most users whose histories are cut."""
+MAX_TIMED_USERS = 500
+"""The most users who are scored one after the other, to measure the time of one scoring."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one contestant said in one run: for each rule the first items of each visitor, and what it cost."""
+    """The answers of one contestant in one run: for each rule the first items of each of q users, and the costs."""
 
     lists: Mapping[str, Int32]
-    """By rule, shape [q, CUTOFF]; -1 where the catalogue ended."""
+    """By rule, shape [q, CUTOFF]: the ranked items; -1 after the end of the catalogue."""
     costs: Mapping[str, float]
 
 
 class ChangedAnswerError(RuntimeError):
-    """An answer is not the one that was frozen."""
+    """An answer is different from the one that was frozen."""
 
 
 class FrozenAnswers:
-    """All choices of a run and all answers of the chosen, from now on read-only."""
+    """The chosen settings and all answers of a run, read-only from now on."""
 
     def __init__(self, choices: Mapping[str, Any], answers: Mapping[str, Answer]) -> None:
-        """choices: what JSON can hold. The answers' arrays become read-only."""
+        """choices: the chosen settings, as JSON allows. The arrays of the answers become read-only."""
         self.choices = json.loads(json.dumps(choices))
         self.answers = dict(answers)
         for answer in self.answers.values():

@@ -1,12 +1,12 @@
-"""How well models foresee what real people did next, beside peers and published values.
+"""How well models predict the next event of real users, compared with peers and published values.
 
     python -m benchmarks.quality --interactions FILE [FILE ...] [--protocol leave-one-out|earlier-cut]
         [--on validation|test] [--model NAME ...] [--peers] [--parts] [--seeds N] [--json FILE] [--plot FILE]
 
-FILE is a CSV with the columns USER_ID,ITEM_ID,TIMESTAMP, or MovieLens' ratings.csv, u.data or ratings.dat. Each
-visitor's last event is the test item, the one before it the validation item, the rest trains; all items are ranked but
-those of the visitor's whole history (and beside it, as in LlamaRec's original, but the last 200). Settings are chosen
-on validation items; the test items are sealed until every answer is frozen (docs/models/benchmarks.md).
+FILE is a CSV with the columns USER_ID,ITEM_ID,TIMESTAMP, or MovieLens' ratings.csv, u.data or ratings.dat. Each user's
+last event is the test item, the one before it the validation item, the rest are training events. All items are ranked
+except those of the user's whole history (and, for comparison, as in LlamaRec's original, except the last 200). Settings
+are chosen on validation items; the test items are sealed until every answer is frozen (docs/models/benchmarks.md).
 """
 
 import argparse
@@ -19,19 +19,26 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.quality import claims
+from benchmarks.quality.answer_cache import CACHE_FOLDER, AnswerCache
 from benchmarks.quality.claims import ClaimError
-from benchmarks.quality.contestants import DEFAULT, PEERS, USUAL_PEERS, UnknownContestantError, able, entry
+from benchmarks.quality.contestants import (
+    DEFAULT,
+    DEFAULT_PEERS,
+    PEERS,
+    UnknownContestantError,
+    available_entries,
+    entry,
+)
 from benchmarks.quality.cut import Cut, cut
 from benchmarks.quality.data import LogError, read_log
-from benchmarks.quality.judge import judge
-from benchmarks.quality.kept import KEPT, Kept
+from benchmarks.quality.evaluation import evaluate
 from benchmarks.quality.published import published
 from benchmarks.quality.report import Report, as_json, as_markdown, plot, show
 from benchmarks.quality.run import ContestantError, Entry
 
 
 def main() -> None:
-    """Read the command line, judge each log, print, and write what was asked for."""
+    """Read the command line, evaluate the contestants on each log, print the results, and write the files."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--interactions", type=Path, nargs="+", required=True, metavar="FILE")
     parser.add_argument("--protocol", type=Cut, choices=list(Cut), default=Cut.LEAVE_ONE_OUT)
@@ -40,7 +47,7 @@ def main() -> None:
         "--model",
         nargs="+",
         metavar="NAME",
-        help=f"contestants (default: the engine's default model; with --on test {' and '.join(USUAL_PEERS)} too)",
+        help=f"contestants (default: the engine's default model; with --on test {' and '.join(DEFAULT_PEERS)} too)",
     )
     parser.add_argument("--seeds", type=int, default=1, help="runs of each contestant (default: %(default)s)")
     parser.add_argument("--peers", action="store_true", help="all peers, also those that need .venv-peers or an hour")
@@ -48,7 +55,11 @@ def main() -> None:
     parser.add_argument("--core", type=int, default=5, help="events that items and users need (default: %(default)s)")
     parser.add_argument("--again", action="store_true", help="look at the earlier cut once more; the claims say so")
     parser.add_argument(
-        "--kept", type=Path, default=KEPT, metavar="FOLDER", help="where answers are kept (default: .cache/quality)"
+        "--kept",
+        type=Path,
+        default=CACHE_FOLDER,
+        metavar="FOLDER",
+        help="where answers are kept (default: .cache/quality)",
     )
     parser.add_argument("--fresh", action="store_true", help="train all, also what was answered before")
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -56,7 +67,7 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, metavar="FILE", help="SVG or PNG")
     arguments = parser.parse_args()
     test = arguments.on == "test"
-    peers = PEERS if arguments.peers else USUAL_PEERS if test else ()
+    peers = PEERS if arguments.peers else DEFAULT_PEERS if test else ()
     names = arguments.model or [DEFAULT, *peers]
     try:
         for path in arguments.interactions:
@@ -86,14 +97,16 @@ def _report(path: Path, names: list[str], arguments: argparse.Namespace, *, test
     log = read_log(path, core=arguments.core)
     task = cut(log, arguments.protocol)
     name = f"{path.parent.name}/{path.name}"
-    _say(f"== {name}: {log.n_users:,} users, {log.n_items:,} items, {len(log):,} events; {arguments.protocol}")
-    judgement = judge(
+    _print_progress(
+        f"== {name}: {log.n_users:,} users, {log.n_items:,} items, {len(log):,} events; {arguments.protocol}"
+    )
+    evaluation = evaluate(
         task,
-        _present([entry(name, parts=arguments.parts) for name in names]),
-        Kept(arguments.kept, fresh=arguments.fresh),
+        _available([entry(name, parts=arguments.parts) for name in names]),
+        AnswerCache(arguments.kept, fresh=arguments.fresh),
         seeds=arguments.seeds,
         test=test,
-        progress=_say,
+        progress=_print_progress,
     )
     report = Report(
         title=f"{name}, {arguments.protocol}, on {arguments.on} items",
@@ -107,25 +120,27 @@ def _report(path: Path, names: list[str], arguments: argparse.Namespace, *, test
             "protocol": str(arguments.protocol),
             "on": arguments.on,
         },
-        judgement=judgement,
+        evaluation=evaluation,
         published=published(log, arguments.protocol) if test else {},
     )
     if claim is not None:
-        # Before anything is shown: whoever sees the figures finds them in the log.
-        claims.note(claim, as_json(report), command_line(sys.argv[1:]))
+        # Before anything is printed: figures that were seen are always in the log.
+        claims.append_claim(claim, as_json(report), command_line(sys.argv[1:]))
     show(report)
     return report
 
 
-def _present(entries: list[Entry]) -> list[Entry]:
-    present = list(able(entries))
-    if missing := [one.name for one in entries if one not in present]:
-        _say(f"left out, because .venv-peers is missing (`make bench-quality` makes it): {', '.join(missing)}")
-    return present
+def _available(entries: list[Entry]) -> list[Entry]:
+    available = list(available_entries(entries))
+    if missing := [one.name for one in entries if one not in available]:
+        _print_progress(
+            f"left out, because .venv-peers is missing (`make bench-quality` makes it): {', '.join(missing)}"
+        )
+    return available
 
 
 def machine() -> dict[str, Any]:
-    """Where the figures come from: processor cores, their load of the last minute, Python."""
+    """The machine of the figures: processor cores, their load in the last minute, Python and system."""
     return {
         "cores": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
@@ -135,18 +150,18 @@ def machine() -> dict[str, Any]:
 
 
 def command_line(words: Sequence[str]) -> str:
-    """The command line as the claims keep it."""
+    """The command line as it is recorded in the claims."""
     files = {"--interactions"}
-    said, skipping = [], False
+    shown, skipping = [], False
     for word in words:
-        # Folders are the reader's own; the digest names the data.
+        # Without folders, which are private; the digest identifies the data.
         skipping = word in files or (skipping and not word.startswith("--"))
         elsewhere = Path(word).is_absolute() or (skipping and word not in files)
-        said.append(Path(word).name if elsewhere else word)
-    return " ".join(["python -m benchmarks.quality", *said])
+        shown.append(Path(word).name if elsewhere else word)
+    return " ".join(["python -m benchmarks.quality", *shown])
 
 
-def _say(line: str) -> None:
+def _print_progress(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
@@ -155,6 +170,6 @@ def run() -> int:
     try:
         main()
     except KeyboardInterrupt:
-        _say("interrupted; answers so far are kept, the same command goes on from there")
+        _print_progress("interrupted; answers so far are kept, the same command goes on from there")
         return 130
     return 0

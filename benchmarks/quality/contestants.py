@@ -1,7 +1,7 @@
-"""Who takes part: the engine's models and the peers, with the settings that each peer may choose from.
+"""The contestants: the engine's models and the peers (published models to compare with), with their settings.
 
-A peer's grid is over what its authors call hyperparameters. Item-kNN and EASE appear twice: as published, and with a
-query that fades with age ("fading"), which their papers do not have and which makes them much stronger here.
+The grid of a peer is over what its authors call hyperparameters. Item-kNN and EASE appear twice: as published, and with
+a history that decays with age ("fading"), which their papers do not have and which makes them much stronger here.
 """
 
 import sys
@@ -16,8 +16,8 @@ from personalize_local.engine.recommenders.registry import MODELS
 
 DEFAULT = "sequence"
 """The engine's default model."""
-USUAL_PEERS = ("popularity", "EASE")
-"""Peers that need nothing but the project's own environment and are done in minutes on a large log."""
+DEFAULT_PEERS = ("popularity", "EASE")
+"""Peers that need only the project's own environment and finish in minutes on a large log."""
 PEERS_PYTHON = ROOT / ".venv-peers/bin/python"
 """The environment of the peers' libraries, made by `make bench-quality`."""
 _LINEAR, _NEIGHBOURS, _FACTORS, _SASREC = (
@@ -39,7 +39,7 @@ def _grid(**values: tuple[Any, ...]) -> tuple[Mapping[str, Any], ...]:
 
 _SIMILARITIES = ("tf-idf", "bm25")
 _MEMORIES = (2.0, 5.0, 10.0)
-"""Of the fading queries, in events."""
+"""The taus of the decaying histories, in events."""
 
 PEERS = {
     entry.name: replace(entry, code=(f"{entry.module.replace('.', '/')}.py", *_PEERS_CODE))
@@ -86,11 +86,11 @@ STRENGTHENED = frozenset({"item-kNN, fading", "EASE, fading"})
 
 
 class UnknownContestantError(ValueError):
-    """No model of the engine and no peer has that name."""
+    """No model of the engine and no peer has this name."""
 
 
 def entry(name: str, *, parts: bool = False) -> Entry:
-    """The contestant of this name; parts: with what the engine's default model is made of.
+    """The contestant of this name; parts: with the parts of the engine's default model.
 
     UnknownContestantError when there is none.
     """
@@ -102,6 +102,6 @@ def entry(name: str, *, parts: bool = False) -> Entry:
     raise UnknownContestantError(f"no contestant {name!r}; there are {', '.join([*MODELS, *PEERS])}")
 
 
-def able(entries: list[Entry]) -> Iterator[Entry]:
-    """Those whose environment exists here."""
+def available_entries(entries: list[Entry]) -> Iterator[Entry]:
+    """Those entries whose environment exists on this computer."""
     return (one for one in entries if one.python.exists())

@@ -1,8 +1,8 @@
-"""Where a log is cut into training, validation and a sealed test, and the seal, which opens once, at the end.
+"""Cuts a log into training events, validation items and sealed test items, which are opened once, at the end.
 
-Each visitor's last event is the test item and the one before it the validation item; the rest trains. The earlier cut
-first forgets everybody's last two events, so that its test item is one on which nothing was ever chosen: there it is
-the third event from the end.
+Each user's last event is the test item and the one before it the validation item; the rest are training events. The
+earlier cut first drops the last two events of every user, so that its test item, the third event from the end, is one
+on which nothing was ever chosen.
 """
 
 from dataclasses import dataclass
@@ -18,25 +18,25 @@ from personalize_local.engine.base.data import Events, History, Int32
 
 
 class Cut(StrEnum):
-    """How many of the newest events of each visitor are forgotten before the last two are held out."""
+    """The protocol: how many of the newest events of each user are dropped before the last two are held out."""
 
     LEAVE_ONE_OUT = "leave-one-out"
     EARLIER = "earlier-cut"
 
     @property
     def forgotten(self) -> int:
-        """Events of each visitor that nobody sees at all."""
+        """The number of newest events of each user that are not used at all."""
         return {Cut.LEAVE_ONE_OUT: 0, Cut.EARLIER: 2}[self]
 
 
 class SealError(RuntimeError):
-    """Someone wanted to see the test items too early, or twice."""
+    """The test items were opened too early, or twice."""
 
 
 class Sealed:
-    """The test items of the visitors. They come out once, for answers that can no longer change.
+    """The test items of the users. They can be opened once, for answers that can no longer change.
 
-    The items are in a closure: no attribute holds them, they are not pickled, and `repr` says nothing.
+    The items are in a closure: no attribute has them, they cannot be pickled, and `repr` does not show them.
     """
 
     __slots__ = ("__open",)
@@ -52,7 +52,7 @@ class Sealed:
         self.__open = take
 
     def open(self, answers: FrozenAnswers) -> Int32:
-        """The test item of each asked visitor, shape [q]. SealError the second time, or without frozen answers."""
+        """Shape [q]: the test item of each asked user. SealError the second time, or without frozen answers."""
         if not isinstance(answers, FrozenAnswers):
             raise SealError("the test items are for frozen answers only: choose, answer and freeze first")
         answers.verify()
@@ -64,28 +64,30 @@ class Sealed:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Whom to answer, and what is known of them: `q` visitors of `histories`, in the order of `user`."""
+    """The q users for whom contestants rank items, and their histories."""
 
     user: Int32
+    """Shape [q]: the users, by their numbers in training."""
     histories: tuple[History, ...]
+    """The history of each user, in the order of `user`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One log, cut: all that a contestant may see, the validation items, and the sealed test items."""
+    """One log, cut: the data for contestants, the validation items, and the sealed test items."""
 
     training: Events
     on_validation: Questions
-    """Histories of training events alone."""
+    """The questions whose answers are compared with the validation items; histories of training events only."""
     validation: Int32
-    """Shape [q]: the item that each of the asked visitors took next."""
+    """Shape [q]: the validation item of each user of the questions."""
     on_test: Questions
-    """The same visitors; their histories hold the validation event too."""
+    """The questions for the test items: the same users, with the validation event in their histories."""
     sealed: Sealed
 
 
 def cut(log: Log, where: Cut) -> Task:
-    """The task that the log gives. Visitors with fewer than three events (after forgetting) only train."""
+    """The task of this log. Users with fewer than three events (without the dropped ones) have only training events."""
     position = np.arange(len(log)) - np.repeat(_starts(log), _lengths(log))
     from_end = np.repeat(_lengths(log), _lengths(log)) - position - 1 - where.forgotten
     asked = np.flatnonzero(_lengths(log) - where.forgotten >= 3)

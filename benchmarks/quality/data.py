@@ -11,22 +11,25 @@ import numpy.typing as npt
 from personalize_local.engine.base.data import Float64, Int32
 
 _HEADERS = (("USER_ID", "ITEM_ID", "TIMESTAMP"), ("userId", "movieId", "timestamp"))
-"""The columns of the API's CSV, and those of MovieLens' ratings.csv; others may stand between them."""
+"""The columns of the API's CSV, and those of MovieLens' ratings.csv; there may be other columns too."""
 _WITHOUT_HEADER = {"u.data": "\t", "ratings.dat": "::"}
-"""MovieLens' older files: user, item, rating, time, with the separator that their name tells."""
+"""MovieLens' older files by name, with their separators: user, item, rating, time."""
 
 
 class LogError(ValueError):
-    """The file is no interaction log that the benchmark reads."""
+    """The benchmark cannot read the file as a log of interactions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """`n` interactions by user, then time, then item. All arrays have shape [n]; ids are numbered in their order."""
+    """`n` interactions, sorted by user, then time, then item; users and items are numbered by their ids."""
 
     user: Int32
+    """Shape [n]: the user of each interaction."""
     item: Int32
+    """Shape [n]: the item of each interaction."""
     time: Float64
+    """Shape [n]: the time of each interaction, as in the file."""
     n_users: int
     n_items: int
 
@@ -35,7 +38,7 @@ class Log:
 
 
 def read_log(path: Path, *, core: int = 5) -> Log:
-    """The log in `path`, first without items, then without users that have fewer than `core` events.
+    """The log in `path`, first without the items, then without the users that have fewer than `core` events.
 
     That is the filter behind LlamaRec's table (arXiv:2311.02089): on ml-latest-small 610 users, 3,650 items and 90,274
     events are left. Ids that are all whole numbers are ordered as numbers, others as text; the order of items breaks

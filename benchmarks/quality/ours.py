@@ -1,4 +1,4 @@
-"""The engine's models as contestants; the default model, where asked to, with all its parts."""
+"""The engine's models as contestants; the default model, on request, with all its parts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,7 +13,7 @@ from personalize_local.engine.ranking.batch_scoring import batch_size
 from personalize_local.engine.recommenders.registry import MODELS
 from personalize_local.engine.recommenders.sequence import SequenceModel
 
-_Reading = Callable[[History], Float32]
+_Scorer = Callable[[History], Float32]
 
 
 def engine_model(
@@ -26,9 +26,9 @@ def engine_model(
     parts: bool = False,
     **hyperparameters: Any,
 ) -> Trained:
-    """A model of the registry, as a server would train it: it sees the training events and nothing else.
+    """A model of the registry, trained as a server would train it: on the training events and nothing else.
 
-    parts: whether what the default model is made of answers too, each part every question one by one.
+    parts: whether each part of the default model answers all questions too, for itself.
     """
     trained = MODELS[model].fit(training, Catalogue(training.n_items), seed=seed, **hyperparameters)
     of_parts = _parts(trained) if parts and isinstance(trained, SequenceModel) else {}
@@ -36,32 +36,36 @@ def engine_model(
         score=lambda user, history: trained.score(history),
         score_many=ScoreMany(lambda histories: scores_of_many(trained, histories), batch_size(training.n_items)),
         compare_histories=isinstance(trained, SequenceModel),
-        parts={name: _score(reading) for name, reading in of_parts.items()},
+        parts={name: _score(scorer) for name, scorer in of_parts.items()},
     )
 
 
-def _parts(model: SequenceModel) -> dict[str, _Reading]:
-    """What the model is made of, each answering alone: the readings, their blend, and all but the re-ranker."""
-    parts: dict[str, _Reading] = {
-        f"evidence: {name}": _column(model, number)
-        for number, name in enumerate(model.evidence.names)
-        if name in ("follows now", "follows", "journey")
+def _parts(model: SequenceModel) -> dict[str, _Scorer]:
+    """The parts of the model, each of which answers for itself: features, blend, signals, and the stages."""
+    parts: dict[str, _Scorer] = {
+        f"feature: {name}": _column(model, number)
+        for number, name in enumerate(model.extractor.names)
+        if name in ("short ridge", "long ridge", "mixture")
     }
-    parts["blend of the evidence"] = model.reader.score
-    stack = model.stack
-    if stack is not None:
-        parts |= {f"stack: {name}": _signal(stack.parts.signals, number) for number, name in enumerate(NAMES)}
-        parts["closed form"] = lambda history: stack.read(history, model.reader.score(history)).closed
-        if stack.pool is not None:
-            parts["all but the re-ranker"] = lambda history: stack.read(history, model.reader.score(history)).total
+    parts["blend"] = model.blend_scorer.score
+    pipeline = model.pipeline
+    if pipeline is not None:
+        parts |= {f"signal: {name}": _signal(pipeline.parts.signals, number) for number, name in enumerate(NAMES)}
+        parts["closed form"] = lambda history: (
+            pipeline.score_stages(history, model.blend_scorer.score(history)).closed_form
+        )
+        if pipeline.ensemble is not None:
+            parts["all but the re-ranker"] = lambda history: (
+                pipeline.score_stages(history, model.blend_scorer.score(history)).total
+            )
     return parts
 
 
-def _column(model: SequenceModel, number: int) -> _Reading:
-    return lambda history: np.ascontiguousarray(model.evidence.of_history(history)[:, number])
+def _column(model: SequenceModel, number: int) -> _Scorer:
+    return lambda history: np.ascontiguousarray(model.extractor.history_features(history)[:, number])
 
 
-def _signal(signals: _Reading, number: int) -> _Reading:
+def _signal(signals: _Scorer, number: int) -> _Scorer:
     def signal(history: History) -> Float32:
         found: Float32 = signals(history)[number]
         return found
@@ -69,5 +73,5 @@ def _signal(signals: _Reading, number: int) -> _Reading:
     return signal
 
 
-def _score(reading: _Reading) -> Score:
-    return lambda user, history: reading(history)
+def _score(scorer: _Scorer) -> Score:
+    return lambda user, history: scorer(history)

@@ -1,7 +1,7 @@
-"""How far a contestant's process is: one JSON object a line from the child, one sentence a few seconds for a person.
+"""The progress of a contestant's process: the child prints JSON objects, the parent turns them into sentences.
 
-The child says {"what": "training", "seconds": 20.1, "left": 64.0} while it trains (`left` only where it can be known)
-and {"what": "answering", "done": 5000, "of": 43208, "seconds": 12.2} while it answers.
+The child prints a line {"what": "training", "seconds": 20.1, "left": 64.0} while it trains (`left` only when it can be
+estimated) and {"what": "answering", "done": 5000, "of": 43208, "seconds": 12.2} while it answers.
 """
 
 import json
@@ -15,32 +15,32 @@ from typing import Any, Final, Self
 
 from personalize_local.engine.base import stages
 
-EVERY_SECONDS: Final = 10.0
+REPORT_SECONDS: Final = 10.0
 _ESTIMATE_AFTER: Final = 5.0
-REACHED: Final[Mapping[str, float]] = {
-    "reading most visitors": 0.0,
-    "weighing what was read": 0.09,
+ELAPSED_SHARE: Final[Mapping[str, float]] = {
+    "fitting the features": 0.0,
+    "fitting the blend": 0.09,
     "fitting the parts": 0.1,
-    "weighing the parts": 0.23,
-    "training networks": 0.45,
-    "teaching the re-ranker": 0.46,
-    "reading all events": 0.87,
+    "fitting the weights of the parts": 0.23,
+    "training the networks": 0.45,
+    "training the re-ranker": 0.46,
+    "fitting all events": 0.87,
 }
-"""The share of a training's time that lies behind it when a stage begins, as measured on a made log of 22,000 visitors,
-12,000 items and 200,000 events; on others it differs, so what is left is said to be about so much."""
+"""The share of the training time that has passed when a stage begins, as measured on a generated log of 22,000 users,
+12,000 items and 200,000 events. Other logs have other shares, so the time left is only an estimate."""
 
 
-class Training:
-    """Tells how long a training takes, while the block runs; estimates what is left from the stages of the engine."""
+class TrainingProgress:
+    """Reports the time of a training during the block, and estimates the time left from the stages of the engine."""
 
-    def __init__(self, say: Callable[[Mapping[str, Any]], None], *, every: float = EVERY_SECONDS) -> None:
-        self._say, self._every = say, every
-        self._over = threading.Event()
-        self._began = time.monotonic()
+    def __init__(self, send: Callable[[Mapping[str, Any]], None], *, every: float = REPORT_SECONDS) -> None:
+        self._send, self._every = send, every
+        self._ended = threading.Event()
+        self._started = time.monotonic()
         self._left: float | None = None
-        self._estimated_at = self._began
-        self._thread = threading.Thread(target=self._tell, name="progress", daemon=True)
-        self._handler = _Stages(self._reached)
+        self._estimated_at = self._started
+        self._thread = threading.Thread(target=self._report, name="progress", daemon=True)
+        self._handler = _StageHandler(self._begin)
 
     def __enter__(self) -> Self:
         stages.LOGGER.addHandler(self._handler)
@@ -51,56 +51,61 @@ class Training:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
+        self._ended.set()
         self._thread.join()
         stages.LOGGER.removeHandler(self._handler)
 
-    def _reached(self, stage: str) -> None:
+    def _begin(self, stage: str) -> None:
         now = time.monotonic()
-        spent, share = now - self._began, REACHED.get(stage, 0.0)
+        spent, share = now - self._started, ELAPSED_SHARE.get(stage, 0.0)
         if share and spent >= _ESTIMATE_AFTER:
             self._left, self._estimated_at = spent * (1 - share) / share, now
 
-    def _tell(self) -> None:
-        while not self._over.wait(self._every):
+    def _report(self) -> None:
+        while not self._ended.wait(self._every):
             now = time.monotonic()
-            said: dict[str, Any] = {"what": "training", "seconds": round(now - self._began, 1)}
+            record: dict[str, Any] = {"what": "training", "seconds": round(now - self._started, 1)}
             if self._left is not None:
-                said["left"] = round(max(self._left - (now - self._estimated_at), 1.0), 1)
-            self._say(said)
+                record["left"] = round(max(self._left - (now - self._estimated_at), 1.0), 1)
+            self._send(record)
 
 
-class Answering:
-    """Tells how many of `total` questions are answered, at most once in `every` seconds."""
+class AnsweringProgress:
+    """Reports how many of `total` questions are answered, at most once in `every` seconds."""
 
-    def __init__(self, say: Callable[[Mapping[str, Any]], None], total: int, *, every: float = EVERY_SECONDS) -> None:
-        self._say, self._total, self._every = say, total, every
+    def __init__(self, send: Callable[[Mapping[str, Any]], None], total: int, *, every: float = REPORT_SECONDS) -> None:
+        self._send, self._total, self._every = send, total, every
         self._done = 0
-        self._began = self._told = time.monotonic()
+        self._started = self._sent_at = time.monotonic()
 
     def add(self, number: int) -> None:
-        """So many more were answered."""
+        """Count `number` more answers."""
         self._done += number
         now = time.monotonic()
-        if now - self._told >= self._every:
-            self._told = now
-            said = {"what": "answering", "done": self._done, "of": self._total, "seconds": round(now - self._began, 1)}
-            self._say(said)
+        if now - self._sent_at >= self._every:
+            self._sent_at = now
+            record = {
+                "what": "answering",
+                "done": self._done,
+                "of": self._total,
+                "seconds": round(now - self._started, 1),
+            }
+            self._send(record)
 
 
-def to_parent(said: Mapping[str, Any]) -> None:
-    """One line on the standard output of the child."""
-    sys.stdout.write(json.dumps(said) + "\n")
+def to_parent(record: Mapping[str, Any]) -> None:
+    """Print one line on the standard output of the child."""
+    sys.stdout.write(json.dumps(record) + "\n")
     sys.stdout.flush()
 
 
 def sentence(line: str) -> str | None:
-    """What a line of a child says, for a person; None when it is no line of progress."""
+    """The sentence for a line of a child's output; None when the line is not a record of progress."""
     try:
-        said = json.loads(line)
+        record = json.loads(line)
     except ValueError:
         return None
-    match said:
+    match record:
         case {"what": "training", "seconds": int() | float() as seconds, "left": int() | float() as left}:
             return f"training for {clock(seconds)}, about {clock(left)} left"
         case {"what": "training", "seconds": int() | float() as seconds}:
@@ -118,10 +123,10 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-class _Stages(logging.Handler):
-    def __init__(self, reached: Callable[[str], None]) -> None:
+class _StageHandler(logging.Handler):
+    def __init__(self, begin: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
-        self._reached = reached
+        self._begin = begin
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._reached(record.getMessage())
+        self._begin(record.getMessage())

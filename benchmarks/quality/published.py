@@ -5,7 +5,7 @@ from benchmarks.quality.data import Log
 from benchmarks.quality.figures import METRICS
 
 _COUNTS = (610, 3650, 90_274)
-"""Users, items and events that the paper tells of its data: ml-latest-small with five events or more each."""
+"""The numbers of users, items and events in the paper's data: ml-latest-small with five events or more each."""
 _ROWS = {
     "LlamaRec (7e9 parameters)": (0.0440, 0.0543, 0.0852, 0.0529, 0.0759, 0.1524),
     "LRURec": (0.0390, 0.0468, 0.0705, 0.0491, 0.0705, 0.1426),
@@ -16,7 +16,7 @@ _ROWS = {
 
 
 def published(log: Log, protocol: Cut) -> dict[str, dict[str, float]]:
-    """The published rows by name, where the log is the one that the paper used, else none."""
+    """The published rows by name if the log is the one of the paper, otherwise none."""
     if protocol is not Cut.LEAVE_ONE_OUT or (log.n_users, log.n_items, len(log)) != _COUNTS:
         return {}
     return {name: dict(zip(METRICS, values, strict=True)) for name, values in _ROWS.items()}

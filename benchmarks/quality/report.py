@@ -1,4 +1,4 @@
-"""What a judgement looks like: a table on the terminal, JSON, and a plot."""
+"""The report of an evaluation: a table on the terminal, JSON, Markdown, and a plot."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,31 +10,31 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.quality.answers import WHOLE
+from benchmarks.quality.evaluation import Evaluation, Row
 from benchmarks.quality.figures import METRICS, Figure
-from benchmarks.quality.judge import Judgement, Row
 
 _WIDTH = 132
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """One log's judgement with what surrounds it."""
+    """The evaluation on one log, with its title, the facts of the log, and published values."""
 
     title: str
     facts: Mapping[str, Any]
-    judgement: Judgement
+    evaluation: Evaluation
     published: Mapping[str, Mapping[str, float]]
 
 
 def show(report: Report) -> None:
-    """Print the table: means over 95 % intervals, peers and published values below ours."""
+    """Print the table: each mean above its 95 % interval, peers and published values below our models."""
     table = Table(title=report.title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
     table.add_column("model")
     for metric in METRICS:
         table.add_column(metric, justify="right")
     for cost in ("train\nCPU s", "peak\nMiB", "score\nus"):
         table.add_column(cost, justify="right")
-    for row in _in_order(report.judgement.rows):
+    for row in _in_order(report.evaluation.rows):
         costs = [] if row.part or row.rule != WHOLE else _costs(row)
         table.add_row(_label(row), *(_cell(row.figures[metric]) for metric in METRICS), *costs)
     for name, values in report.published.items():
@@ -43,19 +43,19 @@ def show(report: Report) -> None:
     console.print(table)
     for sentence in _comparisons(report):
         console.print(sentence)
-    if report.judgement.by_length:
+    if report.evaluation.by_length:
         console.print(_lengths(report))
-    for row in _whole(report.judgement.rows):
+    for row in _whole(report.evaluation.rows):
         if row.peer and row.setting:
             console.print(f"{row.name}: " + ", ".join(f"{key} {value}" for key, value in row.setting.items()))
 
 
 def as_json(report: Report) -> dict[str, Any]:
-    """Everything that is known, for `--json`."""
+    """All results, for `--json`."""
     return {
         "title": report.title,
         **report.facts,
-        "frozen": report.judgement.frozen,
+        "frozen": report.evaluation.frozen,
         "rows": [
             {
                 "model": row.name,
@@ -67,43 +67,43 @@ def as_json(report: Report) -> dict[str, Any]:
                 "costs": {name: round(value, 2) for name, value in row.costs.items()},
                 "figures": {metric: _rounded(figure) for metric, figure in row.figures.items()},
             }
-            for row in report.judgement.rows
+            for row in report.evaluation.rows
         ],
         "comparisons": [
             {**asdict(one), "difference": _rounded(one.difference), "ratio": round(one.ratio, 4)}
-            for one in report.judgement.comparisons
+            for one in report.evaluation.comparisons
         ],
         "by_length": [
-            {"model": one.name, "events": one.events, "cut": one.cut, "visitors": one.visitors, **_rounded(one.figure)}
-            for one in report.judgement.by_length
+            {"model": one.name, "events": one.events, "cut": one.cut, "visitors": one.users, **_rounded(one.figure)}
+            for one in report.evaluation.by_length
         ],
         "published": {name: dict(values) for name, values in report.published.items()},
     }
 
 
 def as_markdown(report: Report) -> str:
-    """The table as the documentation shows it: the interval of NDCG@10 alone, costs, and the comparisons below."""
+    """The table for the documentation: only the interval of NDCG@10, then costs, with the comparisons below."""
     head = ["model", *METRICS, "95 % of NDCG@10", "train, CPU s", "peak, MiB", "score, us"]
     lines = [f"**{report.title}**", "", _line(head), _line(["---"] * len(head))]
-    for row in _in_order(report.judgement.rows):
+    for row in _in_order(report.evaluation.rows):
         interval = row.figures["NDCG@10"]
         costs = ["", "", ""] if row.part or row.rule != WHOLE else _costs(row)
         figures = [f"{row.figures[metric].mean:.4f}" for metric in METRICS]
         lines.append(_line([_label(row).strip(), *figures, f"{interval.low:.3f} to {interval.high:.3f}", *costs]))
     for name, values in report.published.items():
         lines.append(_line([f"{name}, published", *(f"{values[metric]:.4f}" for metric in METRICS), *[""] * 4]))
-    said = "".join(f"\n- {sentence}" for sentence in _comparisons(report))
-    return "\n".join(lines) + "\n" + (f"{said}\n" if said else "")
+    comparisons = "".join(f"\n- {sentence}" for sentence in _comparisons(report))
+    return "\n".join(lines) + "\n" + (f"{comparisons}\n" if comparisons else "")
 
 
 def plot(reports: Sequence[Report], path: Path) -> None:
-    """NDCG@10 of every contestant with its interval, one panel a log, published values as open points."""
+    """Plot NDCG@10 of every contestant with its interval, one panel for each log, published values as open points."""
     import matplotlib as mpl
 
     mpl.use("svg" if path.suffix == ".svg" else "agg")
     from matplotlib import pyplot
 
-    panels = [_whole(report.judgement.rows) for report in reports]
+    panels = [_whole(report.evaluation.rows) for report in reports]
     height = 1.2 + 0.32 * max(len(rows) + len(report.published) for rows, report in zip(panels, reports, strict=True))
     style: dict[Any, Any] = {"svg.hashsalt": "quality", "svg.fonttype": "none", "font.size": 9}
     with mpl.rc_context(style):
@@ -131,7 +131,7 @@ def plot(reports: Sequence[Report], path: Path) -> None:
 
 
 def _comparisons(report: Report) -> Iterator[str]:
-    for one in report.judgement.comparisons:
+    for one in report.evaluation.comparisons:
         found, among = one.difference, "all peers" if one.strengthened else "peers as published"
         yield (
             f"{one.ours} against {one.peer}, the best of {among}: NDCG@10 {found.mean:+.4f}"
@@ -140,14 +140,14 @@ def _comparisons(report: Report) -> Iterator[str]:
 
 
 def _lengths(report: Report) -> Table:
-    """NDCG@10 by how much is known of a visitor, and what the same visitors get when less were known of them."""
+    """NDCG@10 by length of the history, and for the same users with histories that are cut."""
     table = Table(title="NDCG@10 by length of the history", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
     for column in ("model", "events known of a visitor", "visitors", "NDCG@10", "95 %"):
         table.add_column(column, justify="left" if column in ("model", "events known of a visitor") else "right")
-    for one in report.judgement.by_length:
+    for one in report.evaluation.by_length:
         known = f"{one.events} (the same visitors)" if one.cut else one.events
         interval = f"{one.figure.low:.4f} to {one.figure.high:.4f}"
-        table.add_row(one.name, known, f"{one.visitors:,}", f"{one.figure.mean:.4f}", interval)
+        table.add_row(one.name, known, f"{one.users:,}", f"{one.figure.mean:.4f}", interval)
     return table
 
 
@@ -156,7 +156,7 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def _in_order(rows: Sequence[Row]) -> list[Row]:
-    """The rows of the table: the other rule of exclusion beside the whole of ours alone."""
+    """The rows of the table: those with the other rule of exclusion only for our models, and not for their parts."""
     return [row for row in rows if row.rule == WHOLE or (not row.part and not row.peer)]
 
 

@@ -1,7 +1,7 @@
-"""Runs contestants in child processes, chooses their settings on validation items, and judges the chosen on the test.
+"""Runs contestants in child processes and chooses their settings on validation items.
 
-The order is fixed: every setting answers; validation items choose; the chosen answer with every seed; all is frozen;
-the seal opens; figures.
+The order is fixed: all settings answer; validation items choose one; the chosen setting answers with every seed; all
+answers are frozen; the test items are opened; the figures are computed.
 """
 
 import json
@@ -17,16 +17,16 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.quality.answer_cache import AnswerCache, cache_key
 from benchmarks.quality.answers import RULES, Answer
 from benchmarks.quality.cut import Questions, Task
 from benchmarks.quality.figures import METRICS, gains
-from benchmarks.quality.kept import Kept, key
 from benchmarks.quality.progress import clock, sentence
 from personalize_local.engine.base.data import Float64, Int32
 
 ROOT = Path(__file__).resolve().parents[2]
-JUDGED_BY = "NDCG@10"
-"""What chooses among settings, on validation items."""
+SELECTION_METRIC = "NDCG@10"
+"""The metric that chooses settings, on validation items."""
 STAGES = ("validation", "test")
 _CHILD = ("benchmarks/quality/child.py", "benchmarks/quality/answers.py")
 
@@ -35,7 +35,7 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A contestant: where it is, the interpreter that has what it needs, and the settings it may choose from."""
+    """A contestant: its function, the interpreter that has its libraries, and the settings to choose from."""
 
     name: str
     module: str
@@ -43,42 +43,45 @@ class Entry:
     python: Path = Path(sys.executable)
     settings: tuple[Mapping[str, Any], ...] = ({},)
     seeds: int = 3
-    """Runs with different seeds that are worth while: 1 where a seed changes nothing."""
+    """The most runs with different seeds: 1 if the seed has no influence."""
     peer: bool = True
     code: tuple[str, ...] = ()
-    """The files and folders whose change makes another contestant of it."""
+    """The files and folders of its code: after a change it is trained again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one training said: the answers by stage and part ("" is the whole), and the costs."""
+    """The results of one training."""
 
     answers: Mapping[tuple[str, str], Answer]
+    """By stage and part ("" is the whole contestant)."""
     costs: Mapping[str, float]
     shorter: Mapping[int, tuple[Int32, Int32]]
-    """By number of newest events: places of visitors among the questions [s], and the lists [s, CUTOFF] that the
-    contestant gives them when it knows so many events of them; 0 for all."""
-    kept: bool = False
-    """The answers and costs are those of an earlier run of the same code on the same bytes."""
+    """By number of newest events to which histories are cut (0: not cut): the places [s] of users among the questions,
+    and their ranked lists [s, CUTOFF]."""
+    from_cache: bool = False
+    """Whether the answers and costs are those of an earlier run of the same code on the same bytes."""
 
 
 class ContestantError(RuntimeError):
-    """A contestant's process failed; the message is the end of what it said."""
+    """A contestant's process failed; the message has the end of its output."""
 
 
-def run(entry: Entry, setting: Mapping[str, Any], task: Task, kept: Kept, *, seed: int, progress: Progress) -> Run:
-    """Train and ask one contestant in a process of its own, or take the answers that it gave before.
+def run(
+    entry: Entry, setting: Mapping[str, Any], task: Task, cache: AnswerCache, *, seed: int, progress: Progress
+) -> Run:
+    """Train one contestant in a process of its own and get its answers, or take them from the cache.
 
-    The process gets training events, validation items and histories; the test items are not among them.
+    The process gets training events, validation items and histories, but no test items.
     """
     with tempfile.TemporaryDirectory(prefix="quality-") as name:
         folder = Path(name)
-        tell(entry, setting, task, folder, seed=seed)
-        known_as = key(folder, (*_CHILD, *entry.code))
-        known = kept.restore(known_as, folder)
-        if not known:
+        write_task(entry, setting, task, folder, seed=seed)
+        digest = cache_key(folder, (*_CHILD, *entry.code))
+        cached = cache.restore(digest, folder)
+        if not cached:
             _train(entry, setting, folder, progress)
-            kept.keep(known_as, folder)
+            cache.store(digest, folder)
         costs: dict[str, Any] = json.loads((folder / "costs.json").read_text(encoding="utf-8"))
         parts = ["", *costs.pop("parts")]
         with np.load(folder / "answers.npz", allow_pickle=False) as stored:
@@ -89,11 +92,11 @@ def run(entry: Entry, setting: Mapping[str, Any], task: Task, kept: Kept, *, see
             }
             names = [name for name in stored.files if name.startswith("shorter/") and not name.endswith("/asked")]
             shorter = {int(name.split("/")[1]): (stored[f"{name}/asked"], stored[name]) for name in names}
-    return Run(answers, costs, shorter, known)
+    return Run(answers, costs, shorter, cached)
 
 
 def _train(entry: Entry, setting: Mapping[str, Any], folder: Path, progress: Progress) -> None:
-    """Run the contestant's process and tell how far it is. ContestantError when it fails."""
+    """Run the contestant's process and report its progress. ContestantError when it fails."""
     began = time.monotonic()
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         with subprocess.Popen(
@@ -106,8 +109,8 @@ def _train(entry: Entry, setting: Mapping[str, Any], folder: Path, progress: Pro
         ) as child:
             try:
                 for line in child.stdout or ():
-                    if said := sentence(line):
-                        progress(f"{entry.name:<17} {said}")
+                    if message := sentence(line):
+                        progress(f"{entry.name:<17} {message}")
             except BaseException:
                 child.terminate()
                 raise
@@ -117,8 +120,8 @@ def _train(entry: Entry, setting: Mapping[str, Any], folder: Path, progress: Pro
     progress(f"{entry.name:<17} done in {clock(time.monotonic() - began)}")
 
 
-def tell(entry: Entry, setting: Mapping[str, Any], task: Task, folder: Path, *, seed: int) -> None:
-    """Write into `folder` all that the contestant's process learns. The same task gives the same bytes."""
+def write_task(entry: Entry, setting: Mapping[str, Any], task: Task, folder: Path, *, seed: int) -> None:
+    """Write all inputs of the contestant's process into `folder`. The same task gives the same bytes."""
     described = {"module": entry.module, "function": entry.function, "setting": dict(setting), "seed": seed}
     (folder / "task.json").write_text(json.dumps(described), encoding="utf-8")
     training = task.training
@@ -139,15 +142,15 @@ def tell(entry: Entry, setting: Mapping[str, Any], task: Task, folder: Path, *, 
     )
 
 
-def choose(entry: Entry, task: Task, kept: Kept, *, progress: Progress) -> tuple[Mapping[str, Any], Run]:
-    """The entry's best setting by NDCG@10 on validation items with the first seed, and its run; the first of equals."""
+def choose(entry: Entry, task: Task, cache: AnswerCache, *, progress: Progress) -> tuple[Mapping[str, Any], Run]:
+    """The entry's best setting by NDCG@10 on validation items with the first seed, and its run; the first of ties."""
     best: tuple[float, Mapping[str, Any], Run] | None = None
     for setting in entry.settings:
-        found = run(entry, setting, task, kept, seed=0, progress=progress)
-        value = float(validation_gains(found, task)[JUDGED_BY].mean())
+        found = run(entry, setting, task, cache, seed=0, progress=progress)
+        value = float(validation_gains(found, task)[SELECTION_METRIC].mean())
         progress(
-            f"{entry.name:<17} {_said(setting):<62} validation {JUDGED_BY} {value:.4f}"
-            f"  {found.costs['training_cpu_seconds']:.1f} CPU s{', kept' if found.kept else ''}"
+            f"{entry.name:<17} {_described(setting):<62} validation {SELECTION_METRIC} {value:.4f}"
+            f"  {found.costs['training_cpu_seconds']:.1f} CPU s{', kept' if found.from_cache else ''}"
         )
         if best is None or value > best[0]:
             best = (value, setting, found)
@@ -156,7 +159,7 @@ def choose(entry: Entry, task: Task, kept: Kept, *, progress: Progress) -> tuple
 
 
 def validation_gains(found: Run, task: Task, part: str = "", rule: str = "whole") -> dict[str, Float64]:
-    """Each metric of each visitor on the validation items."""
+    """By metric, shape [q]: the value of each user on the validation items."""
     return gains(found.answers["validation", part].lists[rule], task.validation)
 
 
@@ -174,8 +177,8 @@ def _arrays(asked: Questions) -> dict[str, Any]:
     }
 
 
-def _said(setting: Mapping[str, Any]) -> str:
+def _described(setting: Mapping[str, Any]) -> str:
     return " ".join(f"{key}={value}" for key, value in setting.items()) or "-"
 
 
-assert JUDGED_BY in METRICS
+assert SELECTION_METRIC in METRICS

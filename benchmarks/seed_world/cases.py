@@ -1,4 +1,4 @@
-"""The simulated world as cases for a recommender: what is known of a visitor, and what the visitor did next."""
+"""The simulated world as test cases for a recommender: the history of a visitor, and the next event."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -23,22 +23,24 @@ _DAY = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test: what is known of the visitor, and the event that came."""
+    """One test case: the history of a visitor, and the event to predict."""
 
     history: History
-    came: Visit
+    target: Visit
 
     def knowing(self, events: int) -> "Case":
-        """The same of somebody of whom only the newest `events` events are known."""
+        """The same case with only the newest `events` events in the history."""
         known = slice(max(len(self.history) - events, 0), None)
-        return Case(History(self.history.item[known], self.history.time[known], self.history.weight[known]), self.came)
+        return Case(
+            History(self.history.item[known], self.history.time[known], self.history.weight[known]), self.target
+        )
 
 
 Ranker = Callable[[Case], Float64]
 
 
 def catalogue_of(world: World) -> Catalogue:
-    """The world's groups with species, breed, size and age, one-hot, and their times of creation."""
+    """The groups of the world with species, breed, size and age, one-hot, and the times when they were created."""
     matrices, fields = [], []
     for field, member in enumerate(MEMBERS):
         values, codes = np.unique([group.metadata[member] for group in world.groups], return_inverse=True)
@@ -56,9 +58,9 @@ def split(
     hidden: frozenset[int] = frozenset(),
     absent: frozenset[str] = frozenset(),
 ) -> tuple[Events, list[Case]]:
-    """Training events, and one case for each id with at least two events, its last.
+    """Training events, and one case for each id with at least two events: its last event.
 
-    `hidden` groups and `absent` ids train nothing.
+    Events on `hidden` groups and of `absent` ids are not among the training events.
     """
     by_user: dict[str, list[Visit]] = defaultdict(list)
     for visit in made:
@@ -77,10 +79,10 @@ def split(
     return Events(users, kept.item, kept.time, kept.weight, len(by_user), len(world.groups)), cases
 
 
-def newcomers(world: World, made: Sequence[Visit], catalogue: Catalogue) -> tuple[list[int], Catalogue, list[Case]]:
-    """The groups of the last 30 days, the catalogue in which they come after all events, and events on them as cases.
+def new_groups(world: World, made: Sequence[Visit], catalogue: Catalogue) -> tuple[list[int], Catalogue, list[Case]]:
+    """The groups of the last 30 days, a catalogue that has them after all events, and events on them as cases.
 
-    A case is an event on such a group by a visitor who did something before, but not on such a group just before.
+    A case is an event on such a group by a visitor with earlier events, of which the last is not on such a group.
     """
     hidden = np.flatnonzero((world.created > -30 * _DAY) & (world.created <= 0)).tolist()
     created = world.created.astype(np.float64)
@@ -91,7 +93,7 @@ def newcomers(world: World, made: Sequence[Visit], catalogue: Catalogue) -> tupl
     for visit in made:
         before = by_user[visit.user_id]
         if visit.event.group in hidden and before and visit.last is not None and visit.last.group not in hidden:
-            # As if all of them were listed: the oracle must choose among the same groups.
+            # At time 0, when all of them are listed: the oracle must choose among the same groups.
             known = [v for v in before if v.event.group not in hidden]
             cases.append(Case(history_of(known), visit._replace(moment=0)))
         before.append(visit)
@@ -99,7 +101,7 @@ def newcomers(world: World, made: Sequence[Visit], catalogue: Catalogue) -> tupl
 
 
 def history_of(known: Sequence[Visit]) -> History:
-    """What a visitor did, with the weights of `config/`."""
+    """The history of these events, with the weights of `config/`."""
     return History(
         np.array([visit.event.group for visit in known], np.int32),
         np.array([visit.moment for visit in known], np.float64),
@@ -108,20 +110,21 @@ def history_of(known: Sequence[Visit]) -> History:
 
 
 def gains(cases: Sequence[Case], rank: Ranker, among: Sequence[int] | None = None) -> Float64:
-    """NDCG@10 of each case; `among` ranks these groups only, which must hold the one that came."""
+    """NDCG@10 of each case; with `among` only these groups are ranked, which must include the target."""
     chosen = None if among is None else np.asarray(among)
     place = {group: number for number, group in enumerate(among or ())}
     values = []
     for case in cases:
-        scores, group = rank(case), case.came.event.group
+        scores, group = rank(case), case.target.event.group
         values.append(gain_at(scores, group) if chosen is None else gain_at(scores[chosen], place[group]))
     return np.array(values)
 
 
 def share_after_clicks(world: World, model: Model, cases: Sequence[Case], rng: np.random.Generator) -> Float64:
-    """Share of a species and size in the first ten, before and after five views of it: shape [visitors, 2].
+    """Shape [visitors, 2]: the share of a kind in the first ten groups, before and after five views of it.
 
-    The kind is one that the visitor's list holds at most two of: somebody looks for something else than before.
+    A kind is a species and a size. It is drawn from those with at most two groups in the visitor's first ten: the
+    visitor looks for something new.
     """
     kinds = np.array([int(group.species) * 10 + int(group.size) for group in world.groups])
     listed = world.listed(0)

@@ -1,9 +1,9 @@
-"""How near the engine comes to the oracle on the simulated world: `python -m benchmarks.seed_world`.
+"""How near the engine's NDCG@10 is to the oracle's on the simulated world: `python -m benchmarks.seed_world`.
 
-Every visitor's last event is the test, the rest trains; all groups are ranked, none is left out. The oracle knows each
-visitor's taste, so its NDCG@10 is the best that anyone can reach; popularity and chance are the floor. Three more
-questions: how much a few events say of visitors whom training has never seen, how well groups without any event are
-ranked among themselves, and whether five clicks on another kind bring more of that kind.
+Every visitor's last event is the test event, the rest are training events; all groups are ranked. The oracle knows each
+visitor's taste, so no model can have a higher NDCG@10; popularity and random scores are the baselines. Three more
+questions: how good the ranking is for visitors who were not in training, by number of known events; how well groups
+without events are ranked among themselves; and whether five clicks on another kind bring more of that kind.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.seed_world.cases import Case, Ranker, catalogue_of, gains, newcomers, share_after_clicks, split
+from benchmarks.seed_world.cases import Case, Ranker, catalogue_of, gains, new_groups, share_after_clicks, split
 from benchmarks.seed_world.plot import plot
 from personalize_local.engine.base.data import Float64
 from personalize_local.engine.base.models import Model
@@ -27,19 +27,19 @@ from seed_data.world import Parameters, build_world
 
 MODEL = "sequence"
 SEEDS, TASTES = (401, 402, 403), (0.8, 1.2, 1.5)
-"""The worlds of the claim: nothing was ever chosen on them. Looked at before: 11 to 17, 101 to 203."""
+"""The worlds of the published figures: nothing was chosen on them. Seeds 11 to 17 and 101 to 203 were used before."""
 KNOWN = (0, 1, 2, 3, 5, 10)
-MANY = 10
-"""From so many events on a visitor is known well."""
+WELL_KNOWN = 10
+"""The number of events from which on a visitor is well known."""
 ABSENT = 150
-"""Visitors of each world of whom training sees nothing."""
-CLICKERS = 300
+"""The number of visitors of each world who are not in training."""
+CLICK_VISITORS = 300
 
 Figures = dict[str, Any]
 
 
 def measure(seed: int, taste: float) -> Figures:
-    """All figures of one world; gains are shares of the oracle's."""
+    """All figures of one world; NDCG@10 as a share of the oracle's."""
     world = build_world(seed=seed, parameters=Parameters(taste=taste))
     made, catalogue, oracle = list(visits(world)), catalogue_of(world), Oracle(world)
     rng = np.random.default_rng(seed)
@@ -53,19 +53,19 @@ def measure(seed: int, taste: float) -> Figures:
         "popularity": _scores_of(MODELS["popularity"].fit(events, catalogue)),
         "random": lambda case: rng.random(len(world.groups)),
     }
-    met = [case for case in cases if case.came.user_id not in absent]
-    strangers = [case for case in cases if case.came.user_id in absent]
-    known_well = [case for case in met if len(case.history) >= MANY]
-    clicks = share_after_clicks(world, model, met[:CLICKERS], rng)
+    trained = [case for case in cases if case.target.user_id not in absent]
+    untrained = [case for case in cases if case.target.user_id in absent]
+    known_well = [case for case in trained if len(case.history) >= WELL_KNOWN]
+    clicks = share_after_clicks(world, model, trained[:CLICK_VISITORS], rng)
     return {
         "seed": seed,
         "taste": taste,
         "cpu_seconds": round(seconds, 1),
-        "oracle": float(_best(oracle, met).mean()),
-        "all": _of_best(rankers, met, _best(oracle, met)),
-        f"{MANY} or more": _of_best(rankers, known_well, _best(oracle, known_well)),
-        "known": {known: _of_best(rankers, strangers, _best(oracle, strangers), known) for known in KNOWN},
-        "newcomers": _newcomers(seed, taste),
+        "oracle": float(_best(oracle, trained).mean()),
+        "all": _of_best(rankers, trained, _best(oracle, trained)),
+        f"{WELL_KNOWN} or more": _of_best(rankers, known_well, _best(oracle, known_well)),
+        "known": {known: _of_best(rankers, untrained, _best(oracle, untrained), known) for known in KNOWN},
+        "newcomers": _new_group_gains(seed, taste),
         "five_clicks": {
             "rose": float((clicks[:, 1] > clicks[:, 0]).mean()),
             "before_and_after": clicks.mean(axis=0).round(3).tolist(),
@@ -74,17 +74,17 @@ def measure(seed: int, taste: float) -> Figures:
 
 
 def _absent(made: Sequence[Visit], rng: np.random.Generator) -> frozenset[str]:
-    """Some of the ids with more than `MANY` events before the last."""
+    """Some of the ids with more than `WELL_KNOWN` events before the last."""
     ids, counts = np.unique([visit.user_id for visit in made], return_counts=True)
-    busy = ids[counts > MANY]
+    busy = ids[counts > WELL_KNOWN]
     return frozenset(rng.choice(busy, ABSENT, replace=False).tolist())
 
 
-def _newcomers(seed: int, taste: float) -> dict[str, float]:
-    """Groups of the last 30 days lose all their events: their ranking among themselves, as a share of the oracle's."""
+def _new_group_gains(seed: int, taste: float) -> dict[str, float]:
+    """NDCG@10 among the groups of the last 30 days, trained without their events, as a share of the oracle's."""
     world = build_world(seed=seed, parameters=Parameters(taste=taste))
     made, oracle = list(visits(world)), Oracle(world)
-    hidden, catalogue, cases = newcomers(world, made, catalogue_of(world))
+    hidden, catalogue, cases = new_groups(world, made, catalogue_of(world))
     events, _ = split(world, made, hidden=frozenset(hidden))
     rng = np.random.default_rng(seed)
     rankers = {
@@ -92,7 +92,7 @@ def _newcomers(seed: int, taste: float) -> dict[str, float]:
         "popularity": _scores_of(MODELS["popularity"].fit(events, catalogue)),
         "random": lambda case: rng.random(len(world.groups)),
     }
-    best = gains(cases, lambda case: oracle.chances(case.came), hidden)
+    best = gains(cases, lambda case: oracle.chances(case.target), hidden)
     return {name: float(gains(cases, rank, hidden).sum() / best.sum()) for name, rank in rankers.items()}
 
 
@@ -101,7 +101,7 @@ def _scores_of(model: Model) -> Ranker:
 
 
 def _best(oracle: Oracle, cases: Sequence[Case]) -> Float64:
-    return gains(cases, lambda case: oracle.chances(case.came))
+    return gains(cases, lambda case: oracle.chances(case.target))
 
 
 def _of_best(
@@ -112,9 +112,13 @@ def _of_best(
 
 
 def lines_of(worlds: Sequence[Figures]) -> Iterator[str]:
-    """What is printed: one line a question, the mean over the worlds and the worst of them."""
+    """The printed table: one line for each question, with the mean over the worlds and the worst world."""
     yield f"{'NDCG@10, share of the oracle':34}{'default':>9}{'worst':>9}{'popularity':>12}{'random':>9}"
-    questions = {"all visitors": "all", f"{MANY} or more events": f"{MANY} or more", "newcomers": "newcomers"}
+    questions = {
+        "all visitors": "all",
+        f"{WELL_KNOWN} or more events": f"{WELL_KNOWN} or more",
+        "newcomers": "newcomers",
+    }
     for text, key in questions.items():
         yield _line(text, [world[key] for world in worlds])
     for known in KNOWN:
@@ -143,7 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     worlds = []
     for seed, taste in product(chosen.seeds, chosen.tastes):
         worlds.append(measure(seed, taste))
-        well = worlds[-1][f"{MANY} or more"]["default"]
+        well = worlds[-1][f"{WELL_KNOWN} or more"]["default"]
         print(
             f"world {seed}, taste {taste}: {well:.3f}, newcomers {worlds[-1]['newcomers']['default']:.3f}", flush=True
         )

@@ -15,9 +15,9 @@ _COLOURS = {"default": "#1f5fa8", "popularity": "#8a6d3b", "random": "#888888"}
 
 
 def plot(path: Path, known: Sequence[int], curves: Mapping[str, Sequence[Sequence[float]]]) -> None:
-    """Draw an SVG: a line for each contestant, the mean over worlds, in a band from the worst world to the best.
+    """Draw an SVG: for each model a line, the mean over the worlds, in a band from the worst world to the best.
 
-    curves: for each contestant and world one share of the oracle for each number of known events.
+    curves: for each model and world the share of the oracle's NDCG@10 for each number of known events.
     """
     style: dict[Any, Any] = {"svg.hashsalt": "seed world", "svg.fonttype": "none", "font.size": 10}
     with mpl.rc_context(style):

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.personalize.client import KeptConnection, request
+from benchmarks.personalize.client import PersistentConnection, request
 from tests.personalize_world import INTERACTIONS, schema, until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,14 +81,14 @@ def _listens(port: int) -> bool:
     return True
 
 
-def control(connection: KeptConnection, operation: str, **body: Any) -> Any:
+def control(connection: PersistentConnection, operation: str, **body: Any) -> Any:
     """The answer of the control plane; RuntimeError when it is an error."""
     return json.loads(connection.exchange(request("/", body, target=f"AmazonPersonalize.{operation}")))
 
 
 def prepare(port: int) -> Place:
     """A group with two datasets and an event tracker."""
-    with KeptConnection(port) as connection:
+    with PersistentConnection(port) as connection:
         group = control(connection, "CreateDatasetGroup", name="killed")["datasetGroupArn"]
         _active(connection, "DatasetGroup", group)
         datasets = {}
@@ -103,7 +103,7 @@ def prepare(port: int) -> Place:
         return Place(tracker["trackingId"], datasets["Items"])
 
 
-def _active(connection: KeptConnection, kind: str, arn: str) -> None:
+def _active(connection: PersistentConnection, kind: str, arn: str) -> None:
     member = kind[0].lower() + kind[1:]
     until(
         lambda: control(connection, f"Describe{kind}", **{f"{member}Arn": arn})[member]["status"],
@@ -113,7 +113,7 @@ def _active(connection: KeptConnection, kind: str, arn: str) -> None:
 
 def send_events(port: int, place: Place, name: str, kept: Acknowledged) -> None:
     """Ten events a call, until the server dies."""
-    with KeptConnection(port) as connection:
+    with PersistentConnection(port) as connection:
         for call in range(1_000_000):
             ids = [f"{name}-{call}-{number}" for number in range(10)]
             events = [{"eventType": "v", "itemId": "i", "sentAt": 1_700_000_000, "eventId": one} for one in ids]
@@ -124,7 +124,7 @@ def send_events(port: int, place: Place, name: str, kept: Acknowledged) -> None:
 
 def send_items(port: int, place: Place, kept: Acknowledged) -> None:
     """Items whose size rises with every call, until the server dies."""
-    with KeptConnection(port) as connection:
+    with PersistentConnection(port) as connection:
         for call in range(1_000_000):
             name = f"item{call % 7}"
             size = kept.sizes.get(name, 0) + 1
@@ -135,7 +135,7 @@ def send_items(port: int, place: Place, kept: Acknowledged) -> None:
 
 def send_schemas(port: int, name: str, kept: Acknowledged) -> None:
     """Schemas that come, and of which every other one goes, until the server dies."""
-    with KeptConnection(port) as connection:
+    with PersistentConnection(port) as connection:
         for call in range(1_000_000):
             arn = control(connection, "CreateSchema", name=f"{name}-{call}", schema=INTERACTIONS)["schemaArn"]
             if call % 3:
@@ -178,7 +178,7 @@ def verify(folder: Path, port: int, kept: Acknowledged) -> None:
         if max(sizes.get(name, {}).values(), default=0) < size:
             raise LostError(f"{name} has {sizes.get(name)}, acknowledged was size {size}")
     listed: set[str] = set()
-    with KeptConnection(port) as connection:
+    with PersistentConnection(port) as connection:
         token: dict[str, str] = {}
         while True:
             answer = control(connection, "ListSchemas", maxResults=100, **token)

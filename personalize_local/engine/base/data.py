@@ -1,8 +1,7 @@
-"""What models learn from and answer for: events, histories and the catalogue, all by integer index.
+"""The data of the models: events, histories and the catalogue; users and items are integers.
 
-Users and items are numbered from 0 by the caller, who keeps the names. Times are seconds since the epoch. A weight says
-how much an event counts (an enquiry more than a view); only ratios of weights matter, and an event of weight 0 counts
-for nothing.
+The caller numbers users and items from 0 and keeps their ids. Times are seconds since the epoch. The weight of an event
+is its importance (an enquiry has more than a view). Only the ratios of weights matter; events of weight 0 are ignored.
 """
 
 from dataclasses import dataclass
@@ -19,19 +18,21 @@ Indices = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """`n` events of `n_users` users on `n_items` items, in any order. All arrays have shape [n].
-
-    context: what is known of the circumstances of each event (device, place), shape [n, c] or None: one column a
-    contextual field, its values numbered from 0, -1 where it is not known.
-    """
+    """`n` events of `n_users` users on `n_items` items, in any order."""
 
     user: Int32
+    """Shape [n]: the user of each event."""
     item: Int32
+    """Shape [n]: the item of each event."""
     time: Float64
+    """Shape [n]: seconds since the epoch."""
     weight: Float32
+    """Shape [n]: the importance of each event, at least 0."""
     n_users: int
     n_items: int
     context: Int32 | None = None
+    """Shape [n, c]: the contextual metadata of each event (device, place), one column for each contextual field; values
+    are numbered from 0, -1 is an unknown value. None without contextual fields."""
 
     def __post_init__(self) -> None:
         lengths = {len(self.user), len(self.item), len(self.time), len(self.weight)}
@@ -51,11 +52,11 @@ class Events:
 
     @property
     def n_contexts(self) -> int:
-        """How many contextual fields the events have."""
+        """The number of contextual fields of the events."""
         return 0 if self.context is None else self.context.shape[1]
 
     def of(self, chosen: npt.NDArray[np.bool_] | Indices) -> "Events":
-        """The events that a mask or an index array chooses; users and items keep their numbers."""
+        """The events that a mask [n] or an array of indices selects; users and items keep their numbers."""
         return Events(
             self.user[chosen],
             self.item[chosen],
@@ -67,21 +68,24 @@ class Events:
         )
 
     def in_order(self) -> "Events":
-        """The events by user, then time; events of one user at one time by item, then weight, then context.
+        """The events sorted by user, then time; those of one user and time by item, then weight, then context.
 
-        So the order is that of the events, wherever they stand in the arrays.
+        So the order of the rows in the arrays has no influence.
         """
-        circumstances = () if self.context is None else tuple(self.context.T[::-1])
-        return self.of(np.lexsort((*circumstances, self.weight, self.item, self.time, self.user)))
+        context_columns = () if self.context is None else tuple(self.context.T[::-1])
+        return self.of(np.lexsort((*context_columns, self.weight, self.item, self.time, self.user)))
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What one visitor did, oldest first: item [k], time [k] in seconds, weight [k]. May be empty."""
+    """The k events of one user, oldest first; k may be 0."""
 
     item: Int32
+    """Shape [k]: the item of each event."""
     time: Float64
+    """Shape [k]: seconds since the epoch."""
     weight: Float32
+    """Shape [k]: the importance of each event, at least 0."""
 
     def __post_init__(self) -> None:
         if not len(self.item) == len(self.time) == len(self.weight):
@@ -96,23 +100,22 @@ class History:
 
     @classmethod
     def empty(cls) -> "History":
-        """The history of a visitor of whom nothing is known."""
+        """The history of a user without events."""
         return cls(np.empty(0, np.int32), np.empty(0, np.float64), np.empty(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """What is known of the items beside the events.
-
-    attributes: csr float32 [n_items, n_attributes], one column a value of a field (one-hot, or several a field), or
-    None. fields: int32 [n_attributes], the field that each column belongs to, numbered from 0; None when unknown.
-    created: float64 [n_items], seconds, when the item came into the catalogue, or None.
-    """
+    """The items and their metadata."""
 
     n_items: int
     attributes: sparse.csr_matrix | None = None
+    """csr float32 [n_items, n_attributes], or None: one column for each value of a field; an item may have several
+    values of a field."""
     created: Float64 | None = None
+    """Shape [n_items], or None: when each item entered the catalogue, seconds since the epoch."""
     fields: Int32 | None = None
+    """Shape [n_attributes], or None when unknown: the field of each column of `attributes`, numbered from 0."""
 
     def __post_init__(self) -> None:
         if self.attributes is not None and self.attributes.shape[0] != self.n_items:

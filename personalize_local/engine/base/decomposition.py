@@ -10,11 +10,11 @@ _OVERSAMPLING, _POWER_STEPS = 10, 2
 
 
 def truncated(matrix: sparse.csr_matrix | npt.NDArray[np.float64], rank: int) -> tuple[Float64, Float64, Float64]:
-    """Left vectors [n, k], values [k], falling, and right vectors [k, m] of a matrix [n, m]; k is at most `rank`.
+    """The singular vectors and values of a matrix [n, m]: left [n, k], values [k] (falling) and right [k, m].
 
-    Exact when the matrix is hardly larger than the rank; else by randomized projection, whose error is near the least
-    possible (Halko, Martinsson and Tropp, "Finding structure with randomness", SIAM Review 2011). The random numbers
-    are always the same.
+    k is at most `rank`. Exact when the matrix is hardly larger than the rank; otherwise by randomized projection, whose
+    error is near the smallest possible (Halko, Martinsson and Tropp, "Finding structure with randomness", SIAM Review
+    2011). The random numbers are always the same.
     """
     if rank + _OVERSAMPLING >= min(matrix.shape):
         dense = matrix if isinstance(matrix, np.ndarray) else matrix.toarray()

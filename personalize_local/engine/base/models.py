@@ -1,4 +1,4 @@
-"""What every model of the engine can do. Conformance tests run on each model of the registry."""
+"""The interface of the engine's models. Conformance tests run on each model of the registry."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,26 +12,26 @@ from personalize_local.engine.base.data import Catalogue, Events, Float32, Histo
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a model does beyond ranking known items for known users."""
+    """What a model can do beyond ranking known items for known users."""
 
     cold_items: bool
-    """An item without events is ranked by its attributes."""
+    """Whether an item without events is ranked by its attributes."""
     real_time: bool
-    """A new event of the history changes the scores at once, without training."""
+    """Whether a new event in the history changes the scores at once, without training."""
     by_item: bool = False
-    """The scores answer for an item, the last of the history, not for a visitor."""
+    """Whether the scores are for an item, the last one of the history, instead of for a user."""
     trends: bool = False
-    """The scores depend on the time of the request, and events join without training (`with_events`)."""
+    """Whether the scores depend on the time of the request; new events are added without training (`with_events`)."""
 
 
 def refuse_unknown(model: str, unknown: Mapping[str, float]) -> None:
-    """Raise the TypeError of hyperparameters that a model does not have."""
+    """Raise a TypeError if there are hyperparameters that the model does not have."""
     if unknown:
         raise TypeError(f"the {model} model has no hyperparameter {', '.join(sorted(unknown))}")
 
 
 class Model(Protocol):
-    """A recommender: events and a catalogue in, a score for every item out. Deterministic for a seed."""
+    """A recommender that is trained on events and a catalogue and scores every item. Deterministic for a seed."""
 
     capabilities: ClassVar[Capabilities]
 
@@ -41,11 +41,11 @@ class Model(Protocol):
         ...
 
     def score(self, history: History, *, now: float | None = None, context: Int32 | None = None) -> Float32:
-        """A finite score for each item, shape [n_items]; higher is better, and `scores.softmax` makes them chances.
+        """Shape [n_items]: a finite score for each item, higher is better; `scores.softmax` gives probabilities.
 
-        now: the time of the request in seconds; models without a clock ignore it. context: the circumstances of the
-        request, shape [c], as in `Events.context`: the number of each field's value, -1 for one that is not known.
-        Models that do not look at circumstances ignore it, and so does one that was trained without any.
+        now: the time of the request, seconds since the epoch; only models of trends use it. context: [c], the
+        contextual metadata of the request, as a row of `Events.context`. Models without contextual fields ignore it,
+        and so do models that were trained without context.
         """
         ...
 
@@ -66,14 +66,14 @@ class BatchModel(Protocol):
     def score_many(
         self, histories: Sequence[History], *, now: float | None = None, contexts: Sequence[Int32] | None = None
     ) -> Float32:
-        """As `Model.score` of each history but for rounding, shape [q, n_items]; contexts: one of each history."""
+        """Shape [q, n_items]: as `Model.score` of each history except for rounding; contexts: one for each history."""
         ...
 
 
 def scores_of_many(
     model: Model, histories: Sequence[History], *, now: float | None = None, contexts: Sequence[Int32] | None = None
 ) -> Float32:
-    """The scores of each history, shape [q, n_items]: at once where the model can, else one after the other."""
+    """Shape [q, n_items]: the scores of each history; in one batch if the model can, otherwise one after the other."""
     if isinstance(model, BatchModel):
         return model.score_many(histories, now=now, contexts=contexts)
     of_each = contexts if contexts is not None else [None] * len(histories)

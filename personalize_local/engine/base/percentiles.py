@@ -1,4 +1,4 @@
-"""Users and items with neither too few nor too many events: the featurization hyperparameters of Amazon Personalize."""
+"""Filters by the number of events of users and items: the featurization hyperparameters of Amazon Personalize."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,8 +6,8 @@ import numpy.typing as npt
 from personalize_local.engine.base.data import Events, Float64
 
 
-def between(counts: npt.NDArray[np.integer] | Float64, low: float, high: float) -> npt.NDArray[np.bool_]:
-    """Which counts lie between two percentiles (0..1) of the positive ones, both included.
+def within_percentiles(counts: npt.NDArray[np.integer] | Float64, low: float, high: float) -> npt.NDArray[np.bool_]:
+    """Shape [n], boolean: whether each count [n] lies between two percentiles (0..1) of the positive counts, inclusive.
 
     Source: developer guide, `min_..._percentile` and `max_..._percentile` of the recipes' featurization.
     """
@@ -19,10 +19,10 @@ def between(counts: npt.NDArray[np.integer] | Float64, low: float, high: float) 
     return chosen
 
 
-def of_usual_users(events: Events, low: float, high: float) -> Events:
+def filter_users(events: Events, low: float, high: float) -> Events:
     """The events of users whose number of events lies between two percentiles of all users'."""
     counting = events.of(events.weight > 0)
     if low <= 0 and high >= 1:
         return counting
-    chosen = between(np.bincount(counting.user, minlength=events.n_users), low, high)
+    chosen = within_percentiles(np.bincount(counting.user, minlength=events.n_users), low, high)
     return counting.of(chosen[counting.user])

@@ -1,7 +1,7 @@
-"""Histories as sparse rows: what a visitor did before each of their events, the recent counting most.
+"""Histories as sparse rows: the events of a user before each of their events, with weights that decay with age.
 
-A row holds, for every item, the sum of weight * exp(-age / tau) over the visitor's events on it, the age counted in
-events: the last one has age 0. Only the last `reach` events count.
+A row has for every item the sum of weight * exp(-age / tau) over the user's events on the item. The age is counted in
+events: the last event has age 0. Only the last `reach` events count.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from personalize_local.engine.base.data import Events, Float32, History, Indices
 
 
 def positions(events: Events) -> Indices:
-    """How many events of the same user came before each one, shape [n]; `events` must be in order."""
+    """Shape [n]: the number of earlier events of the same user; `events` must be in order."""
     if not len(events):
         return np.empty(0, np.intp)
     starts = np.flatnonzero(np.r_[True, events.user[1:] != events.user[:-1]])
@@ -20,7 +20,7 @@ def positions(events: Events) -> Indices:
 
 
 def prefix_rows(events: Events, *, tau: float, reach: int) -> sparse.csr_matrix:
-    """One row for each event: the user's history before it. Shape [n, n_items]; `events` must be in order."""
+    """csr [n, n_items]: one row for each event, the user's history before it; `events` must be in order."""
     position = positions(events)
     rows, columns, values = [], [], []
     for lag in range(1, min(reach, int(position.max(initial=0))) + 1):
@@ -36,7 +36,7 @@ def prefix_rows(events: Events, *, tau: float, reach: int) -> sparse.csr_matrix:
 
 
 def history_row(history: History, *, tau: float, reach: int) -> tuple[Indices, Float32]:
-    """The same row for one history: the items that count (rising) and their values."""
+    """The row of one history: its items [h], rising, and their values [h]."""
     item, weight = history.item[-reach:], history.weight[-reach:]
     age = np.arange(len(item) - 1, -1, -1, dtype=np.float64)
     items, of_event = np.unique(item, return_inverse=True)

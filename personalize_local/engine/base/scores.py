@@ -1,4 +1,4 @@
-"""Scores as the API documents them: a softmax that sums to one, and a ranking with a fixed order of ties."""
+"""Scores as the API documents them: a softmax that sums to one, and a ranking in which ties have a fixed order."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from personalize_local.engine.base.data import Float32, Float64, Indices, Int32
 
 
 def softmax(raw: Float32, items: Int32 | Indices | None = None) -> Float64:
-    """Raw scores as shares that sum to one: over all items, or over `items` alone in the order given.
+    """Raw scores [n_items] as probabilities that sum to one: of all items, or of `items` only, in the order given.
 
-    For recommendations the sum goes over the catalogue, for rankings over the list that is ranked
+    For recommendations the sum runs over the catalogue, for rankings over the list that is ranked
     (developer guide, "Recommendation scores" and "Personalized rankings").
     """
     chosen = (raw if items is None else raw[items]).astype(np.float64)
@@ -20,11 +20,11 @@ def softmax(raw: Float32, items: Int32 | Indices | None = None) -> Float64:
 
 
 def ranking(raw: Float32, items: Int32 | Indices | None = None, limit: int | None = None) -> Indices:
-    """The items by falling score, at most `limit`; equal scores keep the order of the items given."""
+    """The items by falling score, at most `limit`; items with equal scores keep the order in which they are given."""
     candidates = np.arange(len(raw), dtype=np.intp) if items is None else np.asarray(items, dtype=np.intp)
     scores = raw[candidates]
     if limit is not None and limit < len(scores) // 4:
-        # Everything that could be in the answer, ties at its border included, before the full sort.
+        # Before the full sort: only items that can be in the answer, with all ties at its end.
         border = np.partition(scores, len(scores) - limit)[len(scores) - limit] if limit else np.inf
         kept = np.flatnonzero(scores >= border)
         candidates, scores = candidates[kept], scores[kept]

@@ -1,23 +1,23 @@
-"""Where a training is, for whoever waits for it: a log record at the beginning of each stage."""
+"""The progress of a training: one log record at the beginning of each stage."""
 
 import logging
 from typing import Final
 
 LOGGER: Final = logging.getLogger(__name__)
 STAGES: Final = (
-    "reading most visitors",
-    "weighing what was read",
+    "fitting the features",
+    "fitting the blend",
     "fitting the parts",
-    "weighing the parts",
-    "training networks",
-    "teaching the re-ranker",
-    "reading all events",
+    "fitting the weights of the parts",
+    "training the networks",
+    "training the re-ranker",
+    "fitting all events",
 )
-"""In their order; a training may leave some out."""
+"""In their order; a training may skip some."""
 
 
 def begin(stage: str) -> None:
-    """Say that a stage begins. ValueError when it is none of STAGES."""
+    """Log that a stage begins. ValueError when it is none of STAGES."""
     if stage not in STAGES:
-        raise ValueError(f"{stage!r} is no stage of a training")
+        raise ValueError(f"{stage!r} is not a stage of a training")
     LOGGER.info(stage)

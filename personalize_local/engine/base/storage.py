@@ -10,12 +10,12 @@ import numpy.typing as npt
 from scipy import sparse
 
 _ARRAYS, _FACTS = "arrays.npz", "model.json"
-FORMAT = 4
-"""What stored models are made of. Raised when the facts or arrays of a model change, or what they mean."""
+FORMAT = 5
+"""The format of stored models. Raised when the facts or arrays of a model change, or their meaning."""
 
 
 class FormatError(ValueError):
-    """A stored model that another version of the engine wrote; it has to be trained again."""
+    """Another version of the engine wrote the stored model; it must be trained again."""
 
 
 def write(folder: Path, *, model: str, facts: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -46,12 +46,12 @@ def read(folder: Path, *, model: str) -> tuple[dict[str, Any], dict[str, npt.NDA
 
 
 def of_sparse(name: str, matrix: sparse.csr_matrix) -> dict[str, npt.NDArray[Any]]:
-    """The arrays of a sparse matrix for `write`, under names that `sparse_of` knows."""
+    """The arrays of a sparse matrix for `write`, with the names that `sparse_of` reads."""
     return {f"{name}_data": matrix.data, f"{name}_indices": matrix.indices, f"{name}_indptr": matrix.indptr}
 
 
 def sparse_of(name: str, arrays: Mapping[str, npt.NDArray[Any]], shape: tuple[int, int]) -> sparse.csr_matrix:
-    """The sparse matrix that `of_sparse` took apart."""
+    """The sparse matrix whose arrays `of_sparse` gave."""
     parts = (arrays[f"{name}_data"], arrays[f"{name}_indices"], arrays[f"{name}_indptr"])
     return sparse.csr_matrix(parts, shape=shape)
 

@@ -1,4 +1,4 @@
-"""What was popular when: counts of each item's events before any moment."""
+"""Popularity over time: the number of events of each item before any moment."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -13,16 +13,18 @@ DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """The moments of all events, by item and together."""
+    """The times of n events, by item and over all items."""
 
     keys: Float64
-    """Shape [n], rising: the item's number times `span` plus the moment, counted from `start`."""
+    """Shape [n], rising: for each event the number of its item times `span`, plus its time after `start`."""
     begins: Indices
-    """Shape [n_items + 1]: where each item's keys begin."""
+    """Shape [n_items + 1]: the index in `keys` of the first event of each item."""
     moments: Float64
-    """Shape [n], rising, counted from `start`."""
+    """Shape [n], rising: the times of all events, in seconds after `start`."""
     start: float
+    """The time of the first event, seconds since the epoch."""
     span: float
+    """One second more than the time from the first event to the last."""
 
     @classmethod
     def of(cls, events: Events) -> Self:
@@ -35,9 +37,9 @@ class Timeline:
         return cls(keys, begins.astype(np.intp), np.sort(moments), start, span)
 
     def before(self, items: Indices, moment: float | Float64) -> Float32:
-        """How many events each of the items had before the moment (seconds since the epoch), shape of `items`.
+        """The number of events of each item before the moment (seconds since the epoch); the shape of `items`.
 
-        moment: one for all items, or an array that `items` is broadcast with.
+        moment: one for all items, or an array that is broadcast with `items`.
         """
         inside: float | Float64
         if isinstance(moment, float):  # one request: four times faster than as an array
@@ -48,19 +50,20 @@ class Timeline:
         return (places - self.begins[items]).astype(np.float32)
 
     def total_before(self, moment: float) -> int:
-        """How many events there were before the moment."""
+        """The number of events before the moment (seconds since the epoch)."""
         return int(np.searchsorted(self.moments, moment - self.start, side="left"))
 
     def totals_before(self, moments: Float64) -> Indices:
-        """As `total_before` of each moment, shape of `moments`."""
+        """As `total_before` of each moment; the shape of `moments`."""
         return np.searchsorted(self.moments, moments - self.start, side="left")
 
     def counts(self) -> Float32:
-        """How many events each item had, shape [n_items]."""
+        """Shape [n_items]: the number of events of each item."""
         return np.diff(self.begins).astype(np.float32)
 
     def first(self) -> Float64:
-        """When each item had its first event, seconds since the epoch; the end of time for those without any."""
+        """Shape [n_items]: the time of each item's first event, seconds since the epoch; the end of the timeline
+        without events."""
         known = np.diff(self.begins) > 0
         first = np.full(len(known), self.start + self.span)
         first[known] = self.keys[self.begins[:-1][known]] - np.flatnonzero(known) * self.span + self.start
@@ -77,6 +80,6 @@ class Timeline:
 
     @classmethod
     def of_arrays(cls, stored: dict[str, npt.NDArray[Any]]) -> Self:
-        """The timeline that `arrays` gave."""
+        """The timeline that `arrays` stored."""
         start, span = stored["timeline_bounds"].tolist()
         return cls(stored["timeline_keys"], stored["timeline_begins"], stored["timeline_moments"], start, span)

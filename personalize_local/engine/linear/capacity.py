@@ -1,7 +1,7 @@
-"""How much memory training takes, asked before it is taken.
+"""The memory that training needs, checked before it is allocated.
 
-A machine that starts to swap helps nobody: what does not fit is refused with the figures, and with the service that
-trains it elsewhere.
+Training that does not fit would make the machine swap. It is refused with the figures, and with the name of the service
+that can train it.
 """
 
 import sys
@@ -13,14 +13,14 @@ from personalize_local.engine.linear.ridge import MAX_ITEMS
 
 _GIBIBYTE: Final = 1 << 30
 _FIXED: Final = 650_000_000
-"""Bytes for the libraries, the pairs that are held at once, and the features of the re-ranker's lessons."""
+"""Bytes for the libraries, the pairs in memory at a time, and the features of the re-ranker's training queries."""
 _PER_DENSE_PAIR: Final = 32
 """Bytes of each pair of items in the dense matrices."""
 _PER_PAIR: Final = 12
-"""Bytes of each pair of items that the largest matrix holds, while it is summed and turned over."""
+"""Bytes of each pair of items in the largest sparse matrix, while it is summed and transposed."""
 _PER_EVENT: Final = 180
 _PER_ITEM: Final = 3000
-"""Bytes of an item in the sparse weights of all parts, while they are solved."""
+"""Bytes of an item in the sparse weights of all parts, while these are computed."""
 
 
 class TooLargeError(MemoryError):
@@ -28,7 +28,7 @@ class TooLargeError(MemoryError):
 
 
 def needed_bytes(n_events: int, n_items: int, reach: int) -> int:
-    """About how many bytes the default model takes at its peak in training."""
+    """An estimate of the peak memory, in bytes, of training the default model."""
     dense = n_items if n_items <= MAX_ITEMS else MAX_ITEMS // 3
     pairs = min(n_events * affordable_reach(n_events, reach), n_items * n_items)
     by_pair = _PER_PAIR * pairs + _PER_DENSE_PAIR * dense * dense
@@ -36,7 +36,7 @@ def needed_bytes(n_events: int, n_items: int, reach: int) -> int:
 
 
 def available_bytes(meminfo: Path = Path("/proc/meminfo")) -> int | None:
-    """What this process may still take: the machine's available memory, or its own limit; None where nobody says."""
+    """The bytes that this process can still allocate, by the machine's memory and its limits; None when unknown."""
     found: list[int] = []
     if meminfo.exists():
         lines = meminfo.read_text(encoding="ascii").splitlines()
@@ -53,7 +53,7 @@ def available_bytes(meminfo: Path = Path("/proc/meminfo")) -> int | None:
 
 
 def check_fits(n_events: int, n_items: int, reach: int) -> None:
-    """Raise TooLargeError when training on so many events and items would not fit into what is available."""
+    """Raise TooLargeError when training on so many events and items needs more memory than is available."""
     needed, available = needed_bytes(n_events, n_items, reach), available_bytes()
     if available is not None and needed > available:
         raise TooLargeError(

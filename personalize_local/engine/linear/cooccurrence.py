@@ -1,4 +1,4 @@
-"""Which items the same users interacted with: the counts behind the item-to-item models."""
+"""Co-occurrence of items: the number of users who interacted with both of two items."""
 
 from dataclasses import dataclass
 
@@ -8,43 +8,46 @@ from scipy import sparse
 from personalize_local.engine.base.data import Events, Float64, History
 
 MAX_NEIGHBOURS = 1000
-"""Neighbours of an item that are kept, those with most users in common."""
+"""The most neighbours of an item that are kept, those with the most users in common."""
 MAX_HISTORY = 500
-"""Newest items of a user that are paired with one another: the pairs grow with the square."""
+"""The number of newest items of a user that make pairs: the number of pairs grows with its square."""
 _BLOCK = 512
-"""Items whose counts are held at once."""
+"""Items whose counts are in memory at a time, densely."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cooccurrence:
-    """Users in common, as float32 csr [n_items, n_items] without a diagonal, and users of each item [n_items]."""
+    """Counts of users."""
 
     common: sparse.csr_matrix
+    """csr float32 [n_items, n_items], zeros on the diagonal: the number of users in common of two items."""
     users: Float64
+    """Shape [n_items]: the number of users of each item."""
 
     @classmethod
     def of(cls, events: Events) -> "Cooccurrence":
-        """The counts of events of positive weight; a user counts once for a pair however often they came back."""
+        """Count users with events of positive weight; a user counts once for a pair, however many events there are."""
         pairs = _distinct(events)
-        met = sparse.csr_matrix(
+        interactions = sparse.csr_matrix(
             (np.ones(len(pairs), np.float32), (pairs.user, pairs.item)), shape=(events.n_users, events.n_items)
         )
-        by_item = met.T.tocsr()
+        by_item = interactions.T.tocsr()
         blocks = [
-            _strongest(by_item[start : start + _BLOCK] @ met, start) for start in range(0, events.n_items, _BLOCK)
+            _strongest(by_item[start : start + _BLOCK] @ interactions, start)
+            for start in range(0, events.n_items, _BLOCK)
         ]
         common = sparse.vstack(blocks, format="csr") if blocks else sparse.csr_matrix((0, 0), dtype=np.float32)
         return cls(common, np.bincount(pairs.item, minlength=events.n_items).astype(np.float64))
 
 
 def item_of(history: History) -> int | None:
-    """The item that a history asks about: the last one that counts; None without one."""
+    """The item for which similar items are wanted: the last one of positive weight in the history; None without one."""
     counting = np.flatnonzero(history.weight > 0)
     return int(history.item[counting[-1]]) if len(counting) else None
 
 
 def _distinct(events: Events) -> Events:
-    """Each user's newest events, one an item."""
+    """Each user's newest event on each item, for the newest MAX_HISTORY items."""
     ordered = events.of(events.weight > 0).in_order()
     key = ordered.user.astype(np.int64) * max(events.n_items, 1) + ordered.item
     # The last event of each pair: unique gives the first of the reversed.
@@ -55,7 +58,7 @@ def _distinct(events: Events) -> Events:
 
 
 def _strongest(counts: sparse.csr_matrix, first: int) -> sparse.csr_matrix:
-    """Rows of counts from item `first` on: without the item itself, and with the largest MAX_NEIGHBOURS alone."""
+    """Rows of counts, the first of them of item `first`: without the diagonal, with only the MAX_NEIGHBOURS largest."""
     counts = counts.tocoo()
     other = counts.col != counts.row + first
     row, column, value = counts.row[other], counts.col[other], counts.data[other]

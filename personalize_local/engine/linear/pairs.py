@@ -1,8 +1,8 @@
-"""Sums over histories, from pairs of events: what next-item ridges need, without a row for each history.
+"""The matrices X'DX and X'DY of next-item ridges, as sums over pairs of events, without a row for each history.
 
-The histories before the events of a visitor (`prefixes`) are nested: X'DX and X'DY are sums over pairs of events that
-lie at most `reach` apart, with weights in closed form. That costs n * reach additions where the product of the rows
-costs n * reach^2. D holds the events' weights.
+X has the histories before each event (`prefixes`), Y the items of the events, D the events' weights. The histories
+before the events of a user are nested, so X'DX and X'DY are sums over pairs of events at most `reach` apart, with
+weights in closed form. That needs n * reach additions; the product of the rows needs n * reach^2.
 """
 
 from collections.abc import Iterator
@@ -16,96 +16,101 @@ from personalize_local.engine.base.data import Events, Float64, Indices, Int32
 from personalize_local.engine.base.prefixes import positions
 
 _NEGLIGIBLE: Final = 1e-7
-"""Weights of pairs below this are left out, relative to the largest."""
+"""Pairs with a smaller weight, relative to the largest, are left out."""
 _HELD: Final = 16_000_000
-"""Pairs held at once before they are summed up."""
-_MOST_PAIRS: Final = 40_000_000
-_LEAST_REACH: Final = 8
+"""Pairs in memory at a time, before they are summed."""
+_MAX_PAIRS: Final = 40_000_000
+_MIN_REACH: Final = 8
 _DOUBLE_ITEMS: Final = 10_000
-"""Larger catalogues are summed in single precision: their matrices are large, and their systems small."""
+"""Larger catalogues are summed in single precision: their matrices are large, and the systems to solve are small."""
 
 
 def affordable_reach(n_events: int, reach: int) -> int:
-    """The newest events of a history that can count when there are so many events in all: fewer beyond 400,000."""
-    return min(reach, max(_LEAST_REACH, _MOST_PAIRS // max(n_events, 1)))
+    """The number of newest events of a history that count, for so many events in all: less than `reach` for many."""
+    return min(reach, max(_MIN_REACH, _MAX_PAIRS // max(n_events, 1)))
 
 
 def gram(events: Events, *, tau: float, reach: int) -> sparse.csr_matrix:
-    """X'DX, the sum over all events of weight * row' row. Shape [n_items, n_items]; `events` must be in order."""
-    left = _left(events)
+    """csr [n_items, n_items]: X'DX, the sum of weight * row' row over all events; `events` must be in order."""
+    later_counts = _later_counts(events)
     decay = float(np.exp(-2 / tau))
-    endless = _decayed_after(events, left, decay)
+    unlimited = _decayed_after(events, later_counts, decay)
     weight = events.weight.astype(np.float64)
-    own = weight**2 * _within(endless, left, decay, reach)
+    squares = weight**2 * _windowed(unlimited, later_counts, decay, reach)
     # As floats: without any event the counts would be integers.
-    diagonal = np.bincount(events.item, weights=own, minlength=events.n_items).astype(np.float64)
+    diagonal = np.bincount(events.item, weights=squares, minlength=events.n_items).astype(np.float64)
 
     def pairs() -> Iterator[tuple[Int32, Int32, Float64]]:
-        for lag in range(1, _last_lag(left, tau, reach - 1) + 1):
-            first = np.flatnonzero(left >= lag)
+        for lag in range(1, _last_lag(later_counts, tau, reach - 1) + 1):
+            first = np.flatnonzero(later_counts >= lag)
             second = first + lag
-            # The row must hold the older event too, so fewer rows hold a pair the farther it is apart.
-            rows = _within(endless, left, decay, reach - lag)[second]
+            # A row that has the pair must have its older event too: the larger the distance, the fewer rows.
+            rows = _windowed(unlimited, later_counts, decay, reach - lag)[second]
             yield events.item[first], events.item[second], weight[first] * weight[second] * np.exp(-lag / tau) * rows
 
     upper = _summed(pairs(), events.n_items)
     return (upper + upper.T + sparse.diags_array(diagonal.astype(upper.dtype))).tocsr()
 
 
-def cross(events: Events, *, tau: float, reach: int, ahead: float = 0.0) -> sparse.csr_matrix:
-    """X'DY, Y holding each event's item. Shape [n_items, n_items]: what stood in the history, what came.
+def cross(events: Events, *, tau: float, reach: int, target_tau: float = 0.0) -> sparse.csr_matrix:
+    """csr [n_items, n_items]: X'DY; rows are items of the history, columns the items of the events after it.
 
-    ahead: the later events of the visitor count as well, as exp(-steps / ahead); 0 for the next one alone.
+    target_tau: with a positive one, later events of the user are targets too, with the weight
+    exp(-steps / target_tau); with 0 only the next event is a target.
     """
-    left = _left(events)
+    later_counts = _later_counts(events)
     weight = events.weight.astype(np.float64)
 
     def pairs() -> Iterator[tuple[Int32, Int32, Float64]]:
-        for lag in range(1, _last_lag(left, max(tau, ahead), reach) + 1):
-            first = np.flatnonzero(left >= lag)
+        for lag in range(1, _last_lag(later_counts, max(tau, target_tau), reach) + 1):
+            first = np.flatnonzero(later_counts >= lag)
             second = first + lag
-            yield events.item[first], events.item[second], weight[first] * weight[second] * _follows(lag, tau, ahead)
+            yield (
+                events.item[first],
+                events.item[second],
+                weight[first] * weight[second] * _pair_weight(lag, tau, target_tau),
+            )
 
     return _summed(pairs(), events.n_items)
 
 
-def _follows(lag: int, tau: float, ahead: float) -> float:
-    """What a pair that far apart counts: the sum over the rows between of the input's age and the target's distance."""
-    if not ahead:
+def _pair_weight(lag: int, tau: float, target_tau: float) -> float:
+    """The weight of a pair whose events are `lag` apart: the sum over the histories that end between them."""
+    if not target_tau:
         return float(np.exp((1 - lag) / tau))
     age = np.arange(lag)
-    return float(np.sum(np.exp(-age / tau - (lag - 1 - age) / ahead)))
+    return float(np.sum(np.exp(-age / tau - (lag - 1 - age) / target_tau)))
 
 
-def _left(events: Events) -> Indices:
-    """How many events of the same user come after each one, shape [n]."""
+def _later_counts(events: Events) -> Indices:
+    """Shape [n]: the number of later events of the same user."""
     counts = np.bincount(events.user, minlength=events.n_users)
     return counts[events.user] - 1 - positions(events)
 
 
-def _last_lag(left: Indices, tau: float, reach: int) -> int:
-    return min(reach, int(left.max(initial=0)), int(-tau * np.log(_NEGLIGIBLE)) + 1)
+def _last_lag(later_counts: Indices, tau: float, reach: int) -> int:
+    return min(reach, int(later_counts.max(initial=0)), int(-tau * np.log(_NEGLIGIBLE)) + 1)
 
 
-def _decayed_after(events: Events, left: Indices, decay: float) -> Float64:
-    """For each event: the weights of the user's later events, the next one whole and each further one times `decay`."""
+def _decayed_after(events: Events, later_counts: Indices, decay: float) -> Float64:
+    """Shape [n]: the sum of the weights of the user's later events; each further event is multiplied by `decay`."""
     total = np.zeros(len(events))
-    later = np.flatnonzero(left >= 1)
+    later = np.flatnonzero(later_counts >= 1)
     total[later] = events.weight[later + 1]
     span = 1
-    while span <= left.max(initial=0) and decay**span > _NEGLIGIBLE:
-        both = np.flatnonzero(left >= span)
+    while span <= later_counts.max(initial=0) and decay**span > _NEGLIGIBLE:
+        both = np.flatnonzero(later_counts >= span)
         doubled = total.copy()
         doubled[both] += decay**span * total[both + span]
         total, span = doubled, 2 * span
     return total
 
 
-def _within(endless: Float64, left: Indices, decay: float, count: int) -> Float64:
-    """The same sum over the next `count` events alone."""
-    short = endless.copy()
-    beyond = np.flatnonzero(left >= count)
-    short[beyond] -= decay**count * endless[beyond + count]
+def _windowed(unlimited: Float64, later_counts: Indices, decay: float, count: int) -> Float64:
+    """Shape [n]: the same sum over only the next `count` events. unlimited: [n], the sum over all."""
+    short = unlimited.copy()
+    beyond = np.flatnonzero(later_counts >= count)
+    short[beyond] -= decay**count * unlimited[beyond + count]
     return short
 
 

@@ -1,9 +1,9 @@
-"""What stands on the calibrated blend: the closed-form parts, networks, and a re-ranker over the first candidates.
+"""The ranking pipeline above the calibrated blend: closed-form parts, networks and a re-ranker.
 
-All learn from each visitor's newest events, which the models below them have not seen: the parts' weights in a
-conditional logit, how much the networks count beside them, then the forest on the candidates that these give. Visitors
-who taught none of them decide: a step that does not put what came next higher is left out, whatever the data set. The
-last logit makes the forest's margins chances again, so that the softmax stays calibrated.
+Every stage is trained on the users' newest events, on which the stages below were not fitted: first the weights of the
+parts in a conditional logit, then the weight of the networks, then the forest on the candidates. Other users validate:
+a stage that does not rank their next items significantly better is left out, whatever the data set. A last logit turns
+the margins of the forest into probabilities, so the softmax stays calibrated.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,39 +17,39 @@ from scipy import sparse
 from personalize_local.engine.base import stages
 from personalize_local.engine.base.data import Catalogue, Events, Float32, Float64, History, Indices
 from personalize_local.engine.base.scores import ranking
-from personalize_local.engine.base.shares import columns_of
+from personalize_local.engine.base.shares import attribute_columns
 from personalize_local.engine.choice.alternatives import SampledAlternatives
 from personalize_local.engine.choice.blend import fit_weights
-from personalize_local.engine.linear.parts import LONGER, NAMES, PLANS, Parts
-from personalize_local.engine.ranking.candidates import Candidates, StageScores
+from personalize_local.engine.linear.parts import LONGER_MEMORIES, NAMES, PART_SPECS, Parts
+from personalize_local.engine.ranking.candidates import CandidateFeatures, StageScores
 from personalize_local.engine.ranking.ensemble import Ensemble
 from personalize_local.engine.ranking.reranker import Reranker
 from personalize_local.engine.ranking.training_queries import (
     Query,
+    evenly_sampled,
     ndcg_at_10,
     newest_of,
-    queries_of,
-    returns_of,
+    return_rate,
     significantly_better,
-    some_of,
     targets_of,
+    training_queries,
 )
 
-FIRST: Final = 100
-"""Candidates that the re-ranker orders."""
-_RETURNING: Final = 0.01
-"""Share of events on an item that the visitor met before, from which on visitors are taken to return."""
-_LEAST_EVENTS: Final = 10_000
-"""Fewer neither teach a forest nor decide for it."""
-_MOST_RETURNS: Final = 0.25
-"""Share of returns from which on nothing is stacked."""
+N_CANDIDATES: Final = 100
+"""The number of candidates that the re-ranker orders."""
+_RETURN_SHARE: Final = 0.01
+"""With a larger share of repeated events (`return_rate`), items of the history are candidates too."""
+_MIN_EVENTS: Final = 10_000
+"""Fewer events are not enough to train and to validate a forest."""
+_MAX_RETURNS: Final = 0.25
+"""With a larger share of repeated events there is no pipeline above the blend."""
 _TREES: Final = 100
 _PRECISION: Final = 5.0
-_BLEND: Final = 0.7
-"""What the blend's logit counts beside the signals of parts that count alike; on validation items of two logs 0.4 to 1
-were much the same."""
-_LOUDNESS: Final = 0.7
-"""What such parts count without evidence."""
+_BLEND_WEIGHT: Final = 0.7
+"""The weight of the blend's logit when all signals have the same weight, relative to theirs; on validation items of two
+logs 0.4 to 1 were about equal."""
+_SIGNAL_WEIGHT: Final = 0.7
+"""The prior mean of that common weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,317 +58,346 @@ class RankingPipeline:
 
     parts: Parts
     weights: Float64
-    """Shape [1 + parts]: of the blend's logits, beyond their own 1, and of each part's signal."""
+    """Shape [1 + parts]: the weights of the blend's logits, in addition to 1, and of each part's signal."""
     returning: bool
-    """Visitors come back to items that they have met, so these are candidates too."""
-    pool: Ensemble | None = None
-    candidates: Candidates | None = None
+    """Whether users return to items of their histories, so that these are candidates too."""
+    ensemble: Ensemble | None = None
+    candidates: CandidateFeatures | None = None
     reranker: Reranker | None = None
-    mix: Float64 | None = None
-    """Shape [3]: of the scores below it (of candidates their mean), of the re-ranker's margin, of being a candidate."""
+    rerank_weights: Float64 | None = None
+    """Shape [3]: the weights of the columns of `rerank_features`."""
 
     @property
-    def readings(self) -> tuple[str, ...]:
+    def signal_names(self) -> tuple[str, ...]:
         """The names of `StageScores.signals`."""
-        return NAMES if self.pool is None else (*NAMES, "network")
+        return NAMES if self.ensemble is None else (*NAMES, "network")
 
-    def read(self, history: History, logits: Float32, signals: Float32 | None = None) -> StageScores:
-        """What all but the re-ranker say, given the blend's logits [n_items] and, where known, `Parts.signals`."""
+    def score_stages(self, history: History, logits: Float32, signals: Float32 | None = None) -> StageScores:
+        """The scores of all stages below the re-ranker.
+
+        logits: [n_items], the blend's. signals: [parts, n_items], those of `Parts.signals` if they are known.
+        """
         signals = self.parts.signals(history) if signals is None else signals
         weights = self.weights.astype(np.float32)
-        closed = (1 + _confidence(history) * weights[0]) * logits + weights[1:] @ signals
-        if self.pool is None:
-            return StageScores(logits, signals, closed, closed)
-        total, said = self.pool.read(history, closed)
-        return StageScores(logits, np.vstack([signals, said]), closed, total)
+        closed_form = (1 + _confidence(history) * weights[0]) * logits + weights[1:] @ signals
+        if self.ensemble is None:
+            return StageScores(logits, signals, closed_form, closed_form)
+        total, network_logits = self.ensemble.combine(history, closed_form)
+        return StageScores(logits, np.vstack([signals, network_logits]), closed_form, total)
 
     def score(self, history: History, logits: Float32) -> Float32:
-        """The score of each item, shape [n_items], given the blend's logits [n_items]."""
+        """Shape [n_items]: the score of each item, given the blend's logits [n_items]."""
         if not history.weight.any():
             return logits
-        reading = self.read(history, logits)
-        if self.reranker is None or self.candidates is None or self.mix is None:
-            return reading.total
-        of_total, of_margin, of_first = self.mix.astype(np.float32).tolist()
-        first, margins = self._margins(history, reading)
-        if not len(first):
-            return reading.total
-        scores: Float32 = np.float32(of_total) * reading.total
-        scores[first] = scores[first].mean() + np.float32(of_margin) * margins + np.float32(of_first)
+        stage_scores = self.score_stages(history, logits)
+        if self.reranker is None or self.candidates is None or self.rerank_weights is None:
+            return stage_scores.total
+        of_total, of_margin, of_candidate = self.rerank_weights.astype(np.float32).tolist()
+        items, margins = self._margins(history, stage_scores)
+        if not len(items):
+            return stage_scores.total
+        scores: Float32 = np.float32(of_total) * stage_scores.total
+        scores[items] = scores[items].mean() + np.float32(of_margin) * margins + np.float32(of_candidate)
         return scores
 
-    def mixed(self, history: History, reading: StageScores) -> Float32:
-        """What `mix` weighs, shape [n_items, 3].
+    def rerank_features(self, history: History, stage_scores: StageScores) -> Float32:
+        """Shape [n_items, 3]: the total score (of candidates their mean), the re-ranker's margin, 1 for a candidate.
 
-        Among the candidates the order is the re-ranker's alone: it has seen what the closed form says.
+        Only the re-ranker orders the candidates: the total score is one of its features.
         """
-        mixed = np.zeros((len(reading.total), 3), np.float32)
-        mixed[:, 0] = reading.total
-        first, margins = self._margins(history, reading)
-        if len(first):
-            mixed[first, 0] = reading.total[first].mean()
-            mixed[first, 1] = margins
-            mixed[first, 2] = 1
-        return mixed
+        features = np.zeros((len(stage_scores.total), 3), np.float32)
+        features[:, 0] = stage_scores.total
+        items, margins = self._margins(history, stage_scores)
+        if len(items):
+            features[items, 0] = stage_scores.total[items].mean()
+            features[items, 1] = margins
+            features[items, 2] = 1
+        return features
 
-    def _margins(self, history: History, reading: StageScores) -> tuple[Indices, Float32]:
-        """The candidates and the re-ranker's margins of them."""
-        first = self.first(history, reading)
-        if self.candidates is None or self.reranker is None or not len(first):
-            return first[:0], np.zeros(0, np.float32)
-        return first, self.reranker.margins(self.candidates.features(first, history, reading, self.parts))
+    def _margins(self, history: History, stage_scores: StageScores) -> tuple[Indices, Float32]:
+        """The candidates [c] and their margins [c] by the re-ranker; none without a re-ranker."""
+        items = self.candidate_items(history, stage_scores)
+        if self.candidates is None or self.reranker is None or not len(items):
+            return items[:0], np.zeros(0, np.float32)
+        return items, self.reranker.margins(self.candidates.features(items, history, stage_scores, self.parts))
 
-    def first(self, history: History, reading: StageScores) -> Indices:
-        """The candidates: the closed form's first items, without the history's where nobody returns.
+    def candidate_items(self, history: History, stage_scores: StageScores) -> Indices:
+        """Shape [c]: the candidates, the first items by total score; those of the history only if users return.
 
-        Items without events are none: the forest has never seen one come.
+        Items without events are not candidates: in the forest's training they were never the next item.
         """
-        total = np.where(self.parts.place < 0, -np.inf, reading.total)
+        total = np.where(self.parts.column_of_item < 0, -np.inf, stage_scores.total)
         if not self.returning:
             total[history.item] = -np.inf
-        first = ranking(total, limit=FIRST)
-        return first[np.isfinite(total[first])]
+        items = ranking(total, limit=N_CANDIDATES)
+        return items[np.isfinite(total[items])]
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything in arrays, for storage."""
         arrays = {
-            "stack_weights": self.weights,
-            "stack_returning": np.array(self.returning),
+            "pipeline_weights": self.weights,
+            "pipeline_returning": np.array(self.returning),
             **self.parts.arrays(),
-            **({} if self.pool is None else self.pool.arrays()),
+            **({} if self.ensemble is None else self.ensemble.arrays()),
         }
-        if self.reranker is None or self.candidates is None or self.mix is None:
+        if self.reranker is None or self.candidates is None or self.rerank_weights is None:
             return arrays
-        return {**arrays, "stack_mix": self.mix, **self.candidates.arrays(), **self.reranker.arrays()}
+        of_reranker = {"pipeline_rerank_weights": self.rerank_weights, **self.reranker.arrays()}
+        return {**arrays, **self.candidates.arrays(), **of_reranker}
 
     @classmethod
     def of_arrays(cls, stored: dict[str, npt.NDArray[Any]], attributes: sparse.csr_matrix) -> Self:
-        """The stack that `arrays` gave; without its re-ranker where LightGBM cannot be loaded."""
-        pool = Ensemble.of_arrays(stored) if "pool_weights" in stored else None
-        stack = cls(Parts.of_arrays(stored), stored["stack_weights"], bool(stored["stack_returning"]), pool)
+        """The pipeline that `arrays` stored; without its re-ranker where LightGBM cannot be loaded."""
+        ensemble = Ensemble.of_arrays(stored) if "ensemble_weights" in stored else None
+        returning = bool(stored["pipeline_returning"])
+        pipeline = cls(Parts.of_arrays(stored), stored["pipeline_weights"], returning, ensemble)
         reranker = Reranker.of_arrays(stored) if "reranker" in stored else None
         if reranker is None:
-            return stack
-        candidates = Candidates.of_arrays(stored, attributes, stack.readings)
-        return replace(stack, candidates=candidates, reranker=reranker, mix=stored["stack_mix"])
+            return pipeline
+        candidates = CandidateFeatures.of_arrays(stored, attributes, pipeline.signal_names)
+        rerank_weights = stored["pipeline_rerank_weights"]
+        return replace(pipeline, candidates=candidates, reranker=reranker, rerank_weights=rerank_weights)
 
 
-def fit_stack(
+def fit_pipeline(
     events: Events,
     catalogue: Catalogue,
     *,
-    blended: Callable[[Events], Callable[[History], Float32]],
+    fit_blend: Callable[[Events], Callable[[History], Float32]],
     seed: int,
     reach: int,
 ) -> RankingPipeline | None:
-    """The stack on `events` (in order, weights about one); None when it would not help.
+    """The pipeline, trained on `events` (in order, mean weight about one); None when it does not help.
 
-    blended: gives the blend's logits for histories, fitted on the events that it is given.
+    fit_blend: fits the blend to events and returns the function from a history to its logits [n_items]. reach: the
+    number of newest events of a history that count.
     """
-    if len(events) < _LEAST_EVENTS or returns_of(events) > _MOST_RETURNS:
-        # Where visitors mostly go back to what they know, the mixture below foretells it: on the simulated site a
-        # forest was worth 0.003 of NDCG@10 and most of the training time.
+    if len(events) < _MIN_EVENTS or return_rate(events) > _MAX_RETURNS:
+        # Where users mostly return to items of their histories, the mixture predicts that already: on the simulated
+        # site a forest added 0.003 to NDCG@10 and took most of the training time.
         return None
     rng = np.random.default_rng(seed)
     newest = newest_of(events)
     earlier = events.of(~newest)
-    queries = list(queries_of(events, newest, rng))
-    teaching, checking = ([query for query in queries if query.checks is checks] for checks in (False, True))
-    if not teaching or not checking:
+    queries = list(training_queries(events, newest, rng))
+    training, validation = ([query for query in queries if query.is_validation is wanted] for wanted in (False, True))
+    if not training or not validation:
         return None
     stages.begin("fitting the parts")
-    logits = blended(earlier)
-    attributes, _ = columns_of(catalogue)
-    rivals = SampledAlternatives.of(np.bincount(earlier.item, minlength=catalogue.n_items).astype(np.float32), rng)
-    unweighed = RankingPipeline(
-        Parts.fit(earlier, reach=reach), np.zeros(1 + len(NAMES)), returns_of(events) > _RETURNING
+    logits = fit_blend(earlier)
+    attributes, _ = attribute_columns(catalogue)
+    alternatives = SampledAlternatives.of(
+        np.bincount(earlier.item, minlength=catalogue.n_items).astype(np.float32), rng
     )
-    stages.begin("weighing the parts")
-    memory = tuple(_memory(unweighed, number, teaching) for number in range(len(PLANS)))
-    unweighed = replace(unweighed, parts=replace(unweighed.parts, memory=memory))
-    closed = replace(unweighed, weights=_weights(unweighed, teaching, logits, rivals))
-    stages.begin("training networks")
-    stack = _pooled(closed, earlier, teaching, logits, seed)
+    unweighted = RankingPipeline(
+        Parts.fit(earlier, reach=reach), np.zeros(1 + len(NAMES)), return_rate(events) > _RETURN_SHARE
+    )
+    stages.begin("fitting the weights of the parts")
+    memory = tuple(_choose_memory(unweighted, number, training) for number in range(len(PART_SPECS)))
+    unweighted = replace(unweighted, parts=replace(unweighted.parts, memory=memory))
+    closed_form = replace(unweighted, weights=_fit_signal_weights(unweighted, training, logits, alternatives))
+    stages.begin("training the networks")
+    pipeline = _with_ensemble(closed_form, earlier, training, logits, seed)
 
-    def knowing(stack: RankingPipeline, known: Events) -> RankingPipeline:
-        return replace(stack, candidates=Candidates.of(known, catalogue, attributes, stack.readings))
+    def with_candidates(pipeline: RankingPipeline, known: Events) -> RankingPipeline:
+        return replace(pipeline, candidates=CandidateFeatures.of(known, catalogue, attributes, pipeline.signal_names))
 
-    def whole(stack: RankingPipeline) -> RankingPipeline:
-        pool = None if stack.pool is None else stack.pool.again(events, seed=seed)
-        return replace(stack, parts=Parts.fit(events, reach=reach, memory=memory), pool=pool)
+    def refitted(pipeline: RankingPipeline) -> RankingPipeline:
+        ensemble = None if pipeline.ensemble is None else pipeline.ensemble.refit(events, seed=seed)
+        return replace(pipeline, parts=Parts.fit(events, reach=reach, memory=memory), ensemble=ensemble)
 
-    stages.begin("teaching the re-ranker")
-    checks = list(_lessons(knowing(stack, earlier), checking, logits))
-    if stack.pool is not None and not significantly_better(
-        [check.total for check in checks], [check.closed for check in checks]
+    stages.begin("training the re-ranker")
+    validated = list(_ranked_queries(with_candidates(pipeline, earlier), validation, logits))
+    if pipeline.ensemble is not None and not significantly_better(
+        [ranked.total_gain for ranked in validated], [ranked.closed_form_gain for ranked in validated]
     ):
-        stack = closed
-        checks = list(_lessons(knowing(stack, earlier), checking, logits))
-    plain, below = [check.plain for check in checks], [check.total for check in checks]
-    helps = significantly_better(below, plain)
-    learning = knowing(stack, earlier)
-    lessons = [lesson for lesson in _lessons(learning, teaching, logits) if lesson.place is not None]
-    reranker = _reranker(lessons, seed)
-    if reranker is not None and significantly_better(_gains(reranker, checks), below if helps else plain):
-        mix = _mix(learning, reranker, some_of(checking, 3 * rivals.columns), logits, rivals)
-        return replace(knowing(whole(stack), events), reranker=reranker, mix=mix)
-    return whole(stack) if helps else None
+        pipeline = closed_form
+        validated = list(_ranked_queries(with_candidates(pipeline, earlier), validation, logits))
+    blend_gains, total_gains = (
+        [ranked.blend_gain for ranked in validated],
+        [ranked.total_gain for ranked in validated],
+    )
+    helps = significantly_better(total_gains, blend_gains)
+    early = with_candidates(pipeline, earlier)
+    trained_on = [ranked for ranked in _ranked_queries(early, training, logits) if ranked.target is not None]
+    reranker = _reranker(trained_on, seed)
+    if reranker is not None:
+        reranked_gains = _reranked_gains(reranker, validated)
+        if significantly_better(reranked_gains, total_gains if helps else blend_gains):
+            sampled = evenly_sampled(validation, 3 * alternatives.columns)
+            rerank_weights = _fit_rerank_weights(early, reranker, sampled, logits, alternatives)
+            final = with_candidates(refitted(pipeline), events)
+            return replace(final, reranker=reranker, rerank_weights=rerank_weights)
+    return refitted(pipeline) if helps else None
 
 
-def _pooled(
-    closed: RankingPipeline, events: Events, queries: list[Query], logits: Callable[[History], Float32], seed: int
+def _with_ensemble(
+    closed_form: RankingPipeline, events: Events, queries: list[Query], logits: Callable[[History], Float32], seed: int
 ) -> RankingPipeline:
-    """The closed form and networks of these events; without them where the catalogue is large."""
-    if not closed.parts.dense:
-        return closed
+    """The closed form with networks trained on these events; without them when the catalogue is large.
 
-    def said(history: History) -> Float32:
-        return closed.read(history, logits(history)).closed
+    queries: those on which the weights of closed form and networks are fitted. logits: the blend's, of a history.
+    """
+    if not closed_form.parts.dense:
+        return closed_form
 
-    return replace(closed, pool=Ensemble.fit(events, queries, said, seed=seed))
+    def scores(history: History) -> Float32:
+        return closed_form.score_stages(history, logits(history)).closed_form
+
+    return replace(closed_form, ensemble=Ensemble.fit(events, queries, scores, seed=seed))
 
 
 @dataclass(frozen=True, slots=True)
-class _Lesson:
-    """What one query teaches: its candidates' features, and how well the item that came is placed."""
+class _RankedQuery:
+    """One query with the features of its candidates, and the NDCG@10 of its item after each stage."""
 
     features: Float32 | None
-    """Shape [FIRST, k], or None without enough candidates."""
-    place: int | None
-    """Where among the candidates the item is that came."""
-    plain: float
-    """The gain by the blend alone."""
-    closed: float
-    """The gain by the closed form."""
-    total: float
-    """The gain by all but the re-ranker."""
+    """Shape [N_CANDIDATES, k], or None if there are fewer candidates or the query's item is not one of them."""
+    target: int | None
+    """The place of the query's item among the candidates; None as with `features`."""
+    blend_gain: float
+    """NDCG@10 by the blend."""
+    closed_form_gain: float
+    """NDCG@10 by blend and parts."""
+    total_gain: float
+    """NDCG@10 by all stages below the re-ranker."""
 
 
-def _lessons(stack: RankingPipeline, queries: list[Query], logits: Callable[[History], Float32]) -> Iterator[_Lesson]:
-    if stack.candidates is None:
-        raise ValueError("a stack without candidates teaches nothing")
+def _ranked_queries(
+    pipeline: RankingPipeline, queries: list[Query], logits: Callable[[History], Float32]
+) -> Iterator[_RankedQuery]:
+    if pipeline.candidates is None:
+        raise ValueError("a ranking pipeline without candidates cannot rank queries")
     for query in queries:
-        reading = stack.read(query.history, logits(query.history))
-        first = stack.first(query.history, reading)
-        places = np.flatnonzero(first == query.item)
-        place = int(places[0]) if len(places) and len(first) == FIRST else None
-        features = None if place is None else stack.candidates.features(first, query.history, reading, stack.parts)
-        gains = (_gain(stack, query, scores) for scores in (reading.logits, reading.closed, reading.total))
-        yield _Lesson(features, place, *gains)
+        stage_scores = pipeline.score_stages(query.history, logits(query.history))
+        items = pipeline.candidate_items(query.history, stage_scores)
+        places = np.flatnonzero(items == query.item)
+        target = int(places[0]) if len(places) and len(items) == N_CANDIDATES else None
+        features = None
+        if target is not None:
+            features = pipeline.candidates.features(items, query.history, stage_scores, pipeline.parts)
+        by_stage = (stage_scores.logits, stage_scores.closed_form, stage_scores.total)
+        yield _RankedQuery(features, target, *(_gain(pipeline, query, scores) for scores in by_stage))
 
 
-def _memory(stack: RankingPipeline, number: int, queries: list[Query]) -> float:
-    """The memory under which a part alone orders best what came next: its own, unless a longer one surely does.
+def _choose_memory(pipeline: RankingPipeline, number: int, queries: list[Query]) -> float:
+    """The tau with which part `number` alone ranks the queries' items best.
 
-    Where order says nothing, old events say as much as new ones.
+    That is the one of its specification, unless a longer one is significantly better: where the order of events has no
+    influence, old events say as much as new ones. Only EASE can change its tau.
     """
-    plan = PLANS[number]
-    if not plan.by_visitor:
-        return plan.tau
-    asked = some_of(queries, 1)
+    spec = PART_SPECS[number]
+    if not spec.by_user:
+        return spec.tau
+    sampled = evenly_sampled(queries, 1)
 
     def gains(tau: float) -> list[float]:
-        return [_gain(stack, query, stack.parts.signal(number, query.history, tau)) for query in asked]
+        return [_gain(pipeline, query, pipeline.parts.signal(number, query.history, tau)) for query in sampled]
 
-    best, most = plan.tau, gains(plan.tau)
-    for tau in LONGER:
-        if significantly_better(gained := gains(tau), most):
-            best, most = tau, gained
+    best, best_gains = spec.tau, gains(spec.tau)
+    for tau in LONGER_MEMORIES:
+        if significantly_better(gains_of_tau := gains(tau), best_gains):
+            best, best_gains = tau, gains_of_tau
     return best
 
 
 def _confidence(history: History) -> np.float32:
+    """How long the history is, from 0 for an empty one to nearly 1."""
     mass = history.weight.sum(dtype=np.float32)
     return np.float32(mass / (1 + mass))
 
 
-def _weights(
-    stack: RankingPipeline, queries: list[Query], logits: Callable[[History], Float32], rivals: SampledAlternatives
+def _fit_signal_weights(
+    pipeline: RankingPipeline,
+    queries: list[Query],
+    logits: Callable[[History], Float32],
+    alternatives: SampledAlternatives,
 ) -> Float64:
-    """The closed form's weights: all parts alike, or one for each where that surely orders better.
+    """Shape [1 + parts]: equal weights of all signals, or separate ones if they rank significantly better.
 
-    The likelihood looks at all items, the order at the first ones: weights of their own make what came next likelier,
-    and may still put it lower. Queries on which neither was fitted decide.
+    The likelihood depends on all items, NDCG on the first ones: separate weights have the higher likelihood, but may
+    rank the next item lower. Queries on which neither was fitted decide.
     """
-    fitted = some_of(queries, rivals.columns * len(stack.weights))
-    features = np.empty((len(fitted), rivals.columns, len(stack.weights)), np.float32)
+    fitted = evenly_sampled(queries, alternatives.columns * len(pipeline.weights))
+    features = np.empty((len(fitted), alternatives.columns, len(pipeline.weights)), np.float32)
     chosen, importance = targets_of(fitted)
-    offset = rivals.offset(chosen)
+    offset = alternatives.offset(chosen)
     for number, query in enumerate(fitted):
-        reading = stack.read(query.history, logits(query.history))
-        of_items = np.vstack([_confidence(query.history) * reading.logits, reading.signals]).T
-        features[number] = rivals.of_choices(of_items[None], chosen[number : number + 1])[0]
-        offset[number] += rivals.of_choices(reading.logits[None], chosen[number : number + 1])[0]
-    places = rivals.places(chosen)
-    start = np.zeros(len(stack.weights))
-    each = fit_weights(features, places, importance, prior=start, precision=_PRECISION, offset=offset)
-    alike = np.array([_BLEND, *([1.0] * len(NAMES))])
-    together, without_blend = (features @ alike.astype(np.float32))[:, :, None], offset - features[:, :, 0]
-    prior = np.array([_LOUDNESS])
-    loudness = fit_weights(together, places, importance, prior=prior, precision=_PRECISION, offset=without_blend)
-    alike = alike * loudness - np.eye(len(alike))[0]
+        stage_scores = pipeline.score_stages(query.history, logits(query.history))
+        of_items = np.vstack([_confidence(query.history) * stage_scores.logits, stage_scores.signals]).T
+        features[number] = alternatives.select(of_items[None], chosen[number : number + 1])[0]
+        offset[number] += alternatives.select(stage_scores.logits[None], chosen[number : number + 1])[0]
+    places = alternatives.places(chosen)
+    start = np.zeros(len(pipeline.weights))
+    separate = fit_weights(features, places, importance, prior=start, precision=_PRECISION, offset=offset)
+    equal = np.array([_BLEND_WEIGHT, *([1.0] * len(NAMES))])
+    summed, without_blend = (features @ equal.astype(np.float32))[:, :, None], offset - features[:, :, 0]
+    prior = np.array([_SIGNAL_WEIGHT])
+    scale = fit_weights(summed, places, importance, prior=prior, precision=_PRECISION, offset=without_blend)
+    equal = equal * scale - np.eye(len(equal))[0]
     of_fitted = {id(query) for query in fitted}
     others = [query for query in queries if id(query) not in of_fitted] or fitted
-    return each if significantly_better(*_gains_by(stack, others, logits, (each, alike))) else alike
+    return separate if significantly_better(*_gains_of_weights(pipeline, others, logits, (separate, equal))) else equal
 
 
-def _gains_by(
-    stack: RankingPipeline, queries: list[Query], logits: Callable[[History], Float32], weights: Sequence[Float64]
+def _gains_of_weights(
+    pipeline: RankingPipeline, queries: list[Query], logits: Callable[[History], Float32], weights: Sequence[Float64]
 ) -> list[list[float]]:
-    """What the closed form gains at each query with each of these weights."""
-    closed = [replace(stack, weights=one) for one in weights]
-    gained: list[list[float]] = [[] for _ in closed]
+    """For each of these weights the NDCG@10 of each query's item by the closed form."""
+    weighted = [replace(pipeline, weights=one) for one in weights]
+    gains_of_each: list[list[float]] = [[] for _ in weighted]
     for query in queries:
-        reading = stack.read(query.history, logits(query.history))
-        for gains, one in zip(gained, closed, strict=True):
-            gains.append(_gain(stack, query, one.read(query.history, reading.logits, reading.signals).total))
-    return gained
+        stage_scores = pipeline.score_stages(query.history, logits(query.history))
+        for gains, one in zip(gains_of_each, weighted, strict=True):
+            scores = one.score_stages(query.history, stage_scores.logits, stage_scores.signals).total
+            gains.append(_gain(pipeline, query, scores))
+    return gains_of_each
 
 
-def _reranker(lessons: list[_Lesson], seed: int) -> Reranker | None:
-    """The forest that the lessons teach; None when they are too few."""
-    features = [lesson.features for lesson in lessons if lesson.features is not None]
-    places = [lesson.place for lesson in lessons if lesson.place is not None]
-    if len(features) < FIRST:
+def _reranker(ranked_queries: list[_RankedQuery], seed: int) -> Reranker | None:
+    """The forest trained on these queries; None when they are too few."""
+    features = [ranked.features for ranked in ranked_queries if ranked.features is not None]
+    targets = [ranked.target for ranked in ranked_queries if ranked.target is not None]
+    if len(features) < N_CANDIDATES:
         return None
-    return Reranker.fit(np.stack(features), np.array(places, np.intp), seed=seed, trees=_TREES)
+    return Reranker.fit(np.stack(features), np.array(targets, np.intp), seed=seed, trees=_TREES)
 
 
-def _mix(
-    stack: RankingPipeline,
+def _fit_rerank_weights(
+    pipeline: RankingPipeline,
     reranker: Reranker,
     queries: list[Query],
     logits: Callable[[History], Float32],
-    rivals: SampledAlternatives,
+    alternatives: SampledAlternatives,
 ) -> Float64:
-    """The weights that make the re-ranker's margins chances among all items."""
-    mixed = np.empty((len(queries), rivals.columns, 3), np.float32)
-    ranked = replace(stack, reranker=reranker)
+    """Shape [3]: the weights that turn the re-ranker's margins into calibrated scores among all items."""
+    features = np.empty((len(queries), alternatives.columns, 3), np.float32)
+    reranked = replace(pipeline, reranker=reranker)
     chosen, importance = targets_of(queries)
     for number, query in enumerate(queries):
-        of_items = ranked.mixed(query.history, stack.read(query.history, logits(query.history)))
-        mixed[number] = rivals.of_choices(of_items[None], chosen[number : number + 1])[0]
+        of_items = reranked.rerank_features(query.history, pipeline.score_stages(query.history, logits(query.history)))
+        features[number] = alternatives.select(of_items[None], chosen[number : number + 1])[0]
     prior = np.array([1.0, 0.5, 0.0])
-    places, offset = rivals.places(chosen), rivals.offset(chosen)
-    return fit_weights(mixed, places, importance, prior=prior, precision=_PRECISION, offset=offset)
+    places, offset = alternatives.places(chosen), alternatives.offset(chosen)
+    return fit_weights(features, places, importance, prior=prior, precision=_PRECISION, offset=offset)
 
 
-def _gain(stack: RankingPipeline, query: Query, scores: Float32) -> float:
-    """The gain of the item that came, among all items or, where nobody returns, among those not met."""
-    rivals = scores > scores[query.item]
-    if not stack.returning:
-        rivals[query.history.item] = False
-    return ndcg_at_10(int(rivals.sum()))
+def _gain(pipeline: RankingPipeline, query: Query, scores: Float32) -> float:
+    """NDCG@10 of the query's item among all items, or, if users do not return, among those not in the history."""
+    above = scores > scores[query.item]
+    if not pipeline.returning:
+        above[query.history.item] = False
+    return ndcg_at_10(int(above.sum()))
 
 
-def _gains(reranker: Reranker, checks: list[_Lesson]) -> list[float]:
-    """The same as the re-ranker orders the candidates; an item that is none of them gains nothing."""
-    gains = np.zeros(len(checks))
-    placed = [number for number, check in enumerate(checks) if check.place is not None]
-    features = [check.features for check in checks if check.features is not None]
-    places = np.array([check.place for check in checks if check.place is not None], np.intp)
-    if placed:
+def _reranked_gains(reranker: Reranker, ranked_queries: list[_RankedQuery]) -> list[float]:
+    """NDCG@10 of each query's item after re-ranking; 0 when it is not a candidate."""
+    gains = np.zeros(len(ranked_queries))
+    with_target = [number for number, ranked in enumerate(ranked_queries) if ranked.target is not None]
+    features = [ranked.features for ranked in ranked_queries if ranked.features is not None]
+    targets = np.array([ranked.target for ranked in ranked_queries if ranked.target is not None], np.intp)
+    if with_target:
         margins = reranker.margins(np.stack(features))
-        above = (margins > margins[np.arange(len(places)), places][:, None]).sum(axis=1)
-        gains[placed] = [ndcg_at_10(int(rank)) for rank in above]
+        above = (margins > margins[np.arange(len(targets)), targets][:, None]).sum(axis=1)
+        gains[with_target] = [ndcg_at_10(int(rank)) for rank in above]
     return gains.tolist()

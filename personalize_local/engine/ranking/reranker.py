@@ -31,14 +31,14 @@ _SETTINGS: Final[dict[str, Any]] = {
 
 
 class Trees:
-    """Where LightGBM comes from; loaded when first needed, because its library needs OpenMP's on the machine."""
+    """Loads LightGBM when it is first needed, because it needs the OpenMP library of the machine."""
 
     _module: ModuleType | None = None
     _missing = False
 
     @classmethod
     def module(cls) -> ModuleType | None:
-        """LightGBM, or None where it cannot be loaded, which is said once in the log."""
+        """LightGBM, or None if it cannot be loaded, with one warning in the log."""
         if cls._module is None and not cls._missing:
             try:
                 import lightgbm
@@ -52,16 +52,17 @@ class Trees:
 
 @dataclass(frozen=True, slots=True)
 class Reranker:
-    """A fitted forest."""
+    """A trained forest."""
 
     booster: Any
     """A lightgbm.Booster."""
 
     @classmethod
     def fit(cls, features: Float32, chosen: Indices, *, seed: int, trees: int) -> Self | None:
-        """The forest [q, c, k] features teach. chosen: [q], the place of the candidate that came in each query.
+        """Train a forest; None if LightGBM cannot be loaded.
 
-        None where LightGBM cannot be loaded.
+        features: [q, c, k], of c candidates for each of q queries. chosen: [q], the place of the query's item among its
+        candidates. trees: the number of trees.
         """
         lightgbm = Trees.module()
         if lightgbm is None:
@@ -75,19 +76,19 @@ class Reranker:
         return cls(lightgbm.train({**_SETTINGS, "seed": seed}, data, num_boost_round=trees))
 
     def margins(self, features: Float32) -> Float32:
-        """How far each candidate stands above the mean of its query: [..., c, k] features to [..., c]."""
+        """Shape [..., c]: the score of each candidate less the mean of its query, from features [..., c, k]."""
         raw = self.booster.predict(features.reshape(-1, features.shape[-1]), num_threads=1)
         margins: Float32 = np.array(raw, np.float32).reshape(features.shape[:-1])
         margins -= margins.mean(axis=-1, keepdims=True)
         return margins
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """LightGBM's own text, as bytes: nothing in it is executed."""
+        """The forest in LightGBM's text format, as bytes: nothing in it is executed."""
         return {"reranker": np.frombuffer(self.booster.model_to_string().encode(), np.uint8)}
 
     @classmethod
     def of_arrays(cls, stored: dict[str, npt.NDArray[Any]]) -> Self | None:
-        """The forest that `arrays` gave; None where LightGBM cannot be loaded."""
+        """The forest that `arrays` stored; None if LightGBM cannot be loaded."""
         lightgbm = Trees.module()
         if lightgbm is None:
             return None

@@ -21,23 +21,24 @@ _TARGET_SHARE = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One test user: what the model may see, and the items that came then."""
+    """One test user."""
 
     history: History
-    worth: Mapping[int, float]
-    """What came then: the largest weight of each item's events."""
+    """The input: the user's oldest events."""
+    relevance: Mapping[int, float]
+    """The target: for each item of the user's newest events the largest weight of these."""
 
     @property
     def relevant(self) -> Set[int]:
-        """The items that came then."""
-        return self.worth.keys()
+        """The items of the target."""
+        return self.relevance.keys()
 
 
 def hold_out(events: Events, *, seed: int) -> tuple[Events, list[Case]]:
     """The training events and the cases of the test users.
 
     Test users are drawn from those with at least two events of positive weight: a user needs an input and a target.
-    A user with fewer than ten events has one target.
+    The target of a user with fewer than ten events is one event.
     """
     ordered = events.of(events.weight > 0).in_order()
     counts = np.bincount(ordered.user, minlength=events.n_users)
@@ -54,10 +55,10 @@ def hold_out(events: Events, *, seed: int) -> tuple[Events, list[Case]]:
 def _case(ordered: Events, start: int, end: int) -> Case:
     cut = end - max(1, round(_TARGET_SHARE * (end - start)))
     history = History(ordered.item[start:cut], ordered.time[start:cut], ordered.weight[start:cut])
-    worth: dict[int, float] = {}
+    relevance: dict[int, float] = {}
     for item, weight in zip(ordered.item[cut:end].tolist(), ordered.weight[cut:end].tolist(), strict=True):
-        worth[item] = max(weight, worth.get(item, 0.0))
-    return Case(history, worth)
+        relevance[item] = max(weight, relevance.get(item, 0.0))
+    return Case(history, relevance)
 
 
 def solution_metrics(
@@ -69,7 +70,7 @@ def solution_metrics(
     event_weights: bool = False,
     **hyperparameters: float,
 ) -> dict[str, float]:
-    """The documented metrics of a model of this class trained on the hold-out's training part.
+    """The documented metrics of a model of this class, trained on the training events of the hold-out.
 
     Keys: coverage, mean_reciprocal_rank_at_25, and normalized_discounted_cumulative_gain_at_K and precision_at_K for K
     of 5, 10 and 25; with `event_weights` also normalized_discounted_cumulative_gain_with_event_weights_at_K; for a
@@ -84,7 +85,7 @@ def solution_metrics(
         lists = [ranking(model.score(case.history), limit=max(CUTOFFS)) for case in cases]
         relevant = [case.relevant for case in cases]
         found = ranking_metrics(zip(lists, relevant, strict=True), n_items=catalogue.n_items)
-        weighted = weighted_gains(list(zip(lists, (case.worth for case in cases), strict=True)))
+        weighted = weighted_gains(list(zip(lists, (case.relevance for case in cases), strict=True)))
     if event_weights:
         found |= weighted
     if model_class.capabilities.trends:
@@ -93,7 +94,7 @@ def solution_metrics(
 
 
 def weighted_gains(answers: Sequence[tuple[Indices | Sequence[int], Mapping[int, float]]]) -> dict[str, float]:
-    """The NDCG of ranked lists whose relevant items have worths; only ratios of worths matter.
+    """The NDCG of ranked lists with graded relevance; only the ratios of relevances matter.
 
     Developer guide, "normalized discounted cumulative gain with event weights": an item's gain is its event's weight
     over the mean weight.
@@ -102,9 +103,9 @@ def weighted_gains(answers: Sequence[tuple[Indices | Sequence[int], Mapping[int,
     values = {}
     for k in CUTOFFS:
         gains = []
-        for ranked, worth in answers:
-            gained = np.array([worth.get(int(item), 0.0) for item in ranked[:k]])
-            best = np.sort(list(worth.values()))[::-1][:k]
+        for ranked, relevance in answers:
+            gained = np.array([relevance.get(int(item), 0.0) for item in ranked[:k]])
+            best = np.sort(list(relevance.values()))[::-1][:k]
             ideal = float(discount[: len(best)] @ best)
             gains.append(float(discount[: len(gained)] @ gained) / ideal if ideal else 0.0)
         values[f"normalized_discounted_cumulative_gain_with_event_weights_at_{k}"] = round(_mean(gains), 4)
@@ -114,10 +115,10 @@ def weighted_gains(answers: Sequence[tuple[Indices | Sequence[int], Mapping[int,
 def trend_accuracy(
     model_class: type[Model], events: Events, catalogue: Catalogue, seed: int, hyperparameters: Mapping[str, float]
 ) -> float:
-    """How much of the growth of the last interval the list of the interval before foresaw, from 0 to 1.
+    """The share of the growth in the last interval that the list of the interval before predicted, from 0 to 1.
 
-    Developer guide, "trend prediction accuracy": the growth of the 25 items recommended over that of the 25 that grew
-    most. The interval is that of `hyperparameters`.
+    Developer guide, "trend prediction accuracy": the growth of the 25 recommended items divided by that of the 25 items
+    that grew most. The interval is that of `hyperparameters`.
     """
     if not len(events):
         return 0.0
@@ -134,15 +135,15 @@ def trend_accuracy(
     if not most:
         return 0.0
     model = model_class.fit(events.of(~last), catalogue, seed=seed, **hyperparameters)
-    foreseen = growth[ranking(model.score(History.empty()), limit=max(CUTOFFS))].sum()
-    return round(float(foreseen) / most, 4)
+    predicted_growth = growth[ranking(model.score(History.empty()), limit=max(CUTOFFS))].sum()
+    return round(float(predicted_growth) / most, 4)
 
 
 def ranking_metrics(answers: Iterable[tuple[Indices | Sequence[int], Set[int]]], *, n_items: int) -> dict[str, float]:
-    """The documented metrics of ranked lists, each with the items that were relevant, over a catalogue of `n_items`.
+    """The documented metrics of ranked lists, each with its relevant items, over a catalogue of `n_items`.
 
-    The discount of position p is 1 / log(1 + p), the ideal list holds as many relevant items as there are, at most K,
-    and coverage is the share of the catalogue that stands in some list's first 25.
+    The discount of position p is 1 / log(1 + p). The ideal list has all relevant items, at most K. Coverage is the
+    share of the catalogue that is among the first 25 of at least one list.
     """
     discount = 1 / np.log(np.arange(2, max(CUTOFFS) + 2))
     recommended: set[int] = set()

@@ -1,4 +1,4 @@
-"""What most visitors looked at: the baseline that every other model must beat."""
+"""Popularity: the items with the most users, the baseline that every other model must beat."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +13,20 @@ from personalize_local.engine.base.models import Capabilities, refuse_unknown
 
 @dataclass(frozen=True, slots=True)
 class PopularityModel:
-    """Every visitor gets the same list: the items with which most different users interacted.
+    """Gives every user the same list: the items with which the most different users interacted.
 
-    The count goes over users, not events, as recipe aws-popularity-count documents; each user counts with the largest
-    weight of their events on the item. The score is the logarithm of the smoothed count, so that its softmax is the
-    share of visitors.
+    Users are counted, not events, as recipe aws-popularity-count documents; each user counts with the largest weight of
+    their events on the item. The score is the logarithm of the smoothed count, so its softmax is the share of users.
     """
 
     capabilities: ClassVar[Capabilities] = Capabilities(cold_items=False, real_time=False)
 
     log_share: Float32
-    """Shape [n_items]."""
+    """Shape [n_items]: the logarithm of each item's share of users."""
 
     @classmethod
     def fit(cls, events: Events, catalogue: Catalogue, *, seed: int = 0, **unknown: float) -> Self:
-        """The popularity of each item; half a visitor is added to each, so that no item is impossible."""
+        """Count users; half a user is added to each item, so that every item has a positive probability."""
         refuse_unknown("popularity", unknown)
         counts = np.zeros(catalogue.n_items)
         if len(events):

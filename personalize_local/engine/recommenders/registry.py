@@ -28,6 +28,6 @@ SEGMENTS: dict[str, type[SegmentModel]] = {
 
 
 def load_model(folder: Path) -> Model | SegmentModel:
-    """The model that was saved into `folder`, whichever it is."""
+    """The model that was saved into `folder`, of either kind."""
     name = storage.model_name(folder)
     return SEGMENTS[name].load(folder) if name in SEGMENTS else MODELS[name].load(folder)

@@ -8,7 +8,7 @@ import numpy as np
 
 from personalize_local.engine.base.data import Catalogue, Events, Indices
 from personalize_local.engine.base.prefixes import positions
-from personalize_local.engine.base.shares import columns_of
+from personalize_local.engine.base.shares import attribute_columns
 from personalize_local.engine.recommenders.segments import SegmentModel
 
 _TRAINING_SHARE = 0.8
@@ -25,12 +25,12 @@ def segment_metrics(
     seed: int = 0,
     **hyperparameters: float,
 ) -> dict[str, float]:
-    """The documented metrics of a segmentation model of this class trained on the hold-out's training part.
+    """The documented metrics of a segmentation model of this class, trained on the training events of the hold-out.
 
-    Keys: coverage (share of the users who stand in some segment), hits_at_1_percent (users of a segment who then did
-    interact, a count, mean over the queries) and recall_at_1_percent (their share of all who did, 0..1), rounded to
-    four digits. Queries are the items of the test part, or with `by_attribute` the values of attributes, at most 500
-    drawn by `seed`. All are 0 without a test event.
+    Keys: coverage (the share of users who are in at least one segment), hits_at_1_percent (the number of users of a
+    segment who then interacted with its items, mean over the queries) and recall_at_1_percent (their share of all users
+    who did, 0..1), rounded to four digits. Queries are the items of the test events, or with `by_attribute` the values
+    of attributes, at most 500 drawn by `seed`. All are 0 without a test event.
     """
     training, test = hold_out(events)
     model = model_class.fit(training, catalogue, seed=seed, **hyperparameters)
@@ -64,10 +64,10 @@ def hold_out(events: Events) -> tuple[Events, Events]:
 
 
 def _queries(test: Events, catalogue: Catalogue, *, by_attribute: bool) -> list[Indices]:
-    """The items of each query."""
+    """For each query its items."""
     if not by_attribute:
         return [np.array([item], np.intp) for item in np.unique(test.item)]
-    columns = columns_of(catalogue)[0].tocsc()
+    columns = attribute_columns(catalogue)[0].tocsc()
     return [
         columns.indices[columns.indptr[one] : columns.indptr[one + 1]].astype(np.intp)
         for one in range(columns.shape[1])

@@ -1,7 +1,8 @@
-"""Which users have an affinity for items: the models behind the user segmentation recipes.
+"""The affinity of users for items: the models behind the user segmentation recipes.
 
-Both put users and items into one space and rank users by the inner product with what is asked for. The space of
-`ItemAffinityModel` is that of what users did; the space of `ItemAttributeAffinityModel` is that of what the items are.
+Both models give users and items vectors in a common space, and rank users by the inner product with the mean vector of
+the items of a query. `ItemAffinityModel` derives the space from interactions, `ItemAttributeAffinityModel` from the
+attributes of the items of interactions.
 
 Source: developer guide, "Item-Affinity recipe", "Item-Attribute-Affinity recipe"; Cremonesi et al., "Performance of
 recommender algorithms on top-N recommendation tasks" (RecSys 2010) for the truncated singular value decomposition.
@@ -18,17 +19,18 @@ from personalize_local.engine.base import storage
 from personalize_local.engine.base.data import Catalogue, Events, Float32, Float64, Indices
 from personalize_local.engine.base.decomposition import truncated
 from personalize_local.engine.base.models import refuse_unknown
-from personalize_local.engine.base.shares import columns_of
+from personalize_local.engine.base.shares import attribute_columns
 
 _ACTIVITY = 1e-3
-"""How much being active counts: enough to order users of whom nothing else is known."""
+"""The weight of a user's activity in the affinity: just enough to rank users without any other affinity."""
 _PSEUDO_EVENTS = 3.0
-"""Events' worth of the average user that a profile of attributes starts from."""
+"""The weight of the average user in the attribute profile of a user, in events."""
 _POPULARITY_DAMPING = 0.5
+"""The exponent with which the popularity of an item reduces its weight."""
 
 
 class SegmentModel(Protocol):
-    """A model of users: items in, a score for every user out. Deterministic for a seed."""
+    """A model that scores every user for given items. Deterministic for a seed."""
 
     @classmethod
     def fit(cls, events: Events, catalogue: Catalogue, *, seed: int = 0, **hyperparameters: float) -> Self:
@@ -36,9 +38,10 @@ class SegmentModel(Protocol):
         ...
 
     def affinity(self, items: Indices) -> Float32:
-        """A finite score for each user, shape [n_users]; higher is likelier to interact with the items given.
+        """Shape [n_users]: a finite score for each user; the higher, the likelier is an interaction with these items.
 
-        One item for an item query; all items that fulfil it for a query of attributes; none: by activity alone.
+        items: one item for a query by item; all items that match for a query by attributes; without items the score is
+        the activity.
         """
         ...
 
@@ -54,11 +57,14 @@ class SegmentModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Space:
-    """Users and items in one space: [n_users, k] and [n_items, k], and how active each user is, [n_users]."""
+    """The vectors of users and items in their common space."""
 
     users: Float32
+    """Shape [n_users, k]: user factors."""
     items: Float32
+    """Shape [n_items, k]: item factors."""
     activity: Float32
+    """Shape [n_users]: how active each user is, from 0 to 1."""
 
     def affinity(self, items: Indices) -> Float32:
         known = np.float32(_ACTIVITY) * self.activity
@@ -79,9 +85,9 @@ class _Space:
 
 @dataclass(frozen=True, slots=True)
 class ItemAffinityModel:
-    """Users by what they and users like them did: a truncated decomposition of the interactions.
+    """Ranks users by their own interactions and those of similar users: a truncated SVD of the interactions.
 
-    An item without events is nobody's: users are then ranked by how active they are.
+    For an item without events users are ranked by their activity.
     """
 
     name: ClassVar[str] = "item-affinity"
@@ -97,15 +103,15 @@ class ItemAffinityModel:
         hidden_dimension: float = 149,
         **unknown: float,
     ) -> Self:
-        """Decompose the logarithm of the weight of each user's events on each item, popular items damped.
+        """Decompose the logarithm of the weight of each user's events on each item, reduced for popular items.
 
-        hidden_dimension: dimensions of the space.
+        hidden_dimension: the dimension of the space, k.
         """
         refuse_unknown(cls.name, unknown)
-        met = _met(events)
-        met.data = np.log1p(met.data)
-        of_item = np.asarray(met.sum(axis=0)).ravel()
-        damped = met @ sparse.diags(np.maximum(of_item, 1.0) ** -_POPULARITY_DAMPING)
+        interactions = _interactions(events)
+        interactions.data = np.log1p(interactions.data)
+        of_item = np.asarray(interactions.sum(axis=0)).ravel()
+        damped = interactions @ sparse.diags(np.maximum(of_item, 1.0) ** -_POPULARITY_DAMPING)
         users, items = _decomposed(damped.tocsr(), int(hidden_dimension))
         return cls(_Space(users, items, _activity(events)))
 
@@ -122,10 +128,10 @@ class ItemAffinityModel:
 
 @dataclass(frozen=True, slots=True)
 class ItemAttributeAffinityModel:
-    """Users by the attributes of what they interacted with, more or less than others do.
+    """Ranks users by the attributes of the items of their interactions, relative to those of all users.
 
-    Items stand where their attributes put them, seen from the average event, so an item without events has its place
-    too. Without attributes users are ranked by how active they are.
+    An item's vector is the sum of those of its attributes less that of the average event, so an item without events has
+    one too. Without attributes users are ranked by their activity.
     """
 
     name: ClassVar[str] = "item-attribute-affinity"
@@ -141,19 +147,19 @@ class ItemAttributeAffinityModel:
         hidden_dimension: float = 149,
         **unknown: float,
     ) -> Self:
-        """Decompose how much more than usual each user's events hold of each attribute, in logarithms.
+        """Decompose the log-lift of each attribute in each user's events.
 
-        hidden_dimension: dimensions of the space.
+        hidden_dimension: the dimension of the space, k.
         """
         refuse_unknown(cls.name, unknown)
-        attributes = columns_of(catalogue)[0]
-        met = _met(events)
-        held = (met @ attributes).tocsr()
-        usual = np.asarray(held.sum(axis=0), dtype=np.float64).ravel() / max(float(met.sum()), 1e-12)
+        attributes = attribute_columns(catalogue)[0]
+        interactions = _interactions(events)
+        held = (interactions @ attributes).tocsr()
+        average_share = np.asarray(held.sum(axis=0), dtype=np.float64).ravel() / max(float(interactions.sum()), 1e-12)
         # log((held + c usual) / (c usual)): the part of the lift that depends on the attribute, and sparse.
-        held.data = np.log1p(held.data / (_PSEUDO_EVENTS * usual[held.indices]))
+        held.data = np.log1p(held.data / (_PSEUDO_EVENTS * average_share[held.indices]))
         users, directions = _decomposed(held, int(hidden_dimension))
-        items = attributes @ directions - (usual @ directions)[None, :]
+        items = attributes @ directions - (average_share @ directions)[None, :]
         return cls(_Space(users, items.astype(np.float32), _activity(events)))
 
     def affinity(self, items: Indices) -> Float32:
@@ -167,22 +173,22 @@ class ItemAttributeAffinityModel:
         return cls(_Space.load(folder, cls.name))
 
 
-def _met(events: Events) -> sparse.csr_matrix:
-    """The weight of each user's events on each item, shape [n_users, n_items]."""
+def _interactions(events: Events) -> sparse.csr_matrix:
+    """csr [n_users, n_items]: the weight of each user's events on each item."""
     counting = events.of(events.weight > 0)
     parts = (counting.weight.astype(np.float64), (counting.user, counting.item))
     return sparse.csr_matrix(parts, shape=(events.n_users, events.n_items))
 
 
 def _activity(events: Events) -> Float32:
-    """How active each user is, from 0 to 1, shape [n_users]."""
+    """Shape [n_users]: the log-weight of each user's events, scaled to 0..1."""
     weight: Float64 = np.log1p(np.bincount(events.user, weights=events.weight, minlength=events.n_users))
     weight /= max(float(weight.max(initial=0.0)), 1e-12)
     return weight.astype(np.float32)
 
 
 def _decomposed(matrix: sparse.csr_matrix, rank: int) -> tuple[Float32, Float32]:
-    """Rows [n, k] and columns [m, k] whose inner products come nearest to the matrix, k at most `rank`."""
+    """Row factors [n, k] and column factors [m, k] whose products approximate the matrix [n, m] best; k <= `rank`."""
     if not min(matrix.shape) or not matrix.nnz:
         return np.zeros((matrix.shape[0], 0), np.float32), np.zeros((matrix.shape[1], 0), np.float32)
     left, values, right = truncated(matrix, rank)

@@ -1,4 +1,4 @@
-"""Items that the same users interacted with, as recipe aws-sims finds them: counts and nothing else."""
+"""Items with users in common, as recipe aws-sims finds them: from counts only."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from scipy import sparse
 from personalize_local.engine.base import storage
 from personalize_local.engine.base.data import Catalogue, Events, Float32, History, Int32
 from personalize_local.engine.base.models import Capabilities, refuse_unknown
-from personalize_local.engine.base.percentiles import between, of_usual_users
+from personalize_local.engine.base.percentiles import filter_users, within_percentiles
 from personalize_local.engine.linear.cooccurrence import Cooccurrence, item_of
 from personalize_local.engine.recommenders.popularity import PopularityModel
 
@@ -21,8 +21,9 @@ MODEL = "sims"
 class SimsModel:
     """Item-to-item collaborative filtering: the neighbours of an item by users in common, discounted by popularity.
 
-    A history asks about its last item. Neighbours come first, by common / users ** discount; behind them, and for an
-    item without neighbours or an empty history, what is popular; the item itself comes last.
+    The scores are for the last item of the history. Its neighbours are ranked first, by common / users ** discount;
+    then the other items by popularity; the item itself is last. All items are ranked by popularity if the item has no
+    neighbours or the history is empty.
 
     Source: developer guide, "SIMS recipe"; Linden et al., "Amazon.com recommendations: item-to-item collaborative
     filtering" (2003).
@@ -31,9 +32,9 @@ class SimsModel:
     capabilities: ClassVar[Capabilities] = Capabilities(cold_items=False, real_time=False, by_item=True)
 
     similar: sparse.csr_matrix
-    """Shape [n_items, n_items], float32: the logarithm of how similar each item's neighbours are."""
+    """csr float32 [n_items, n_items]: the log-similarity of each item's neighbours."""
     log_share: Float32
-    """Shape [n_items]: the logarithm of each item's share of visitors."""
+    """Shape [n_items]: the logarithm of each item's share of users."""
 
     @classmethod
     def fit(
@@ -52,16 +53,19 @@ class SimsModel:
     ) -> Self:
         """Count users in common.
 
-        popularity_discount_factor: 0 ranks by users in common alone, 1 by their share of the neighbour's users.
-        min_cointeraction_count: users that two items need in common. The percentiles (0..1) leave out the users and the
-        items with the fewest and the most events; items left out are nobody's neighbours and have none.
+        popularity_discount_factor: 0 ranks by the number of users in common, 1 by their share of the neighbour's users.
+        min_cointeraction_count: the fewest users in common of neighbours. The percentiles (0..1) leave out the users
+        and the items with the fewest and the most events; items that are left out neither have neighbours nor are
+        neighbours.
         """
         refuse_unknown(MODEL, unknown)
         popular = PopularityModel.fit(events, catalogue, seed=seed)
-        usual = of_usual_users(events, min_user_history_length_percentile, max_user_history_length_percentile)
-        per_item = np.bincount(usual.item, minlength=events.n_items)
-        counted = between(per_item, min_item_interaction_count_percentile, max_item_interaction_count_percentile)
-        counts = Cooccurrence.of(usual.of(counted[usual.item]))
+        kept = filter_users(events, min_user_history_length_percentile, max_user_history_length_percentile)
+        per_item = np.bincount(kept.item, minlength=events.n_items)
+        counted = within_percentiles(
+            per_item, min_item_interaction_count_percentile, max_item_interaction_count_percentile
+        )
+        counts = Cooccurrence.of(kept.of(counted[kept.item]))
         common = counts.common.tocoo()
         enough = common.data >= max(min_cointeraction_count, 1)
         row, column = common.row[enough], common.col[enough]

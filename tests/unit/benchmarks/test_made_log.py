@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.made_log import made
+from benchmarks.made_log import generate
 from benchmarks.quality.data import read_log
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -25,9 +25,9 @@ def test_the_log_has_the_shape_that_was_asked_for(tmp_path: Path) -> None:
 
 def test_every_visitor_meets_new_items_only_one_after_the_other() -> None:
     """No item twice, times rise, nobody has fewer than five events; the same seed makes the same log."""
-    rows = list(made(40, 60, 6, seed=1))
-    assert rows == list(made(40, 60, 6, seed=1))
-    assert rows != list(made(40, 60, 6, seed=2))
+    rows = list(generate(40, 60, 6, seed=1))
+    assert rows == list(generate(40, 60, 6, seed=1))
+    assert rows != list(generate(40, 60, 6, seed=2))
     for user in {row[0] for row in rows}:
         items, times = zip(*[(item, time) for one, item, time in rows if one == user], strict=True)
         assert 5 <= len(items) == len(set(items))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.peers.histories import row, visits
+from benchmarks.peers.histories import history_row, interaction_matrix
 from benchmarks.peers.linear import ease, popularity
 from personalize_local.engine.base.data import Events, History
 
@@ -23,13 +23,13 @@ def events(*visitors: tuple[int, ...], n_items: int) -> Events:
 
 def test_a_history_fades_with_age() -> None:
     """The newest event counts 1, each older one exp(-1 / memory) of the one after it; of several the newest counts."""
-    assert [1, 0, 1] == row(history(0, 2, 0), 3, None).tolist()
-    assert [1, 0, np.exp(-0.5)] == pytest.approx(row(history(0, 2, 0), 3, 2.0).tolist())
+    assert [1, 0, 1] == history_row(history(0, 2, 0), 3, None).tolist()
+    assert [1, 0, np.exp(-0.5)] == pytest.approx(history_row(history(0, 2, 0), 3, 2.0).tolist())
 
 
 def test_a_visit_counts_once() -> None:
     """Repeated events are one in the matrix."""
-    assert [[1, 1], [0, 1]] == visits(events((0, 0, 1), (1,), n_items=2)).toarray().tolist()
+    assert [[1, 1], [0, 1]] == interaction_matrix(events((0, 0, 1), (1,), n_items=2)).toarray().tolist()
 
 
 def test_popularity_counts_events() -> None:
@@ -42,7 +42,7 @@ def test_ease_solves_its_ridge() -> None:
     """Each item's weights are those of the ridge regression of its column on all others (the paper's equation 4)."""
     training = events((0, 1, 2), (0, 1), (2, 3), (0, 3), (1, 2), n_items=4)
     trained = ease(training, NOBODY, NOBODY, seed=0, penalty=0.7)
-    taken = visits(training).toarray()
+    taken = interaction_matrix(training).toarray()
     for target in range(4):
         others = [item for item in range(4) if item != target]
         rest = taken[:, others]

@@ -19,7 +19,7 @@ def test_both_ways_give_the_same_scores(tmp_path: Path) -> None:
     assert [40, 90] == [one["items"] for one in measured]
     assert all(one["largest_difference"] < 1e-4 for one in measured)
     assert all(
-        {"batch_p50_us", "batch_times_faster", "general_p50_us", "reader_p50_us", "reader_p99_us", "times_faster"}
+        {"batch_p50_us", "batch_times_faster", "general_p50_us", "single_p50_us", "single_p99_us", "times_faster"}
         < one.keys()
         for one in measured
     )

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.personalize.client import KeptConnection, request
-from benchmarks.personalize.server import LIMITS, judged, plot
+from benchmarks.personalize.client import PersistentConnection, request
+from benchmarks.personalize.server import LIMITS, compared_with_limits, plot
 
 
 def _figures(ratio: float) -> dict[str, Any]:
@@ -18,13 +18,13 @@ def _figures(ratio: float) -> dict[str, Any]:
     return {"small": dict.fromkeys(names, rows), "large": dict.fromkeys(names, rows)}
 
 
-def test_every_limit_is_judged() -> None:
+def test_every_limit_is_compared_with_limits() -> None:
     """Each limit stands beside its figure, and is met up to itself."""
-    found = judged(_figures(2.0))
+    found = compared_with_limits(_figures(2.0))
     assert LIMITS.keys() == found.keys()
     assert {"overhead"} == {name for name, one in found.items() if not one["met"]}
     small_only = {"small": _figures(1.0)["small"]}
-    assert LIMITS.keys() - judged(small_only).keys() == {"GetRecommendations, large, filtered"}
+    assert LIMITS.keys() - compared_with_limits(small_only).keys() == {"GetRecommendations, large, filtered"}
 
 
 def test_the_plot_shows_every_figure(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_the_plot_shows_every_figure(tmp_path: Path) -> None:
     figures = _figures(2.0)
     crowd = {"requests_per_second": 9_000, "p50_us": 800.0, "p99_us": 1_600.0}
     figures["small"] = {name: {**rows, "eight_clients": crowd} for name, rows in figures["small"].items()}
-    figures["limits"] = judged(figures)
+    figures["limits"] = compared_with_limits(figures)
     rest = {"start_seconds": 1.0, "resident_megabytes": 90.0}
     sizes = {f"{kind}_{name}": value for kind in ("empty", "full") for name, value in rest.items()}
     figures["at rest"] = {"events": 1_000_000, "disk_megabytes": 150.0, **sizes}
@@ -64,7 +64,7 @@ def test_the_client_reads_what_comes_in_pieces() -> None:
 
         thread = threading.Thread(target=serve)
         thread.start()
-        with KeptConnection(listening.getsockname()[1]) as connection:
+        with PersistentConnection(listening.getsockname()[1]) as connection:
             sent = request("/events", {"a": 1}, target="X.Y")
             assert b"abcde" == connection.exchange(sent)
             with pytest.raises(RuntimeError, match="400"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.quality.claims import LOG, Claim, ClaimError, may_look, note, read
+from benchmarks.quality.claims import CLAIMS_LOG, Claim, ClaimError, append_claim, may_look, read
 
 
 @pytest.fixture
@@ -40,10 +40,10 @@ def commit(root: Path) -> None:
 def test_a_commit_looks_once(repository: Path, data: Path) -> None:
     """After a look was noted the same commit is refused the same log, until it says so."""
     log = repository / "benchmarks/claims.jsonl"
-    note(may_look(data, again=False, log=log, root=repository), {"ndcg": 0.1}, "first", log=log)
+    append_claim(may_look(data, again=False, log=log, root=repository), {"ndcg": 0.1}, "first", log=log)
     with pytest.raises(ClaimError, match="looked at the earlier cut"):
         may_look(data, again=False, log=log, root=repository)
-    note(may_look(data, again=True, log=log, root=repository), {"ndcg": 0.2}, "second", log=log)
+    append_claim(may_look(data, again=True, log=log, root=repository), {"ndcg": 0.2}, "second", log=log)
     assert [(0, "first", 0.1), (1, "second", 0.2)] == [
         (line["again"], line["command"], line["ndcg"]) for line in read(log)
     ]
@@ -53,7 +53,7 @@ def test_another_commit_and_another_log_may_look(repository: Path, data: Path) -
     """The right belongs to a commit and the bytes of the interactions, not to a file name."""
     log = repository / "benchmarks/claims.jsonl"
     first = may_look(data, again=False, log=log, root=repository)
-    note(first, {}, "first", log=log)
+    append_claim(first, {}, "first", log=log)
     data.write_text("USER_ID,ITEM_ID,TIMESTAMP\n1,2,3\n", encoding="utf-8")
     assert 0 == may_look(data, again=False, log=log, root=repository).looks_before
     data.write_text("USER_ID,ITEM_ID,TIMESTAMP\n", encoding="utf-8")
@@ -82,7 +82,7 @@ def test_looks_are_appended(tmp_path: Path) -> None:
     """A note leaves the lines before it as they were."""
     log = tmp_path / "claims.jsonl"
     log.write_text('{"old": 1}\n', encoding="utf-8")
-    note(Claim("c", "d", 0), {"new": 2}, "command", log=log)
+    append_claim(Claim("c", "d", 0), {"new": 2}, "command", log=log)
     lines = log.read_text(encoding="utf-8").splitlines()
     assert '{"old": 1}' == lines[0]
     assert {"commit": "c", "data": "d", "again": 0, "command": "command", "new": 2} == json.loads(lines[1])
@@ -91,7 +91,7 @@ def test_looks_are_appended(tmp_path: Path) -> None:
 def test_every_repeated_look_of_the_projects_log_says_so() -> None:
     """In the log of this repository a commit's second look at the same data is marked as one."""
     seen: dict[tuple[str, str], int] = {}
-    for line in read(LOG):
+    for line in read(CLAIMS_LOG):
         key = line["commit"], line["data"]
         assert seen.get(key, 0) == line["again"]
         seen[key] = seen.get(key, 0) + 1

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from benchmarks.quality import command as quality
+from benchmarks.quality.answer_cache import AnswerCache
 from benchmarks.quality.command import command_line
 from benchmarks.quality.contestants import UnknownContestantError, entry
 from benchmarks.quality.cut import Cut, SealError, cut
 from benchmarks.quality.data import Log
+from benchmarks.quality.evaluation import Evaluation, evaluate
 from benchmarks.quality.figures import METRICS
-from benchmarks.quality.judge import Judgement, judge
-from benchmarks.quality.kept import Kept
 from benchmarks.quality.run import ContestantError, Entry, run
 from tests.unit.benchmarks.quality.logs import poisoned, ring_log, write_csv
 
@@ -28,35 +28,35 @@ EASE = Entry(
 )
 
 
-def judged(log: Log, folder: Path, *entries: Entry, test: bool) -> tuple[Judgement, list[str]]:
-    said: list[str] = []
+def evaluated(log: Log, folder: Path, *entries: Entry, test: bool) -> tuple[Evaluation, list[str]]:
+    progress: list[str] = []
     task = cut(log, Cut.LEAVE_ONE_OUT)
-    return judge(task, entries, Kept(folder), seeds=2, test=test, progress=said.append), said
+    return evaluate(task, entries, AnswerCache(folder), seeds=2, test=test, progress=progress.append), progress
 
 
 def test_poisoned_test_items_change_no_choice_and_no_answer(tmp_path: Path) -> None:
     """Settings, progress and the digest of all answers are the same whatever is sealed; the figures are not."""
     log = ring_log()
-    (first, said), (second, said_too) = (
-        judged(one, tmp_path / str(number), EASE, test=True) for number, one in enumerate((log, poisoned(log, 0)))
+    (first, progress), (second, second_progress) = (
+        evaluated(one, tmp_path / str(number), EASE, test=True) for number, one in enumerate((log, poisoned(log, 0)))
     )
     assert first.frozen == second.frozen
     assert [row.setting for row in first.rows] == [row.setting for row in second.rows]
-    assert [line.rpartition("  ")[0] for line in said] == [line.rpartition("  ")[0] for line in said_too]
+    assert [line.rpartition("  ")[0] for line in progress] == [line.rpartition("  ")[0] for line in second_progress]
     assert first.rows[0].figures["NDCG@10"].mean > second.rows[0].figures["NDCG@10"].mean
 
 
 def test_validation_items_choose(tmp_path: Path) -> None:
     """On a log where the last item tells the next, the setting that reads the last item is chosen."""
-    judgement, _ = judged(ring_log(), tmp_path, EASE, test=False)
-    assert {"penalty": 1.0, "memory": 0.3} == judgement.rows[0].setting
+    evaluation, _ = evaluated(ring_log(), tmp_path, EASE, test=False)
+    assert {"penalty": 1.0, "memory": 0.3} == evaluation.rows[0].setting
 
 
 def test_without_a_test_the_seal_stays_closed(tmp_path: Path) -> None:
     """Validation figures need no test item: the seal can still be opened for the first time."""
     task = cut(ring_log(), Cut.LEAVE_ONE_OUT)
     popularity = Entry("popularity", "benchmarks.peers.linear", "popularity", seeds=1)
-    assert judge(task, [popularity], Kept(tmp_path), seeds=1, test=False, progress=print).frozen is None
+    assert evaluate(task, [popularity], AnswerCache(tmp_path), seeds=1, test=False, progress=print).frozen is None
     with pytest.raises(SealError, match="frozen answers only"):
         task.sealed.open(object())  # type: ignore[arg-type]
 
@@ -68,7 +68,7 @@ def test_a_failing_contestant_is_named(tmp_path: Path) -> None:
             EASE,
             {"penalty": 1.0, "unexpected": 2},
             cut(ring_log(), Cut.LEAVE_ONE_OUT),
-            Kept(tmp_path),
+            AnswerCache(tmp_path),
             seed=0,
             progress=print,
         )
@@ -133,7 +133,7 @@ def test_parts_are_judged_only_when_asked_for(tmp_path: Path) -> None:
     """Asking every part for every visitor takes many times longer than asking the model."""
     log = ring_log()
     plain, with_parts = (
-        judged(log, tmp_path / str(parts), entry("sequence", parts=parts), test=False)[0] for parts in (False, True)
+        evaluated(log, tmp_path / str(parts), entry("sequence", parts=parts), test=False)[0] for parts in (False, True)
     )
     assert [""] == [row.part for row in plain.rows if row.rule == "whole"]
     assert len({row.part for row in with_parts.rows}) > 1
@@ -142,20 +142,20 @@ def test_parts_are_judged_only_when_asked_for(tmp_path: Path) -> None:
 
 def test_a_longer_history_is_worth_what_it_brings(tmp_path: Path) -> None:
     """Where the last item tells the next all the same, visitors cut to one event are served as well as uncut ones."""
-    judgement, _ = judged(ring_log(n_users=90), tmp_path, entry("sequence"), test=True)
-    cut_to = {one.events: one.figure.mean for one in judgement.by_length if one.cut}
+    evaluation, _ = evaluated(ring_log(n_users=90), tmp_path, entry("sequence"), test=True)
+    cut_to = {one.events: one.figure.mean for one in evaluation.by_length if one.cut}
     assert cut_to["the newest 1"] > 0.5 * cut_to["all"] > 0
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["--interactions", "nowhere.csv"], "nowhere.csv cannot be read (No such file or directory)"),
         (["--interactions", "pyproject.toml"], "expected USER_ID,ITEM_ID,TIMESTAMP"),
         (["--interactions", "log.csv", "--model", "nobody"], "no contestant 'nobody'"),
     ],
 )
-def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
     """A missing file, a file that is no log, an unknown contestant: no stack trace."""
     write_csv(ring_log(), tmp_path / "log.csv")
     command = [sys.executable, "-m", "benchmarks.quality", *arguments]
@@ -164,7 +164,7 @@ def test_a_mistake_is_one_sentence(tmp_path: Path, arguments: list[str], said: s
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
 
     assert 1 == done.returncode
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 

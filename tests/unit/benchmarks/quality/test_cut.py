@@ -9,7 +9,7 @@ import pytest
 from benchmarks.quality.answers import CUTOFF, RULES, Answer, ChangedAnswerError, FrozenAnswers
 from benchmarks.quality.cut import Cut, Sealed, SealError, cut
 from benchmarks.quality.data import Log
-from benchmarks.quality.run import Entry, tell
+from benchmarks.quality.run import Entry, write_task
 from tests.unit.benchmarks.quality.logs import poisoned, ring_log
 
 ENTRY = Entry("popularity", "benchmarks.peers.linear", "popularity")
@@ -56,25 +56,25 @@ def test_the_earlier_cut_forgets_two_events_even_of_short_histories() -> None:
 def test_test_events_reach_no_contestant(tmp_path: Path, where: Cut, newest: tuple[int, ...]) -> None:
     """Whatever the sealed items (and the forgotten ones) are, a contestant's process reads the same bytes."""
     log = ring_log()
-    told = []
+    tasks = []
     for number, one in enumerate((log, *(poisoned(log, place) for place in newest))):
         folder = tmp_path / str(number)
         folder.mkdir()
-        tell(ENTRY, {"x": 1}, cut(one, where), folder, seed=3)
-        told.append({path.name: path.read_bytes() for path in folder.iterdir()})
-    assert 3 == len(told[0])
-    assert [told[0]] * len(told) == told
+        write_task(ENTRY, {"x": 1}, cut(one, where), folder, seed=3)
+        tasks.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert 3 == len(tasks[0])
+    assert [tasks[0]] * len(tasks) == tasks
 
 
 def test_a_poisoned_validation_event_does_reach_them(tmp_path: Path) -> None:
     """The test above can fail: with another validation event the files differ."""
-    log, told = ring_log(), []
+    log, tasks = ring_log(), []
     for number, one in enumerate((log, poisoned(log, 1))):
         folder = tmp_path / str(number)
         folder.mkdir()
-        tell(ENTRY, {}, cut(one, Cut.LEAVE_ONE_OUT), folder, seed=3)
-        told.append({path.name: path.read_bytes() for path in folder.iterdir()})
-    assert told[0] != told[1]
+        write_task(ENTRY, {}, cut(one, Cut.LEAVE_ONE_OUT), folder, seed=3)
+        tasks.append({path.name: path.read_bytes() for path in folder.iterdir()})
+    assert tasks[0] != tasks[1]
 
 
 def test_the_seal_opens_once() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.quality.progress import REACHED, Answering, Training, clock, sentence
+from benchmarks.quality.progress import ELAPSED_SHARE, AnsweringProgress, TrainingProgress, clock, sentence
 from personalize_local.engine.base.stages import LOGGER, STAGES, begin
 
 
@@ -30,20 +30,20 @@ def test_a_line_becomes_a_sentence_with_the_time_left(line: str, expected: str |
 
 def test_answers_are_counted() -> None:
     """Each addition counts; with no pause between two lines every addition is told."""
-    said: list[Mapping[str, Any]] = []
-    answering = Answering(said.append, 10, every=0.0)
+    records: list[Mapping[str, Any]] = []
+    answering = AnsweringProgress(records.append, 10, every=0.0)
     answering.add(4)
     answering.add(6)
-    assert [(4, 10), (10, 10)] == [(one["done"], one["of"]) for one in said]
+    assert [(4, 10), (10, 10)] == [(one["done"], one["of"]) for one in records]
 
 
 def test_answers_are_told_no_more_often_than_wanted() -> None:
     """A line an hour: nothing is told of a thousand quick answers."""
-    said: list[Mapping[str, Any]] = []
-    answering = Answering(said.append, 1000, every=3600.0)
+    records: list[Mapping[str, Any]] = []
+    answering = AnsweringProgress(records.append, 1000, every=3600.0)
     for _ in range(1000):
         answering.add(1)
-    assert not said
+    assert not records
 
 
 def test_a_training_stops_listening_to_the_engine_at_its_end() -> None:
@@ -51,19 +51,19 @@ def test_a_training_stops_listening_to_the_engine_at_its_end() -> None:
     before, during = list(LOGGER.handlers), []
 
     def failing() -> None:
-        with Training(lambda said: None):
+        with TrainingProgress(lambda records: None):
             during.extend(LOGGER.handlers)
             begin("a coffee break")
 
-    with pytest.raises(ValueError, match="is no stage"):
+    with pytest.raises(ValueError, match="is not a stage"):
         failing()
     assert (len(before) + 1, before) == (len(during), LOGGER.handlers)
 
 
 def test_every_stage_of_the_engine_has_its_share() -> None:
     """The shares that the estimate rests on name the engine's stages in their order, rising from nothing."""
-    assert list(STAGES) == list(REACHED)
-    shares = list(REACHED.values())
+    assert list(STAGES) == list(ELAPSED_SHARE)
+    shares = list(ELAPSED_SHARE.values())
     assert shares == sorted(shares)
     assert (0.0, True) == (shares[0], shares[-1] < 1)
 

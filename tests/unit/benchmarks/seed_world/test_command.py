@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.seed_world import command
-from benchmarks.seed_world.cases import Case, catalogue_of, gains, newcomers, split
+from benchmarks.seed_world.cases import Case, catalogue_of, gains, new_groups, split
 from benchmarks.seed_world.command import KNOWN, lines_of
 from benchmarks.seed_world.plot import plot
 from personalize_local.engine.base.data import Catalogue
@@ -52,7 +52,7 @@ def test_a_case_can_know_less(cases: list[Case]) -> None:
     """The newest events are what is left; the event that came stays, and more than all is all."""
     case = next(case for case in cases if len(case.history) > 5)
     assert case.history.item[-3:].tolist() == case.knowing(3).history.item.tolist()
-    assert case.came == case.knowing(3).came
+    assert case.target == case.knowing(3).target
     assert 0 == len(case.knowing(0).history)
     assert len(case.history) == len(case.knowing(10_000).history)
 
@@ -68,10 +68,10 @@ def test_absent_visitors_train_nothing(world: World, made: list[Visit], cases: l
 
 def test_newcomers_have_no_event_to_learn_from(world: World, made: list[Visit]) -> None:
     """They came in the last month, no history of their cases holds one, and the catalogue says they came at the end."""
-    hidden, catalogue, of_hidden = newcomers(world, made, catalogue_of(world))
+    hidden, catalogue, of_hidden = new_groups(world, made, catalogue_of(world))
     assert hidden
     assert of_hidden
-    assert all(case.came.event.group in hidden for case in of_hidden)
+    assert all(case.target.event.group in hidden for case in of_hidden)
     assert not any(np.isin(case.history.item, hidden).any() for case in of_hidden)
     assert catalogue.created is not None
     assert {0.0} == set(catalogue.created[hidden].tolist())
@@ -80,7 +80,7 @@ def test_newcomers_have_no_event_to_learn_from(world: World, made: list[Visit]) 
 def test_nobody_beats_the_oracle(world: World, cases: list[Case]) -> None:
     """Over many cases the oracle's gain is above that of any fixed list and of chance."""
     oracle, rng = Oracle(world), np.random.default_rng(0)
-    best = gains(cases, lambda case: oracle.chances(case.came)).mean()
+    best = gains(cases, lambda case: oracle.chances(case.target)).mean()
     assert best > 2 * gains(cases, lambda case: rng.random(len(world.groups))).mean()
     assert best > gains(cases, lambda case: np.arange(len(world.groups), dtype=np.float64)).mean()
 

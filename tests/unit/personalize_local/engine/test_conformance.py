@@ -103,7 +103,7 @@ def test_an_unknown_hyperparameter_is_refused(name: str, world: Lovers) -> None:
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_a_stranger_gets_what_is_popular(name: str) -> None:
+def test_a_new_user_gets_popular_items(name: str) -> None:
     """Without a history the order is that of popularity."""
     n_users = 60
     items = [item for user in range(n_users) for item in (0, 1 if user % 2 else 2, 3 if user % 6 == 0 else 0)]
@@ -115,16 +115,16 @@ def test_a_stranger_gets_what_is_popular(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_the_softmax_is_informative_and_honest(name: str, world: Lovers, fitted: dict[str, Model]) -> None:
-    """The chances of the known items for a stranger come near their true shares: neither flat nor all on one item."""
+    """For a new user the probabilities of the known items are near their true shares."""
     known = np.array([*CATS, *DOGS])
-    chances = softmax(fitted[name].score(History.empty()), known)
+    probabilities = softmax(fitted[name].score(History.empty()), known)
     true = np.bincount(world.events.item, minlength=N_ITEMS)[known] / len(world.events)
-    assert 0.05 > np.abs(chances - true).sum() / 2
+    assert 0.05 > np.abs(probabilities - true).sum() / 2
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_an_event_of_weight_zero_counts_for_nothing(name: str, world: Lovers, fitted: dict[str, Model]) -> None:
-    """Events of weight 0 neither train nor speak in a history."""
+    """Events of weight 0 have no influence, in training and in a history."""
     extra = events_of(np.arange(100) % 120, np.full(100, NEW_DOG), n_users=120, n_items=N_ITEMS, weights=np.zeros(100))
     both = Events(
         np.concatenate([world.events.user, extra.user]),
@@ -136,13 +136,13 @@ def test_an_event_of_weight_zero_counts_for_nothing(name: str, world: Lovers, fi
     )
     again = MODELS[name].fit(both, world.catalogue)
     np.testing.assert_array_equal(fitted[name].score(history_of(3)), again.score(history_of(3)))
-    silent = history_of(12, 12, weight=0.0)
-    np.testing.assert_allclose(fitted[name].score(History.empty()), fitted[name].score(silent), rtol=1e-6)
+    weightless = history_of(12, 12, weight=0.0)
+    np.testing.assert_allclose(fitted[name].score(History.empty()), fitted[name].score(weightless), rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_heavy_events_make_an_item_popular(name: str) -> None:
-    """Two items with as many visitors: the one whose events weigh more comes first."""
+    """Of two items with equally many users, the one with the larger event weights is ranked first."""
     users = np.repeat(np.arange(80), 2)
     items = np.where(np.arange(160) % 4 < 2, 0, 1)
     events = events_of(users, items, n_users=80, n_items=3, weights=np.where(items == 1, 1.0, 0.2))
@@ -176,7 +176,7 @@ def test_circumstances_that_training_never_saw_say_nothing(name: str, fitted: di
         np.testing.assert_array_equal(plain, fitted[name].score(history, context=np.array([2, -1], np.int32)))
 
 
-# --- models that follow the visitor
+# --- models that score by the history
 
 
 @pytest.mark.parametrize("name", PERSONAL)
@@ -184,16 +184,16 @@ def test_circumstances_that_training_never_saw_say_nothing(name: str, fitted: di
 def test_cat_people_get_cats_and_dog_people_dogs(
     name: str, seen: tuple[int, ...], own: tuple[int, ...], other: tuple[int, ...], fitted: dict[str, Model]
 ) -> None:
-    """After three events every item of the visitor's kind stands before every one of the other kind."""
+    """After three events every item of the user's kind is ranked before every item of the other kind."""
     scores = fitted[name].score(history_of(*seen))
     assert scores[list(own)].min() > scores[list(other)].max()
 
 
 @pytest.mark.parametrize("name", PERSONAL)
-def test_the_chances_are_calibrated(name: str, fitted: dict[str, Model]) -> None:
-    """A cat person sees a cat next in nine of ten events: the softmax says so."""
-    chances = softmax(fitted[name].score(history_of(2, 5, 8, 1, 2, 7)))
-    assert 0.82 < chances[[*CATS, NEW_CAT]].sum() < 0.97
+def test_the_probabilities_are_calibrated(name: str, fitted: dict[str, Model]) -> None:
+    """For a cat person the next event is on a cat in nine of ten cases: the softmax gives this probability."""
+    probabilities = softmax(fitted[name].score(history_of(2, 5, 8, 1, 2, 7)))
+    assert 0.82 < probabilities[[*CATS, NEW_CAT]].sum() < 0.97
 
 
 @pytest.mark.parametrize("name", PERSONAL)
@@ -219,7 +219,7 @@ def test_heavy_events_of_a_history_say_more(name: str, fitted: dict[str, Model])
 
 @pytest.mark.parametrize("name", PERSONAL)
 def test_order_matters(name: str) -> None:
-    """In a world where item i + 1 always follows item i, that is what comes first."""
+    """In a world where item i + 1 always follows item i, it is ranked first."""
     n_users, n_items, length = 200, 12, 8
     start = np.random.default_rng(1).integers(0, n_items, n_users)
     items = (start[:, None] + np.arange(length)).ravel() % n_items

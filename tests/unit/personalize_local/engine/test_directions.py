@@ -1,7 +1,7 @@
-"""What a site says of its events moves the ranking the way it is meant, on worlds where the answer is known.
+"""The event rules of a site move the ranking in the intended direction, on worlds where the answer is known.
 
-Half of the visitors glance at item after item of one kind and enquire about the other kind, half the other way round.
-So views alone and enquiries alone lead to opposite tastes, and it is the event rule that says which are heard.
+Half of the users view items of one kind and enquire about the other kind, half the other way round.
+So views alone and enquiries alone lead to opposite tastes, and the event rule decides which of them count.
 """
 
 import numpy as np
@@ -69,7 +69,7 @@ def test_events_below_the_value_threshold_count_for_nothing() -> None:
 
 
 @pytest.mark.parametrize(("heavy", "own"), [(0, "left"), (1, "right")])
-def test_the_heavier_event_of_a_history_says_what_is_wanted(heavy: int, own: str) -> None:
+def test_the_heavier_event_of_a_history_decides(heavy: int, own: str) -> None:
     """Of an event on each side the heavier one is followed, whatever came last."""
     world = lovers(n_users=40)
     model = MODELS["sequence"].fit(world.events, world.catalogue)
@@ -81,7 +81,7 @@ def test_the_heavier_event_of_a_history_says_what_is_wanted(heavy: int, own: str
 
 
 def test_what_is_adopted_already_is_left_out() -> None:
-    """Without the excluded items the others keep their order, and their chances make one again."""
+    """Without the excluded items the others keep their order, and their probabilities sum to one again."""
     world = lovers(n_users=40)
     scores = MODELS["sequence"].fit(world.events, world.catalogue).score(history_of(2, 5, 5))
     adopted = ranking(scores, limit=3).tolist()

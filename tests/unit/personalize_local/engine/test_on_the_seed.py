@@ -1,11 +1,11 @@
-"""The default model on the seed's world: near the oracle, fair to newcomers, and quick to follow a visitor."""
+"""The default model on the simulated world: near the oracle, also for new groups, and quick to follow a visitor."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
-from benchmarks.seed_world.cases import Case, catalogue_of, gains, newcomers, share_after_clicks, split
+from benchmarks.seed_world.cases import Case, catalogue_of, gains, new_groups, share_after_clicks, split
 from personalize_local.engine.base.data import Events, Float64
 from personalize_local.engine.base.models import Model
 from personalize_local.engine.recommenders.registry import MODELS
@@ -28,14 +28,14 @@ class Seed:
     popular: Model
 
     def best(self, case: Case) -> Float64:
-        return self.oracle.chances(case.came)
+        return self.oracle.chances(case.target)
 
 
 @pytest.fixture(scope="module")
 def seed() -> Seed:
     world = build_world()
     made = list(visits(world))
-    hidden, catalogue, of_hidden = newcomers(world, made, catalogue_of(world))
+    hidden, catalogue, of_hidden = new_groups(world, made, catalogue_of(world))
     events, cases = split(world, made, hidden=frozenset(hidden))
     default, popular = (MODELS[name].fit(events, catalogue) for name in ("sequence", "popularity"))
     return Seed(world, Oracle(world), events, cases, hidden, of_hidden, default, popular)
@@ -45,17 +45,17 @@ def _scores(model: Model, case: Case) -> Float64:
     return model.score(case.history).astype(np.float64)
 
 
-def test_training_sees_no_test_event_and_no_newcomer(seed: Seed) -> None:
-    """No event on a hidden group is there to train on, and of each visitor none after the case's history."""
+def test_training_has_no_test_event_and_no_new_group(seed: Seed) -> None:
+    """No training event is on a hidden group, or after the history of its visitor's case."""
     assert not np.isin(seed.events.item, seed.hidden).any()
     assert seed.world.parameters.events > len(seed.events) + len(seed.cases)
-    assert all(len(case.history) == 0 or case.history.time[-1] < case.came.moment for case in seed.cases)
+    assert all(len(case.history) == 0 or case.history.time[-1] < case.target.moment for case in seed.cases)
 
 
 def test_the_model_comes_near_the_oracle(seed: Seed) -> None:
     """NDCG@10 on the next event at least 0.85 of the oracle's for visitors of ten events and more; popularity far off."""
     known_well = [
-        case for case in seed.cases if len(case.history) >= 10 and case.came.event.group not in set(seed.hidden)
+        case for case in seed.cases if len(case.history) >= 10 and case.target.event.group not in set(seed.hidden)
     ][::3]
     best = gains(known_well, seed.best).sum()
     found = gains(known_well, lambda case: _scores(seed.default, case)).sum()
@@ -64,8 +64,8 @@ def test_the_model_comes_near_the_oracle(seed: Seed) -> None:
     assert floor < 0.3 * best
 
 
-def test_newcomers_are_ranked_by_what_they_are(seed: Seed) -> None:
-    """Among groups that nobody has met the order is at least 0.75 of the oracle's; popularity knows nothing of them."""
+def test_new_groups_are_ranked_by_their_attributes(seed: Seed) -> None:
+    """Among groups without events NDCG@10 is at least 0.75 of the oracle's; popularity cannot rank them."""
     cases = seed.of_hidden[::2]
     best = gains(cases, seed.best, seed.hidden).sum()
     found = gains(cases, lambda case: _scores(seed.default, case), seed.hidden).sum()

@@ -13,9 +13,11 @@ from tests.unit.personalize_local.engine.worlds import lovers
 
 EVERY: dict[str, Any] = {**MODELS, **SEGMENTS}
 LAYOUT = {
-    "sequence": "attributes_data attributes_indices attributes_indptr blend features fields journey_borders"
-    " journey_memory journey_share journey_ways log_recent log_share log_usual long_head long_weights reach short_head"
-    " short_weights taste_appeal taste_loadings taste_met taste_of_attributes taste_own taste_unknown unit unproven",
+    "sequence": "attributes_data attributes_indices attributes_indptr blend features fields log_attribute_share"
+    " log_recent_share log_share long_head long_weights mixture_class_borders mixture_memory"
+    " mixture_mixing_weights mixture_share prior_weight reach short_head short_weights"
+    " taste_attribute_loadings taste_cold_variance taste_exposed_bias taste_item_bias taste_item_offsets"
+    " taste_loadings unit",
     "popularity": "log_share",
     "trending-now": "interval item log_share time weight",
     "sims": "log_share similar_data similar_indices similar_indptr",
@@ -24,7 +26,7 @@ LAYOUT = {
     "item-affinity": "activity items users",
     "item-attribute-affinity": "activity items users",
 }
-"""What the models of FORMAT 4 store; whoever changes it raises the number in `storage`, and here."""
+"""What the models of FORMAT 5 store; whoever changes it raises the number in `storage`, and here."""
 
 
 @pytest.mark.parametrize("name", sorted(EVERY))
@@ -33,7 +35,7 @@ def test_what_is_stored_has_a_number(name: str, tmp_path: Path) -> None:
     world = lovers()
     EVERY[name].fit(world.events, world.catalogue).save(tmp_path)
     facts, arrays = storage.read(tmp_path, model=name)
-    assert (4, LAYOUT[name]) == (storage.FORMAT, " ".join(sorted([*facts, *arrays])))
+    assert (5, LAYOUT[name]) == (storage.FORMAT, " ".join(sorted([*facts, *arrays])))
 
 
 def _stored(folder: Path, **changed: int) -> Path:

@@ -48,27 +48,27 @@ def _after(model: SequenceModel, *context: int, history: History | None = None) 
     return model.score(history or History.empty(), context=np.array(context, np.int32))
 
 
-@pytest.mark.parametrize("history", [History.empty(), history_of(3, 12)], ids=["stranger", "visitor"])
+@pytest.mark.parametrize("history", [History.empty(), history_of(3, 12)], ids=["new user", "known user"])
 def test_the_context_changes_the_order(model: SequenceModel, history: History) -> None:
-    """By night nearly all chances are cats', by day dogs', about as in the events; the new ones go with their kind."""
+    """By night nearly all probability is on cats, by day on dogs, as in the events; new items go with their kind."""
     cats, dogs = [*CATS, NEW_CAT], [*DOGS, NEW_DOG]
     for daytime, own in ((NIGHT, cats), (DAY, dogs)):
-        chances = softmax(_after(model, daytime, -1, history=history))
-        assert 0.75 < chances[own].sum() < 0.97
+        probabilities = softmax(_after(model, daytime, -1, history=history))
+        assert 0.75 < probabilities[own].sum() < 0.97
     by_night, by_day = (_after(model, daytime, -1, history=history) for daytime in (NIGHT, DAY))
     assert by_night[NEW_CAT] > by_night[list(DOGS)].max()
     assert by_day[NEW_DOG] > by_day[list(CATS)].max()
 
 
 def test_without_a_context_nothing_changes(model: SequenceModel) -> None:
-    """None, values that are not known, values that training never met and no value at all: the same scores."""
+    """None, values that are not known, values that were not in training and no value at all: the same scores."""
     plain = model.score(history_of(3))
     for context in ((-1, -1), (DUSK, -1), (99,), ()):
         np.testing.assert_array_equal(plain, _after(model, *context, history=history_of(3)))
 
 
-def test_a_field_that_tells_nothing_says_little(model: SequenceModel) -> None:
-    """The second field is noise: its values move no chance by a tenth of what the first one's do."""
+def test_a_field_without_influence_has_little_weight(model: SequenceModel) -> None:
+    """The second field is noise: its values move the probabilities by less than a tenth of what those of the first do."""
     plain = softmax(_after(model, -1, -1))
     noise = max(np.abs(softmax(_after(model, -1, value)) - plain).sum() for value in range(3))
     told = min(np.abs(softmax(_after(model, value, -1)) - plain).sum() for value in (NIGHT, DAY))

@@ -1,4 +1,4 @@
-"""Tastes: a world made of them gives them back, and few events place a visitor."""
+"""Tastes: those that made a world are found again, and few events are enough for a user."""
 
 from dataclasses import replace
 
@@ -9,23 +9,23 @@ from scipy import sparse
 from personalize_local.engine.base.data import Events, Float32, Int32
 from personalize_local.engine.base.scores import softmax
 from personalize_local.engine.choice import tastes
-from personalize_local.engine.choice.tastes import REPEATED, Tastes, evidence
+from personalize_local.engine.choice.tastes import REPEAT_WEIGHT, Tastes, taste_weights
 from tests.unit.personalize_local.engine.worlds import one_hot
 
 N_USERS, LENGTH, N_ITEMS = 400, 20, 24
 
 
 def _world() -> tuple[Events, sparse.csr_matrix, Float32]:
-    """Visitors who want one of four kinds of item more, each to a degree of their own: a logit with known tastes.
+    """Users who prefer one of four kinds of item, each to their own degree: a logit with known tastes.
 
-    Items 0..19 are met, 20..23 are new, one of each kind. Gives events, attributes and the visitors' wants [users, 4].
+    Items 0..19 have events, 20..23 are new, one of each kind. Returns events, attributes and the tastes [users, 4].
     """
     rng = np.random.default_rng(11)
     kinds = np.r_[np.arange(20) % 4, np.arange(4)]
     wants = rng.normal(0.0, 1.5, (N_USERS, 4)).astype(np.float32)
-    chances = np.exp(wants[:, kinds[:20]])
-    chances /= chances.sum(axis=1, keepdims=True)
-    items = np.array([rng.choice(20, LENGTH, p=one) for one in chances]).ravel()
+    probabilities = np.exp(wants[:, kinds[:20]])
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    items = np.array([rng.choice(20, LENGTH, p=one) for one in probabilities]).ravel()
     n = len(items)
     events = Events(
         np.repeat(np.arange(N_USERS), LENGTH).astype(np.int32),
@@ -59,12 +59,12 @@ def _fit(
 def _chances(model: Tastes, items: list[int]) -> Float32:
     rows = sparse.csr_matrix(np.bincount(items, minlength=N_ITEMS)[None].astype(np.float32))
     sums = np.asarray(rows @ model.loadings, np.float32)
-    chances: Float32 = np.exp(model.log_chances(sums, np.array([len(items)], np.float32)))[0]
-    return chances
+    probabilities: Float32 = np.exp(model.log_probabilities(sums, np.array([len(items)], np.float32)))[0]
+    return probabilities
 
 
-def test_the_chances_of_visitors_come_back(world: tuple[Events, sparse.csr_matrix, Float32], fitted: Tastes) -> None:
-    """After a visitor's twenty events the chances of the four kinds lie near those that made the events."""
+def test_the_probabilities_of_users_are_found(world: tuple[Events, sparse.csr_matrix, Float32], fitted: Tastes) -> None:
+    """After a user's twenty events the probabilities of the four kinds are near those that made the events."""
     events, _, wants = world
     far = []
     for user in range(0, N_USERS, 4):
@@ -74,74 +74,75 @@ def test_the_chances_of_visitors_come_back(world: tuple[Events, sparse.csr_matri
     assert np.mean(far) < 0.12
 
 
-def test_an_item_without_events_lies_with_its_kind(fitted: Tastes) -> None:
+def test_an_item_without_events_has_the_loadings_of_its_kind(fitted: Tastes) -> None:
     """Who looks at one kind gets the new item of that kind before the other new ones."""
     for kind in range(4):
         found = _chances(fitted, [kind, kind + 4, kind + 8, kind + 12])
         assert 20 + kind == 20 + int(np.argmax(found[20:]))
 
 
-def test_an_item_of_an_unseen_breed_lies_with_its_relatives(world: tuple[Events, sparse.csr_matrix, Float32]) -> None:
-    """A breed that nobody met says nothing: its item goes to those who look at other breeds of its kind."""
+def test_an_item_of_an_unseen_breed_follows_its_other_attributes(
+    world: tuple[Events, sparse.csr_matrix, Float32],
+) -> None:
+    """A breed without events has loadings near 0: its item goes to users of other breeds of its kind."""
     events, kinds, _ = world
     breeds = one_hot([*(item % 4 + 4 * (item >= 12) for item in range(20)), *range(8, 12)])
     fields = np.repeat([0, 1], [4, 12]).astype(np.int32)
     model = _fit(events, sparse.csr_matrix(sparse.hstack([kinds, breeds])), fields=fields)
-    met, unseen = model.of_attributes[4:12], model.of_attributes[12:]
-    assert np.abs(unseen).max() < 0.1 * np.abs(met).max()
+    seen, unseen = model.attribute_loadings[4:12], model.attribute_loadings[12:]
+    assert np.abs(unseen).max() < 0.1 * np.abs(seen).max()
     for kind in range(4):
         found = _chances(model, [kind, kind + 4, kind + 12, kind + 16])
         assert 20 + kind == 20 + int(np.argmax(found[20:]))
 
 
-def test_only_items_of_unseen_breeds_may_lie_anywhere(
+def test_only_items_of_unseen_breeds_have_a_large_variance(
     world: tuple[Events, sparse.csr_matrix, Float32], fitted: Tastes
 ) -> None:
-    """What was met lies where it lies; a new item of a known kind nearly so; one of an unseen breed among the breeds."""
+    """Items with events have no variance, a new item of a known kind nearly none, one of an unseen breed that of breeds."""
     events, kinds, _ = world
     breeds = one_hot([*(item % 4 + 4 * (item >= 12) for item in range(20)), *range(8, 12)])
     fields = np.repeat([0, 1], [4, 12]).astype(np.int32)
     model = _fit(events, sparse.csr_matrix(sparse.hstack([kinds, breeds])), fields=fields)
-    among = (model.of_attributes[4:12] ** 2).mean()
-    assert 0 == np.abs(model.unknown[:20]).max()
-    np.testing.assert_allclose(model.unknown[20:], among, rtol=0.2)
-    assert 0 == np.abs(fitted.unknown[:20]).max()
-    assert fitted.unknown[20:].max() < 0.01 * (fitted.of_attributes**2).mean()
+    among = (model.attribute_loadings[4:12] ** 2).mean()
+    assert 0 == np.abs(model.cold_variance[:20]).max()
+    np.testing.assert_allclose(model.cold_variance[20:], among, rtol=0.2)
+    assert 0 == np.abs(fitted.cold_variance[:20]).max()
+    assert fitted.cold_variance[20:].max() < 0.01 * (fitted.attribute_loadings**2).mean()
 
 
-def test_where_an_item_may_lie_counts_as_the_mean_over_all_places(fitted: Tastes) -> None:
-    """For a known taste an item that may lie anywhere gains as on average over draws of its place."""
-    unknown = np.zeros(N_ITEMS, np.float32)
-    unknown[20] = 0.02
+def test_the_variance_of_an_item_counts_as_the_mean_over_its_loadings(fitted: Tastes) -> None:
+    """For a known taste the logit of an item with variance grows as on average over draws of its loadings."""
+    cold_variance = np.zeros(N_ITEMS, np.float32)
+    cold_variance[20] = 0.02
     sums, amount = 200 * fitted.loadings[[0]], np.array([200], np.float32)
-    known = fitted.of(sums, amount)
+    known = fitted.posterior(sums, amount)
     draws = np.random.default_rng(1).normal(0.0, np.sqrt(0.02), (100_000, fitted.dimensions)) @ known.mean[0]
     placed, open_ = (
-        replace(fitted, unknown=one).log_chances(sums, amount)[0] for one in (np.zeros_like(unknown), unknown)
+        replace(fitted, cold_variance=one).log_probabilities(sums, amount)[0]
+        for one in (np.zeros_like(cold_variance), cold_variance)
     )
     gained = (open_[20] - open_[21]) - (placed[20] - placed[21])
     assert gained == pytest.approx(np.log(np.exp(draws).mean()), abs=0.1)
 
 
-def test_what_is_not_known_counts_less_where_attributes_place_the_items(
-    fitted: Tastes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With attributes the far items gain half as much from a wide posterior, without them all of it, as ever."""
+def test_the_variance_of_a_taste_counts_less_with_attributes(fitted: Tastes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With attributes items with large loadings gain half as much from a wide posterior as without."""
 
     def gain(model: Tastes) -> Float32:
         nothing = np.zeros((1, model.dimensions), np.float32)
-        spread = model.log_chances(nothing, np.zeros(1, np.float32))[0] - model.appeal
+        spread = model.log_probabilities(nothing, np.zeros(1, np.float32))[0] - model.item_bias
         return np.asarray(spread - spread[0], np.float32)
 
-    fitted = replace(fitted, unknown=np.zeros(N_ITEMS, np.float32))
-    alone = replace(fitted, of_attributes=np.zeros((0, fitted.dimensions), np.float32))
+    fitted = replace(fitted, cold_variance=np.zeros(N_ITEMS, np.float32))
+    alone = replace(fitted, attribute_loadings=np.zeros((0, fitted.dimensions), np.float32))
     np.testing.assert_allclose(gain(fitted), gain(alone) / 2, atol=1e-4)
-    monkeypatch.setattr(tastes, "_WORTH_BESIDE_ATTRIBUTES", 1.0)
+    monkeypatch.setattr(tastes, "_VARIANCE_BONUS_WITH_ATTRIBUTES", 1.0)
     np.testing.assert_array_equal(gain(fitted), gain(alone))
 
 
 def test_each_event_makes_a_kind_likelier(fitted: Tastes) -> None:
-    """One event says something, each further one less, and all chances sum to one."""
+    """Each event raises the probability, each further one by less, and all probabilities sum to one."""
     shares = []
     for count in range(6):
         found = _chances(fitted, [0] * count)
@@ -153,18 +154,18 @@ def test_each_event_makes_a_kind_likelier(fitted: Tastes) -> None:
 
 
 def test_the_mode_is_found_from_sums_alone(fitted: Tastes) -> None:
-    """At the mode the events' loadings balance those foreseen and the prior, whatever the size of the history."""
+    """At the mode the events' loadings balance the predicted ones and the prior, whatever the size of the history."""
     for amount in (0.1, 3.0, 100.0):
         sums = (amount * fitted.loadings[3])[None]
-        mean = fitted.of(sums, np.array([amount], np.float32)).mean
-        slope = sums - amount * fitted.plane.shares(mean) @ fitted.loadings - mean
+        mean = fitted.posterior(sums, np.array([amount], np.float32)).mean
+        slope = sums - amount * fitted.item_space.shares(mean) @ fitted.loadings - mean
         np.testing.assert_allclose(slope, 0.0, atol=2e-3 * max(1.0, amount))
 
 
 def test_more_events_leave_less_unknown(fitted: Tastes) -> None:
     """The posterior's volume shrinks with the amount of evidence."""
     volumes = [
-        np.linalg.det(fitted.of((a * fitted.loadings[0])[None], np.array([a], np.float32)).covariance[0])
+        np.linalg.det(fitted.posterior((a * fitted.loadings[0])[None], np.array([a], np.float32)).covariance[0])
         for a in (0.0, 1.0, 10.0)
     ]
     assert 1 == pytest.approx(volumes[0], rel=1e-3)
@@ -174,13 +175,13 @@ def test_more_events_leave_less_unknown(fitted: Tastes) -> None:
 def test_going_on_from_fitted_tastes_changes_little(
     world: tuple[Events, sparse.csr_matrix, Float32], fitted: Tastes
 ) -> None:
-    """A second fit on the same events, begun where the first ended, foresees the same."""
+    """A second fit on the same events, from the end of the first, predicts the same."""
     again = _fit(*world[:2], start=fitted)
     for items in ([], [1], [2, 6, 10]):
         assert np.abs(_chances(again, items) - _chances(fitted, items)).sum() / 2 < 0.08
 
 
-def test_going_on_with_an_item_says_less_of_the_taste(world: tuple[Events, sparse.csr_matrix, Float32]) -> None:
+def test_a_repeated_item_counts_less(world: tuple[Events, sparse.csr_matrix, Float32]) -> None:
     """A second event in a row on the same item by the same user counts a part, another user's counts whole."""
     events = world[0].of(np.arange(4))
     row = replace(
@@ -189,13 +190,13 @@ def test_going_on_with_an_item_says_less_of_the_taste(world: tuple[Events, spars
         item=np.array([5, 5, 6, 6], np.int32),
         weight=np.array([1, 2, 1, 3], np.float32),
     )
-    assert [1.0, 2 * REPEATED, 1.0, 3.0] == evidence(row).tolist()
+    assert [1.0, 2 * REPEAT_WEIGHT, 1.0, 3.0] == taste_weights(row).tolist()
 
 
 def test_too_many_items_have_no_tastes(
     world: tuple[Events, sparse.csr_matrix, Float32], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond the limit nothing is learned and everybody gets the items' appeal, which is their expected share."""
+    """Beyond the limit nothing is learned and all users get the items' bias, which is their expected share."""
     monkeypatch.setattr(tastes, "MAX_ITEMS", N_ITEMS - 1)
     model = _fit(*world[:2])
     assert 0 == model.dimensions

@@ -27,7 +27,7 @@ def test_training_asks_first(monkeypatch: pytest.MonkeyPatch) -> None:
         SequenceModel.fit(world.events, Catalogue(22))
 
 
-def test_where_nobody_says_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_the_memory_is_unknown_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a figure for the memory there is nothing to refuse by."""
     monkeypatch.setattr(capacity, "available_bytes", lambda: None)
     check_fits(100_000_000, 10_000_000, 100)

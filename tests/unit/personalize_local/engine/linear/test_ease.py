@@ -25,7 +25,7 @@ def test_each_column_solves_its_own_ridge() -> None:
         np.testing.assert_allclose(weights[others, item], expected, rtol=1e-3, atol=1e-4)
 
 
-def test_no_item_speaks_for_itself() -> None:
+def test_no_item_is_an_input_of_itself() -> None:
     """The diagonal is zero, and coming back to an item changes nothing."""
     events = _events()
     weights = fit_ease(events, np.arange(8), ridge=3.0)

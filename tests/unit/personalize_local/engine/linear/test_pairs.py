@@ -45,23 +45,23 @@ def test_the_gram_matrix_is_that_of_the_rows(log: list[tuple[int, int, float]], 
     log=LOGS,
     tau=st.sampled_from([0.5, 2.0, 20.0]),
     reach=st.sampled_from([1, 2, 5, 100]),
-    ahead=st.sampled_from([0.0, 1.0, 3.0]),
+    target_tau=st.sampled_from([0.0, 1.0, 3.0]),
 )
 def test_the_cross_matrix_is_that_of_rows_and_targets(
-    log: list[tuple[int, int, float]], tau: float, reach: int, ahead: float
+    log: list[tuple[int, int, float]], tau: float, reach: int, target_tau: float
 ) -> None:
     """X'Y: a pair counts by its age in every row between, times the distance of the target, up to `reach` apart."""
     events = _events(log)
     expected = np.zeros((N_ITEMS, N_ITEMS))
     position = positions(events)
     for target in range(len(events)):
-        for steps in range(1 + (int(position[target]) if ahead else 0)):
+        for steps in range(1 + (int(position[target]) if target_tau else 0)):
             row = target - steps
-            later = np.exp(-steps / ahead) if ahead else 1.0
+            later = np.exp(-steps / target_tau) if target_tau else 1.0
             for lag in range(1, min(int(position[row]), reach - steps) + 1):
                 weight = float(events.weight[row - lag]) * float(events.weight[target])
                 expected[events.item[row - lag], events.item[target]] += later * np.exp((1 - lag) / tau) * weight
-    found = pairs.cross(events, tau=tau, reach=reach, ahead=ahead).toarray()
+    found = pairs.cross(events, tau=tau, reach=reach, target_tau=target_tau).toarray()
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 

@@ -39,11 +39,11 @@ def test_the_weights_are_the_weighted_ridge_solution(events: Events) -> None:
 
 
 def test_following_is_a_product_with_the_weights(events: Events) -> None:
-    """The chances of items and attributes are the history's row times the weights."""
+    """The predictions for items and attributes are the history's row times the weights."""
     attributes = one_hot([0, 0, 0, 1, 1, 2, 2])
     fitted = NextItemRidge.fit(events, attributes, tau=4.0, ridge=5.0, reach=20)
     row = sparse.csr_matrix(np.array([[0, 1.0, 0, 0, 0.5, 0, 0]], dtype=np.float32))
-    items, kinds = fitted.follow(row, attributes)
+    items, kinds = fitted.predict(row, attributes)
     both = np.hstack([row.toarray(), (row @ attributes).toarray()]) @ fitted.weights
     np.testing.assert_allclose(both[:, :N_ITEMS], items, rtol=1e-5)
     np.testing.assert_allclose(both[:, N_ITEMS:], kinds, rtol=1e-5)
@@ -55,6 +55,6 @@ def test_a_large_catalogue_keeps_to_its_head(events: Events, monkeypatch: pytest
     fitted = NextItemRidge.fit(events, sparse.csr_matrix((N_ITEMS, 0)), tau=4.0, ridge=5.0, reach=20)
     frequent = np.sort(np.argsort(-np.bincount(events.item, minlength=N_ITEMS), kind="stable")[:2])
     assert frequent.tolist() == fitted.head.tolist()
-    items, _ = fitted.follow(sparse.csr_matrix(np.ones((1, N_ITEMS), np.float32)), sparse.csr_matrix((N_ITEMS, 0)))
+    items, _ = fitted.predict(sparse.csr_matrix(np.ones((1, N_ITEMS), np.float32)), sparse.csr_matrix((N_ITEMS, 0)))
     assert set(np.flatnonzero(items[0]).tolist()) <= set(frequent.tolist())
     assert items[0].any()

@@ -35,7 +35,7 @@ def test_with_all_neighbours_it_is_the_dense_ridge() -> None:
 
 
 def test_a_column_has_few_inputs_the_strongest() -> None:
-    """No item hears more neighbours than allowed, and the one that explains most of it is among them."""
+    """No item has more inputs than allowed, and the one that explains most of it is among them."""
     inner, outer = _system()
     found = sparse_weights(inner, outer, ridge=5.0, neighbours=3).tocsc()
     assert np.diff(found.indptr).max() <= 3
@@ -44,11 +44,11 @@ def test_a_column_has_few_inputs_the_strongest() -> None:
         assert explained[:, column].argmax() in found.indices[found.indptr[column] : found.indptr[column + 1]]
 
 
-def test_of_very_many_items_those_with_the_most_evidence_are_solved(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_very_many_items_those_with_the_largest_targets_are_solved(monkeypatch: pytest.MonkeyPatch) -> None:
     """The others keep their single regressions."""
     inner, outer = _system()
     whole = sparse_weights(inner, outer, ridge=5.0).toarray()
-    monkeypatch.setattr(sparse_ridge, "_MOST_SOLVED", 1)
+    monkeypatch.setattr(sparse_ridge, "_MAX_SOLVED", 1)
     found = sparse_weights(inner, outer, ridge=5.0).toarray()
     single = outer.toarray() / (inner.diagonal() + 5.0)[:, None]
     richest = int(outer.toarray().sum(axis=0).argmax())
@@ -74,18 +74,18 @@ def test_a_large_catalogue_gets_sparse_parts(monkeypatch: pytest.MonkeyPatch) ->
     assert (signals[:, :10].mean(axis=1) > signals[:, 10:20].mean(axis=1)).all()
     loaded = Parts.of_arrays(fitted.arrays())
     np.testing.assert_array_equal(signals, loaded.signals(history_of(2, 5, 8)))
-    taste = sparse.csr_matrix(fitted.weights[2]).toarray()
-    np.testing.assert_array_equal(taste[3, [1, 4, 15]], fitted.pair(2, 3, np.array([1, 4, 15])))
+    ridge_tau20 = sparse.csr_matrix(fitted.weights[2]).toarray()
+    np.testing.assert_array_equal(ridge_tau20[3, [1, 4, 15]], fitted.pair_score(2, 3, np.array([1, 4, 15])))
 
 
-def test_an_item_that_no_one_met_is_silent() -> None:
-    """A history of unknown items says nothing of any item, in dense form."""
+def test_an_item_without_events_gives_no_scores() -> None:
+    """After a history of items without events all scores are 0, in dense form."""
     fitted = Parts.fit(events_of([0, 0, 1, 1], [0, 1, 0, 1], n_users=2, n_items=4), reach=10)
     assert not fitted.signals(history_of(3)).any()
-    assert not fitted.pair(0, 3, np.array([0, 1])).any()
+    assert not fitted.pair_score(0, 3, np.array([0, 1])).any()
 
 
-def test_drawn_rivals_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sampled_alternatives_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights from a draw of the items come near those from all of them."""
     rng = np.random.default_rng(0)
     n_items, queries = 400, 1500
@@ -94,12 +94,12 @@ def test_drawn_rivals_stand_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
     chosen = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
     ones, start = np.ones(queries), np.zeros(2)
     whole = fit_weights(features, chosen, ones, prior=start, precision=1.0)
-    for name, value in (("MOST", 300), ("_POPULAR", 60), ("_DRAWN", 60)):
+    for name, value in (("MAX_WHOLE", 300), ("_POPULAR", 60), ("_DRAWN", 60)):
         monkeypatch.setattr(alternatives, name, value)
     drawn = SampledAlternatives.of(np.arange(n_items, dtype=np.float32), rng)
     assert 121 == drawn.columns
     some = fit_weights(
-        drawn.of_choices(features, chosen),
+        drawn.select(features, chosen),
         drawn.places(chosen),
         ones,
         prior=start,

@@ -50,7 +50,7 @@ def _histories(n_items: int, *, seed: int = 4) -> list[History]:
 
 
 def _world(n_items: int, *, attributes: bool, seed: int = 0) -> tuple[Events, Catalogue]:
-    """Visitors who go one on, or ten on after a light event; items with attributes or without."""
+    """Users whose next item is one on, or ten on after a light event; items with attributes or without."""
     rng = np.random.default_rng(seed)
     users, length = 200, 14
     item, items, weights = rng.integers(n_items - 5, size=users), [], []
@@ -83,8 +83,8 @@ def smaller() -> Iterator[pytest.MonkeyPatch]:
     """Small worlds are enough for every stage of the model."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "_TREES", 20)
-        patch.setattr(pipeline, "_LEAST_EVENTS", 1000)
-        patch.setattr(network, "_LEAST_STEPS", 60)
+        patch.setattr(pipeline, "_MIN_EVENTS", 1000)
+        patch.setattr(network, "_MIN_STEPS", 60)
         yield patch
 
 
@@ -94,20 +94,20 @@ def made(request: pytest.FixtureRequest, smaller: pytest.MonkeyPatch) -> _Made:
     form = str(request.param)
     with pytest.MonkeyPatch.context() as patch:
         if form == "networks":
-            patch.setattr(pipeline, "_MOST_RETURNS", 1.0)
-            patch.setattr(network, "_LEAST_STEPS", 500)
+            patch.setattr(pipeline, "_MAX_RETURNS", 1.0)
+            patch.setattr(network, "_MIN_STEPS", 500)
             model = SequenceModel.fit(two_together(0), Catalogue(MET + 2))
-            assert model.stack is not None
-            assert model.stack.pool is not None
+            assert model.pipeline is not None
+            assert model.pipeline.ensemble is not None
             return _Made(model, MET + 2)
         if form.startswith("sparse"):
             patch.setattr(parts, "MAX_ITEMS", 50)
             patch.setattr(ridge, "MAX_ITEMS", 50)
         events, catalogue = _world(160, attributes="attributes" in form)
         model = SequenceModel.fit(events, catalogue)
-        assert model.stack is not None
-        assert model.stack.reranker is not None
-        assert model.stack.parts.dense is not form.startswith("sparse")
+        assert model.pipeline is not None
+        assert model.pipeline.reranker is not None
+        assert model.pipeline.parts.dense is not form.startswith("sparse")
         return _Made(model, 160)
 
 
@@ -126,15 +126,15 @@ def test_every_form_of_the_model_scores_a_batch_as_it_scores_one(made: _Made) ->
     _assert_alike(made.model, [history_of(4, 5)])
 
 
-def test_visitors_who_return_keep_their_items_as_candidates(made: _Made) -> None:
-    """A stack of a world in which visitors come back orders what they met as well, in a batch too."""
-    assert made.model.stack is not None
-    returning = replace(made.model, stack=replace(made.model.stack, returning=not made.model.stack.returning))
+def test_users_who_return_keep_their_items_as_candidates(made: _Made) -> None:
+    """In a world in which users return, items of the history are re-ranked too, also in a batch."""
+    assert made.model.pipeline is not None
+    returning = replace(made.model, pipeline=replace(made.model.pipeline, returning=not made.model.pipeline.returning))
     _assert_alike(returning, _histories(made.n_items, seed=8))
 
 
 def test_the_batch_does_not_depend_on_who_else_is_in_it(made: _Made) -> None:
-    """A visitor's scores are the same alone, first, last and among others."""
+    """The scores of a history are the same alone, first, last and among others."""
     histories = _histories(made.n_items)
     together = scores_of_many(made.model, histories)
     reverse = scores_of_many(made.model, histories[::-1])[::-1]
@@ -146,8 +146,8 @@ def test_no_history_gives_no_scores(made: _Made) -> None:
     assert (0, made.n_items) == made.model.score_many([]).shape
 
 
-def test_each_visitor_of_a_batch_has_a_context_of_their_own(smaller: pytest.MonkeyPatch) -> None:
-    """What circumstances say is added to the scores of the visitor whose they are."""
+def test_each_history_of_a_batch_has_its_own_context(smaller: pytest.MonkeyPatch) -> None:
+    """The scores of a context are added to those of its history."""
     events, catalogue = _world(120, attributes=True)
     rng = np.random.default_rng(2)
     events = replace(events, context=rng.integers(0, 3, (len(events), 2)).astype(np.int32))

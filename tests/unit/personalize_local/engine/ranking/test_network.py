@@ -1,4 +1,4 @@
-"""The network that reads a history, and the pool that it shares with the closed form."""
+"""The neural network, and its ensemble with the closed form."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from personalize_local.engine.base.scores import softmax
 from personalize_local.engine.ranking import network
 from personalize_local.engine.ranking.ensemble import Ensemble
 from personalize_local.engine.ranking.network import Network
-from personalize_local.engine.ranking.training_queries import Query, newest_of, queries_of
+from personalize_local.engine.ranking.training_queries import Query, newest_of, training_queries
 from tests.unit.personalize_local.engine.worlds import LENGTH, MET, SIDES, history_of, third, two_together
 
 
@@ -31,7 +31,7 @@ def small() -> Iterator[tuple[Events, network._Training, dict[str, Float64]]]:
         patch.setattr(network, "_DROPOUT", np.float32(0))
         made = Network.fit(events, seed=0)
         exact = {name: 0.3 * rng.standard_normal(array.shape) for name, array in made.weights.items()}
-        training = network._Training(events, made.place, made.weights, rng)
+        training = network._Training(events, made.row_of_item, made.weights, rng)
         training._weights = exact  # type: ignore[assignment]
         yield events, training, exact
 
@@ -51,35 +51,35 @@ def test_the_slopes_are_those_of_the_likelihood(
             seen = slice(first, event)
             history = History(events.item[seen], events.time[seen], events.weight[seen])
             logits = served.logits(history).astype(np.float64)
-            came = served.place[events.item[event]]
+            came = served.row_of_item[events.item[event]]
             lost += float(events.weight[event]) * (np.log(np.exp(logits).sum()) - logits[came])
         return lost / len(targets)
 
-    slopes = training._gradients(targets)
+    gradients = training._gradients(targets)
     rng = np.random.default_rng(2)
-    assert slopes.keys() == exact.keys()
+    assert gradients.keys() == exact.keys()
     for name, array in exact.items():
         flat = array.reshape(-1)
-        for place in rng.integers(0, flat.size, 4).tolist():
-            kept = flat[place]
+        for index in rng.integers(0, flat.size, 4).tolist():
+            kept = flat[index]
             sides = []
             for little in (1e-4, -1e-4):
-                flat[place] = kept + little
+                flat[index] = kept + little
                 sides.append(loss())
-            flat[place] = kept
+            flat[index] = kept
             expected = (sides[0] - sides[1]) / 2e-4
-            assert slopes[name].reshape(-1)[place] == pytest.approx(expected, rel=2e-3, abs=2e-5), name
+            assert gradients[name].reshape(-1)[index] == pytest.approx(expected, rel=2e-3, abs=2e-5), name
 
 
 def _places(events: Events) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    place = np.full(events.n_items, -1, np.intp)
+    index = np.full(events.n_items, -1, np.intp)
     seen = np.unique(events.item)
-    place[seen] = np.arange(len(seen))
-    return place
+    index[seen] = np.arange(len(seen))
+    return index
 
 
 def test_it_learns_what_no_sum_can_say(trained: Network) -> None:
-    """On visitors of another draw it knows which of two items comes, in nine of ten; a sum must guess."""
+    """On users of another draw it predicts which of two items is next, in nine of ten cases; a sum can only guess."""
     others = two_together(5, 40)
     first = []
     for begin in range(0, len(others), LENGTH):
@@ -91,7 +91,7 @@ def test_it_learns_what_no_sum_can_say(trained: Network) -> None:
 
 def test_the_same_events_give_the_same_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """To the last bit; another seed gives another one."""
-    monkeypatch.setattr(network, "_LEAST_STEPS", 50)
+    monkeypatch.setattr(network, "_MIN_STEPS", 50)
     events = two_together(0, 60)
     one, same, other = (Network.fit(events, seed=seed).logits(history_of(1, 2, 3)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
@@ -117,8 +117,8 @@ def test_a_network_goes_on_with_new_events_and_items(trained: Network) -> None:
     of_new = [after.logits(history_of(1, 2, 13, last))[MET] for last in (3, 4)]
     assert of_new[0] > of_new[1] + 1
     for first, second in ((7, 8), (3, 5), (11, 4)):
-        chances = after.logits(history_of(1, 2, 13, first, second))
-        assert third(np.array(first), np.array(second)) == SIDES + np.argmax(chances[SIDES:MET])
+        probabilities = after.logits(history_of(1, 2, 13, first, second))
+        assert third(np.array(first), np.array(second)) == SIDES + np.argmax(probabilities[SIDES:MET])
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_every_history_has_finite_logits(trained: Network, history: History) -> 
 
 
 def _queries(events: Events) -> list[Query]:
-    return list(queries_of(events, newest_of(events), np.random.default_rng(0)))
+    return list(training_queries(events, newest_of(events), np.random.default_rng(0)))
 
 
 def _flat(history: History) -> Float32:
@@ -150,37 +150,39 @@ def _knowing(history: History) -> Float32:
 
 
 @pytest.fixture(scope="module")
-def pool() -> Ensemble:
+def ensemble() -> Ensemble:
     events = two_together(0)
     return Ensemble.fit(events.of(~newest_of(events)), _queries(events), _flat, seed=0)
 
 
-def test_the_pool_hears_who_foresees_better(pool: Ensemble) -> None:
-    """Beside a closed form that says nothing networks are heard; beside one that knows, ignorant ones hardly are."""
+def test_the_ensemble_weights_who_predicts_better(ensemble: Ensemble) -> None:
+    """With an uninformative closed form the networks get the weight; with a good one, bad networks hardly any."""
     events = two_together(0)
     noise = np.random.default_rng(6).permutation(events.item)
     ignorant = Events(events.user, noise, events.time, events.weight, events.n_users, events.n_items)
     beside = Ensemble.fit(ignorant.of(~newest_of(events)), _queries(events), _knowing, seed=0)
-    assert pool.weights[1] > 0.5
+    assert ensemble.weights[1] > 0.5
     assert beside.weights[0] > 5 * abs(beside.weights[1])
 
 
-def test_items_without_events_keep_their_chance(pool: Ensemble) -> None:
-    """The pool moves the chances of the items that have events; what the closed form gives the others stays."""
+def test_items_without_events_keep_their_probability(ensemble: Ensemble) -> None:
+    """The ensemble changes the probabilities of the items with events; the others keep those of the closed form."""
     history = history_of(2, 3, 8)
-    closed = np.linspace(-1, 1, MET + 2).astype(np.float32)
-    scores, said = pool.read(history, closed)
-    before, after = softmax(closed), softmax(scores)
+    closed_form = np.linspace(-1, 1, MET + 2).astype(np.float32)
+    scores, network_logits = ensemble.combine(history, closed_form)
+    before, after = softmax(closed_form), softmax(scores)
     np.testing.assert_allclose(after[MET:], before[MET:], rtol=1e-4)
     assert not np.allclose(after[:MET], before[:MET], rtol=0.1)
-    assert said[MET] == said.min()
+    assert network_logits[MET] == network_logits.min()
 
 
-def test_a_pool_survives_as_arrays(pool: Ensemble) -> None:
-    """Read from its arrays, among those of others, it says the same."""
-    stored = {**pool.arrays(), "parts_head": np.arange(3)}
-    closed = _flat(history_of(1))
+def test_an_ensemble_is_restored_from_arrays(ensemble: Ensemble) -> None:
+    """Read from its arrays, among other arrays, it gives the same scores."""
+    stored = {**ensemble.arrays(), "parts_head": np.arange(3)}
+    closed_form = _flat(history_of(1))
     for kept, read in zip(
-        pool.read(history_of(3, 4), closed), Ensemble.of_arrays(stored).read(history_of(3, 4), closed), strict=True
+        ensemble.combine(history_of(3, 4), closed_form),
+        Ensemble.of_arrays(stored).combine(history_of(3, 4), closed_form),
+        strict=True,
     ):
         np.testing.assert_array_equal(kept, read)

@@ -1,4 +1,4 @@
-"""What stands on the blend: parts and a re-ranker that must prove themselves on visitors they were not taught by."""
+"""The ranking pipeline above the blend: its stages must improve the ranking for users on whom they were not trained."""
 
 import logging
 import sys
@@ -23,9 +23,9 @@ N_USERS, N_ITEMS, LENGTH = 200, 120, 14
 
 
 def _funnel(seed: int = 0) -> Events:
-    """A world that no sum over the history can express: after a heavy event a visitor goes one on, after a light one ten.
+    """A world that no sum over the history can express: the next item is one on after a heavy event, ten on after a light one.
 
-    How much an event weighs is a throw of a coin.
+    The weight of an event is random.
     """
     rng = np.random.default_rng(seed)
     item = rng.integers(N_ITEMS, size=N_USERS)
@@ -50,8 +50,8 @@ def _smaller() -> Iterator[None]:
     """Fewer trees and steps, and fewer events will do: these worlds are small."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pipeline, "_TREES", 30)
-        patch.setattr(pipeline, "_LEAST_EVENTS", 1000)
-        patch.setattr(network, "_LEAST_STEPS", 100)
+        patch.setattr(pipeline, "_MIN_EVENTS", 1000)
+        patch.setattr(network, "_MIN_STEPS", 100)
         yield
 
 
@@ -65,31 +65,31 @@ def model(events: Events) -> SequenceModel:
     return SequenceModel.fit(events, Catalogue(N_ITEMS))
 
 
-def test_networks_are_heard_where_they_foresee_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where two events together say what comes no sum foresees it; networks do, stored ones too, event by event."""
-    monkeypatch.setattr(pipeline, "_MOST_RETURNS", 1.0)
-    monkeypatch.setattr(network, "_LEAST_STEPS", 500)
+def test_networks_get_weight_where_they_predict_better(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the next item depends on two events together, networks predict it and no sum does; also after loading."""
+    monkeypatch.setattr(pipeline, "_MAX_RETURNS", 1.0)
+    monkeypatch.setattr(network, "_MIN_STEPS", 500)
     model = SequenceModel.fit(two_together(0), Catalogue(MET + 2))
-    assert model.stack is not None
-    assert model.stack.pool is not None
+    assert model.pipeline is not None
+    assert model.pipeline.ensemble is not None
     model.save(tmp_path)
     others, loaded = two_together(7, 50), SequenceModel.load(tmp_path)
-    closed: list[float] = []
+    closed_form: list[float] = []
     whole: list[float] = []
     for begin in range(0, len(others), STEPS):
         seen = slice(begin, begin + STEPS - 1)
         history = History(others.item[seen], others.time[seen], others.weight[seen])
         came, scores = int(others.item[begin + STEPS - 1]), model.score(history)
         np.testing.assert_array_equal(scores, loaded.score(history))
-        plain = model.stack.read(history, model.reader.score(history)).closed
-        for found, hits in ((plain, closed), (scores, whole)):
+        plain = model.pipeline.score_stages(history, model.blend_scorer.score(history)).closed_form
+        for found, hits in ((plain, closed_form), (scores, whole)):
             hits.append(float(ranking(found)[0] == came))
     assert np.mean(whole) > 0.9
-    assert np.mean(whole) > np.mean(closed) + 0.2
+    assert np.mean(whole) > np.mean(closed_form) + 0.2
 
 
-def test_noise_teaches_no_stack() -> None:
-    """Where the next event is a throw of dice nothing is better than the blend, and nothing is kept."""
+def test_noise_gives_no_pipeline() -> None:
+    """Where the next event is random no stage is better than the blend, and none is kept."""
     rng = np.random.default_rng(1)
     n = 1500
     noise = Events(
@@ -101,12 +101,12 @@ def test_noise_teaches_no_stack() -> None:
         120,
     )
     model = SequenceModel.fit(noise, Catalogue(120))
-    assert model.stack is None or (model.stack.reranker, model.stack.pool) == (None, None)
+    assert model.pipeline is None or (model.pipeline.reranker, model.pipeline.ensemble) == (None, None)
 
 
 def test_the_whole_is_better_than_the_blend(events: Events, model: SequenceModel) -> None:
-    """On visitors of another draw of the same world the stack puts what comes next higher than the blend alone."""
-    assert model.stack is not None
+    """On users of another draw of the same world the pipeline ranks the next item higher than the blend alone."""
+    assert model.pipeline is not None
     others = _funnel(seed=9)
     plain: list[float] = []
     whole: list[float] = []
@@ -114,29 +114,29 @@ def test_the_whole_is_better_than_the_blend(events: Events, model: SequenceModel
         seen = slice(event - event % LENGTH, event)
         history = History(others.item[seen], others.time[seen], others.weight[seen])
         came = int(others.item[event])
-        for scores, ranks in ((model.reader.score(history), plain), (model.score(history), whole)):
+        for scores, ranks in ((model.blend_scorer.score(history), plain), (model.score(history), whole)):
             ranks.append(1 / (1 + int((scores > scores[came]).sum())))
     assert np.mean(whole) > np.mean(plain) + 0.05
 
 
-def test_a_visitor_without_history_gets_the_blend(model: SequenceModel) -> None:
-    """Nothing known, or nothing that counts: the parts and the re-ranker are silent."""
-    silent = History(np.array([3], np.int32), np.zeros(1), np.zeros(1, np.float32))
-    np.testing.assert_array_equal(model.reader.score(History.empty()), model.score(History.empty()))
-    np.testing.assert_array_equal(model.score(History.empty()), model.score(silent))
+def test_an_empty_history_gets_the_blend(model: SequenceModel) -> None:
+    """Without events, or with events of weight 0, the scores are those of the blend."""
+    weightless = History(np.array([3], np.int32), np.zeros(1), np.zeros(1, np.float32))
+    np.testing.assert_array_equal(model.blend_scorer.score(History.empty()), model.score(History.empty()))
+    np.testing.assert_array_equal(model.score(History.empty()), model.score(weightless))
 
 
-def test_the_scores_of_the_stack_are_chances(model: SequenceModel) -> None:
+def test_the_scores_of_the_pipeline_are_finite(model: SequenceModel) -> None:
     """They are finite, and their softmax sums to one."""
     for history in (history_of(5), history_of(1, 2, 3, 40), history_of(*range(100))):
-        chances = softmax(model.score(history))
-        assert np.isfinite(chances).all()
-        np.testing.assert_allclose(chances.sum(), 1, rtol=1e-9)
+        probabilities = softmax(model.score(history))
+        assert np.isfinite(probabilities).all()
+        np.testing.assert_allclose(probabilities.sum(), 1, rtol=1e-9)
 
 
-def test_a_stored_stack_orders_the_same(model: SequenceModel, tmp_path: Path) -> None:
+def test_a_stored_pipeline_scores_the_same(model: SequenceModel, tmp_path: Path) -> None:
     """Parts and forest survive on disk as arrays and text, without a pickle."""
-    assert model.stack is not None
+    assert model.pipeline is not None
     model.save(tmp_path)
     loaded = SequenceModel.load(tmp_path)
     np.testing.assert_array_equal(model.score(history_of(4, 5, 6)), loaded.score(history_of(4, 5, 6)))
@@ -157,36 +157,36 @@ def test_without_lightgbm_the_closed_form_serves(
     with caplog.at_level(logging.WARNING):
         trained = SequenceModel.fit(events, Catalogue(N_ITEMS))
         loaded = SequenceModel.load(tmp_path)
-    assert trained.stack is None or trained.stack.reranker is None
-    assert loaded.stack is None or loaded.stack.reranker is None
+    assert trained.pipeline is None or trained.pipeline.reranker is None
+    assert loaded.pipeline is None or loaded.pipeline.reranker is None
     assert 1 == len([record for record in caplog.records if "LightGBM cannot be loaded" in record.getMessage()])
     assert (N_ITEMS,) == trained.score(history_of(1, 2)).shape == loaded.score(history_of(1, 2)).shape
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("_LEAST_EVENTS", N_USERS * LENGTH + 1), ("_MOST_RETURNS", -1.0)], ids=["few", "returning"]
+    ("name", "value"), [("_MIN_EVENTS", N_USERS * LENGTH + 1), ("_MAX_RETURNS", -1.0)], ids=["few", "returning"]
 )
-def test_nothing_is_stacked_where_it_does_not_pay(
+def test_there_is_no_pipeline_where_it_does_not_help(
     events: Events, monkeypatch: pytest.MonkeyPatch, name: str, value: float
 ) -> None:
-    """Few events, or visitors who mostly return: then no time is spent on a stack."""
+    """With few events, or users who mostly return, no time is spent on a pipeline."""
     monkeypatch.setattr(pipeline, name, value)
-    assert SequenceModel.fit(events, Catalogue(N_ITEMS)).stack is None
+    assert SequenceModel.fit(events, Catalogue(N_ITEMS)).pipeline is None
 
 
 def test_items_that_nobody_meets_twice_are_no_candidates(model: SequenceModel) -> None:
-    """Whether visitors return is read off the events, and where they do not the candidates are all new to them."""
+    """The return rate follows from the events; where users do not return, no candidate is in the history."""
     once = Events(
         np.array([0, 0, 1, 1], np.int32), np.array([0, 1, 0, 2], np.int32), np.arange(4.0), np.ones(4, np.float32), 2, 3
     )
-    assert 0 == training_queries.returns_of(once)
-    assert 0.25 == training_queries.returns_of(once.of(np.array([0, 0, 1, 2])))
-    assert model.stack is not None
+    assert 0 == training_queries.return_rate(once)
+    assert 0.25 == training_queries.return_rate(once.of(np.array([0, 0, 1, 2])))
+    assert model.pipeline is not None
     history = history_of(4, 5, 6)
-    reading = model.stack.read(history, model.reader.score(history))
-    met = set(history.item.tolist())
-    assert met & set(replace(model.stack, returning=True).first(history, reading).tolist())
-    assert not met & set(replace(model.stack, returning=False).first(history, reading).tolist())
+    stage_scores = model.pipeline.score_stages(history, model.blend_scorer.score(history))
+    seen = set(history.item.tolist())
+    assert seen & set(replace(model.pipeline, returning=True).candidate_items(history, stage_scores).tolist())
+    assert not seen & set(replace(model.pipeline, returning=False).candidate_items(history, stage_scores).tolist())
 
 
 def test_the_best_item_is_the_one_that_follows(model: SequenceModel) -> None:
@@ -201,19 +201,19 @@ def test_the_best_item_is_the_one_that_follows(model: SequenceModel) -> None:
 def test_a_large_catalogue_is_served_from_sparse_parts(
     events: Events, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Beyond the limits of size the whole model is trained in sparse form with drawn rivals, stored, and still right."""
+    """Beyond the limits of size the whole model is trained in sparse form with sampled alternatives, stored, and still right."""
     for module, name, value in (
         (parts, "MAX_ITEMS", 60),
         (ridge, "MAX_ITEMS", 60),
-        (alternatives, "MOST", 60),
+        (alternatives, "MAX_WHOLE", 60),
         (alternatives, "_POPULAR", 20),
         (alternatives, "_DRAWN", 20),
     ):
         monkeypatch.setattr(module, name, value)
     model = SequenceModel.fit(events, Catalogue(N_ITEMS))
-    assert model.stack is not None
-    assert not model.stack.parts.dense
-    assert model.stack.pool is None
+    assert model.pipeline is not None
+    assert not model.pipeline.parts.dense
+    assert model.pipeline.ensemble is None
     model.save(tmp_path)
     loaded = SequenceModel.load(tmp_path)
     for last in range(20, 60, 10):
@@ -223,28 +223,30 @@ def test_a_large_catalogue_is_served_from_sparse_parts(
 
 
 def test_the_newest_event_of_a_longer_history_decides(model: SequenceModel) -> None:
-    """After a light event a visitor goes ten on, whatever came before."""
+    """After a light event the next item is ten on, whatever was before."""
     whole = History(np.array([40, 50, 60, 61], np.int32), np.arange(4.0), np.array([0.5, 0.5, 1.5, 0.5], np.float32))
     assert 71 == ranking(model.score(whole))[0]
 
 
 @pytest.mark.parametrize(("loyal", "longer"), [(0.4, True), (None, False)], ids=["tastes", "order"])
-def test_old_events_count_where_the_order_says_nothing(loyal: float | None, longer: bool) -> None:
-    """Visitors who keep to one of twelve kinds in two events of five need a long memory, a funnel a short one."""
+def test_old_events_count_where_the_order_has_no_influence(loyal: float | None, longer: bool) -> None:
+    """Users with two of five events in one of twelve kinds need a long memory, a funnel needs a short one."""
     events = _funnel() if loyal is None else _tastes(loyal)
     newest = training_queries.newest_of(events)
-    asked = list(training_queries.queries_of(events, newest, np.random.default_rng(0)))
+    asked = list(training_queries.training_queries(events, newest, np.random.default_rng(0)))
     made = pipeline.RankingPipeline(
         parts.Parts.fit(events.of(~newest), reach=100), np.zeros(1 + len(parts.NAMES)), returning=True
     )
-    company = parts.NAMES.index("company")
-    assert longer is (pipeline._memory(made, company, asked) in parts.LONGER)
-    others = [number for number in range(len(parts.NAMES)) if number != company]
-    assert [parts.MEMORY[number] for number in others] == [pipeline._memory(made, number, asked) for number in others]
+    ease = parts.NAMES.index("ease")
+    assert longer is (pipeline._choose_memory(made, ease, asked) in parts.LONGER_MEMORIES)
+    others = [number for number in range(len(parts.NAMES)) if number != ease]
+    assert [parts.MEMORY[number] for number in others] == [
+        pipeline._choose_memory(made, number, asked) for number in others
+    ]
 
 
 def _tastes(loyal: float) -> Events:
-    """Each visitor keeps to every twelfth item in this share of the events, in no order."""
+    """Each user has this share of events on every twelfth item, in no order."""
     rng = np.random.default_rng(3)
     n_users, length = 400, 40
     item = rng.integers(N_ITEMS, size=(n_users, length))

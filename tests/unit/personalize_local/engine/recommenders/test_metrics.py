@@ -151,8 +151,8 @@ def test_without_users_to_test_all_metrics_are_zero() -> None:
 
 def test_event_weights_shape_the_gain() -> None:
     """An item of three times the weight first, then the other: all the gain; the other way round: less."""
-    worth = {1: 0.3, 2: 0.1}
-    best, swapped, half = (weighted_gains([(order, worth)]) for order in ([1, 2], [2, 1], [2, 9]))
+    relevance = {1: 0.3, 2: 0.1}
+    best, swapped, half = (weighted_gains([(order, relevance)]) for order in ([1, 2], [2, 1], [2, 9]))
     key = "normalized_discounted_cumulative_gain_with_event_weights_at_5"
     ideal = 1.5 / math.log(2) + 0.5 / math.log(3)
     assert 1.0 == best[key]
@@ -170,8 +170,8 @@ def test_event_weights_are_reported_when_asked_for() -> None:
     ) - KEYS
 
 
-def test_trend_accuracy_is_the_share_of_the_growth_foreseen() -> None:
-    """A rise that began an interval earlier is foreseen, one out of nothing is not."""
+def test_trend_accuracy_is_the_share_of_the_growth_predicted() -> None:
+    """A growth that began an interval earlier is predicted, a sudden one is not."""
     hour = 3600.0
 
     def events(*counts: tuple[int, float, int]) -> Events:

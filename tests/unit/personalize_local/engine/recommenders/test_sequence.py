@@ -55,11 +55,11 @@ def test_a_new_item_is_not_held_against_its_age() -> None:
     users = np.repeat(np.arange(200), 5)
     events = events_of(users, rng.integers(0, 10, len(users)), n_users=200, n_items=11)
 
-    def chance_when_created(moment: float) -> float:
+    def probability_when_created(moment: float) -> float:
         catalogue = Catalogue(11, one_hot([0] * 11), np.array([-1.0] * 10 + [moment]))
         return float(softmax(SequenceModel.fit(events, catalogue).score(History.empty()))[10])
 
-    old, new = chance_when_created(-1.0), chance_when_created(len(users) - 5.0)
+    old, new = probability_when_created(-1.0), probability_when_created(len(users) - 5.0)
     assert old < 0.02
     assert 0.05 < new < 0.15
 
@@ -72,14 +72,14 @@ def test_of_very_many_attributes_the_common_ones_count(monkeypatch: pytest.Monke
     fields = np.array([0] * 22 + [1, 1], np.int32)
     catalogue = Catalogue(22, sparse.hstack([own, world.catalogue.attributes], format="csr"), None, fields)
     model = SequenceModel.fit(world.events, catalogue)
-    assert (22, 3) == model.evidence.attributes.shape
+    assert (22, 3) == model.extractor.attributes.shape
     scores = model.score(history_of(2, 5))
     assert scores[:10].min() > scores[10:20].max()
 
 
 def test_each_weight_of_the_blend_has_a_name() -> None:
-    """The model can say what speaks for an item, and how much it counts."""
+    """The model names its features and their weights."""
     world = lovers()
     model = SequenceModel.fit(world.events, world.catalogue)
-    assert len(model.evidence.names) == len(model.blend) == len(model.evidence.prior)
-    assert len(set(model.evidence.names)) == len(model.evidence.names)
+    assert len(model.extractor.names) == len(model.blend) == len(model.extractor.prior)
+    assert len(set(model.extractor.names)) == len(model.extractor.names)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from personalize_local.engine.base.data import Catalogue, Events
-from personalize_local.engine.base.percentiles import between
+from personalize_local.engine.base.percentiles import within_percentiles
 from personalize_local.engine.base.scores import ranking
 from personalize_local.engine.linear.cooccurrence import Cooccurrence
 from personalize_local.engine.recommenders.sims import SimsModel
@@ -60,6 +60,6 @@ def test_unusual_users_and_items_are_left_out() -> None:
 def test_percentiles_are_of_those_with_events() -> None:
     """Both borders are included; what has no event is never chosen."""
     counts = np.array([0, 1, 2, 3, 4, 5])
-    assert [False, True, True, True, True, True] == between(counts, 0.0, 1.0).tolist()
-    assert [False, False, True, True, True, False] == between(counts, 0.25, 0.75).tolist()
-    assert not between(np.zeros(3), 0.0, 1.0).any()
+    assert [False, True, True, True, True, True] == within_percentiles(counts, 0.0, 1.0).tolist()
+    assert [False, False, True, True, True, False] == within_percentiles(counts, 0.25, 0.75).tolist()
+    assert not within_percentiles(np.zeros(3), 0.0, 1.0).any()

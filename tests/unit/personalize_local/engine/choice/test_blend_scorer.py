@@ -1,4 +1,4 @@
-"""The fast path of one history gives what the evidence of many histories gives."""
+"""The fast scorer of one history gives the blend of its features."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ import pytest
 from scipy import sparse
 
 from personalize_local.engine.base.data import Catalogue, Events, History
+from personalize_local.engine.choice.blend_scorer import BlendScorer
 from personalize_local.engine.choice.features import FeatureExtractor
-from personalize_local.engine.choice.reading import Reader
 from personalize_local.engine.linear import ridge
 from personalize_local.engine.recommenders.sequence import SequenceModel
 
@@ -47,35 +47,35 @@ def _history(rng: np.random.Generator, length: int) -> History:
 def test_one_history_reads_as_one_of_many(
     n_attributes: int, columns: int, reach: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever the catalogue and the history, the scores are the blend of the evidence's features."""
+    """Whatever the catalogue and the history, the scores are the blend of the extractor's features."""
     monkeypatch.setattr(ridge, "MAX_ITEMS", columns)
     rng = np.random.default_rng(n_attributes)
-    evidence = FeatureExtractor.fit(_events(rng).in_order(), _catalogue(rng, n_attributes), ridge=5.0, reach=reach)
-    blend = rng.normal(size=len(evidence.names))
-    reader = Reader.of(evidence, blend)
+    extractor = FeatureExtractor.fit(_events(rng).in_order(), _catalogue(rng, n_attributes), ridge=5.0, reach=reach)
+    blend = rng.normal(size=len(extractor.names))
+    blend_scorer = BlendScorer.of(extractor, blend)
     for length in (0, 1, 2, 7, 40, 150):
         history = _history(rng, length)
-        expected = evidence.of_history(history).astype(np.float64) @ blend
-        np.testing.assert_allclose(reader.score(history), expected, rtol=1e-4, atol=1e-4)
+        expected = extractor.history_features(history).astype(np.float64) @ blend
+        np.testing.assert_allclose(blend_scorer.score(history), expected, rtol=1e-4, atol=1e-4)
 
 
-def test_the_order_is_that_of_the_evidence(tmp_path: Path) -> None:
+def test_the_order_is_that_of_the_features(tmp_path: Path) -> None:
     """A trained model's reader puts the items in the order of the features' weighted sums, loaded from disk too."""
     rng = np.random.default_rng(5)
     model = SequenceModel.fit(_events(rng), _catalogue(rng, 9))
     model.save(tmp_path)
     history = _history(rng, 12)
     in_units = History(history.item, history.time, (history.weight / np.float32(model.unit)).astype(np.float32))
-    expected = model.evidence.of_history(in_units).astype(np.float64) @ model.blend
+    expected = model.extractor.history_features(in_units).astype(np.float64) @ model.blend
     for one in (model, SequenceModel.load(tmp_path)):
-        scores = one.reader.score(in_units)
+        scores = one.blend_scorer.score(in_units)
         np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-4)
         assert np.argsort(-expected)[:10].tolist() == np.argsort(-scores)[:10].tolist()
 
 
 def test_a_history_of_nothing_but_zeros_is_none() -> None:
-    """Events without weight do not speak."""
+    """Events without weight have no influence."""
     rng = np.random.default_rng(6)
     model = SequenceModel.fit(_events(rng), _catalogue(rng, 3))
-    silent = History(np.array([1, 2], np.int32), np.zeros(2), np.zeros(2, np.float32))
-    np.testing.assert_array_equal(model.score(History.empty()), model.score(silent))
+    weightless = History(np.array([1, 2], np.int32), np.zeros(2), np.zeros(2, np.float32))
+    np.testing.assert_array_equal(model.score(History.empty()), model.score(weightless))
