@@ -178,7 +178,7 @@ def test_the_emulators_modules_need_only_what_its_environment_has() -> None:
         ("personalize_local/engine/base/models.py", "personalize_local.model.errors"),
         ("personalize_local/engine/base/models.py", "personalize_local.engine.recommenders.registry"),
         ("personalize_local/engine/base/models.py", "boto3"),
-        ("personalize_local/data/storage.py", "personalize_local.serving.serving"),
+        ("personalize_local/data/storage.py", "personalize_local.serving.runtime_api"),
         ("personalize_local/api/app.py", "local_cloud.common.state"),
         ("local_cloud/supervisor/lifecycle.py", "lambdas.recommend.handler"),
         ("tools/environment/connection.py", "infra.stacks.data"),
