@@ -1,8 +1,10 @@
 """The lifecycles of every kind of resource: their statuses (service documentation of each `Describe`) and work."""
 
+import contextlib
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from functools import partial
 
 from personalize_local.control.lifecycle import Plan, Plans
@@ -89,6 +91,21 @@ def _parent(resource: Resource) -> str:
     return resource.parent
 
 
+@contextlib.contextmanager
+def _stored_by_any_version(resource: Resource) -> Iterator[None]:
+    """Around the making of a task; WorkError when what is stored of the resource lacks what the task needs.
+
+    Tasks are not stored: work that a restart has interrupted gets a new one, made from the resource, which another
+    version of this program may have written.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise WorkError(
+            f"{resource.arn} was stored without {error.args[0]} by another version of this program; create it anew."
+        ) from error
+
+
 class _Work:
     """What is done while a resource is IN_PROGRESS, and what then becomes of it."""
 
@@ -118,17 +135,18 @@ class _Work:
 
     def import_data(self, job: Resource, stop: threading.Event) -> Json:
         dataset, quotas = self._dataset(job.parent), self._core.options.quotas
-        incremental = job.body["importMode"] == "INCREMENTAL"
-        task = ImportTask(
-            location=job.body["dataSource"]["dataLocation"],
-            s3=self._s3(job),
-            schema=self._schema_text(dataset),
-            dataset_type=dataset.body["datasetType"],
-            folder=str(self._core.import_folder(job.id)),
-            most_bytes=quotas.incremental_import_bytes if incremental else quotas.full_import_bytes,
-            least_interactions=quotas.interactions_per_import,
-            reports=self._reports(job, dataset),
-        )
+        with _stored_by_any_version(job):
+            incremental = job.body["importMode"] == "INCREMENTAL"
+            task = ImportTask(
+                location=job.body["dataSource"]["dataLocation"],
+                s3=self._s3(job),
+                schema=self._schema_text(dataset),
+                dataset_type=dataset.body["datasetType"],
+                folder=str(self._core.import_folder(job.id)),
+                most_bytes=quotas.incremental_import_bytes if incremental else quotas.full_import_bytes,
+                least_interactions=quotas.interactions_per_import,
+                reports=self._reports(job, dataset),
+            )
         return self._core.carry_out(task, stop)
 
     def _reports(self, job: Resource, dataset: Resource) -> AttributionReports | None:
@@ -175,15 +193,16 @@ class _Work:
 
     def export_data(self, job: Resource, stop: threading.Event) -> Json:
         dataset = self._dataset(job.parent)
-        mode = job.body["ingestionMode"]
-        task = ExportTask(
-            location=job.body["jobOutput"]["s3DataDestination"]["path"],
-            s3=self._s3(job),
-            contents=self._contents(dataset, bulk=mode in ("BULK", "ALL")),
-            dataset_type=dataset.body["datasetType"],
-            events=str(self._core.events_path),
-            put=mode in ("PUT", "ALL"),
-        )
+        with _stored_by_any_version(job):
+            mode = job.body["ingestionMode"]
+            task = ExportTask(
+                location=job.body["jobOutput"]["s3DataDestination"]["path"],
+                s3=self._s3(job),
+                contents=self._contents(dataset, bulk=mode in ("BULK", "ALL")),
+                dataset_type=dataset.body["datasetType"],
+                events=str(self._core.events_path),
+                put=mode in ("PUT", "ALL"),
+            )
         return self._core.carry_out(task, stop)
 
     def end_update_dataset(self, changes: Transaction, dataset: Resource, result: Json) -> Resource:
@@ -205,12 +224,13 @@ class _Work:
             for dataset in of_users
             for part in dataset.body["_imports"]
         }
-        task = DeletionTask(
-            location=job.body["dataSource"]["dataLocation"],
-            s3=self._s3(job),
-            most_bytes=self._core.options.quotas.deletion_bytes,
-            folders=folders,
-        )
+        with _stored_by_any_version(job):
+            task = DeletionTask(
+                location=job.body["dataSource"]["dataLocation"],
+                s3=self._s3(job),
+                most_bytes=self._core.options.quotas.deletion_bytes,
+                folders=folders,
+            )
         result = self._core.carry_out(task, stop)
         deleted = self._core.events.forget_users(
             result["users"],
@@ -244,20 +264,21 @@ class _Work:
 
     def infer(self, job: Resource, stop: threading.Event) -> Json:
         quotas = self._core.options.quotas
-        task = BatchTask(
-            data=str(self._core.folder),
-            now=self._core.clock.now(),
-            segments=job.kind == "batch-segment-job",
-            version=job.body["solutionVersionArn"],
-            filter=job.body.get("filterArn"),
-            num_results=job.body.get("numResults", 0),
-            input=job.body["jobInput"]["s3DataSource"]["path"],
-            output=job.body["jobOutput"]["s3DataDestination"]["path"],
-            s3=self._s3(job),
-            most_files=quotas.batch_files,
-            most_bytes=quotas.batch_file_bytes,
-            most_lines=quotas.batch_file_lines,
-        )
+        with _stored_by_any_version(job):
+            task = BatchTask(
+                data=str(self._core.folder),
+                now=self._core.clock.now(),
+                segments=job.kind == "batch-segment-job",
+                version=job.body["solutionVersionArn"],
+                filter=job.body.get("filterArn"),
+                num_results=job.body.get("numResults", 0),
+                input=job.body["jobInput"]["s3DataSource"]["path"],
+                output=job.body["jobOutput"]["s3DataDestination"]["path"],
+                s3=self._s3(job),
+                most_files=quotas.batch_files,
+                most_bytes=quotas.batch_file_bytes,
+                most_lines=quotas.batch_file_lines,
+            )
         return self._core.carry_out(task, stop)
 
     def _schema_text(self, dataset: Resource) -> str:
@@ -305,16 +326,17 @@ class _Work:
         interactions = datasets.get("INTERACTIONS")
         if recipe is None or interactions is None:
             raise WorkError("The dataset group has no Interactions dataset.")
-        task = TrainingTask(
-            events=str(self._core.events_path),
-            interactions=self._contents(interactions),
-            items=self._items(version.body["datasetGroupArn"]),
-            event_type=version.body.get("eventType"),
-            solution_config=version.body.get("solutionConfig", {}),
-            added=version.body.get("_added", {}),
-            recipe=recipe.name,
-            folder=str(self._core.model_folder(version)),
-        )
+        with _stored_by_any_version(version):
+            task = TrainingTask(
+                events=str(self._core.events_path),
+                interactions=self._contents(interactions),
+                items=self._items(version.body["datasetGroupArn"]),
+                event_type=version.body.get("eventType"),
+                solution_config=version.body.get("solutionConfig", {}),
+                added=version.body.get("_added", {}),
+                recipe=recipe.name,
+                folder=str(self._core.model_folder(version)),
+            )
         return self._core.carry_out(task, stop)
 
     def end_training(self, changes: Transaction, version: Resource, result: Json) -> Resource:
