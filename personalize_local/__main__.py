@@ -11,11 +11,10 @@ import uvicorn
 from personalize_local.api.app import App
 from personalize_local.api.bind import add_options, check_options
 from personalize_local.api.server import config
-from personalize_local.control.options import Options
-from personalize_local.control.quotas import QuotaFileError, Quotas, read_quotas
-from personalize_local.control.throttling import Rates
 from personalize_local.data.private import SharedFolderError, keep_to_owner
 from personalize_local.model.resources import Account
+from personalize_local.settings.options import Options
+from personalize_local.settings.quotas import QuotaFileError, Quotas, Rates, read_quotas
 
 _DESCRIPTION = """Serve the Amazon Personalize API: control plane, events and runtime on one port of 127.0.0.1.
 Programs of this computer are answered; pages that a browser shows are not.

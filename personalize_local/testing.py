@@ -16,10 +16,11 @@ from botocore.config import Config
 
 from personalize_local.api.app import App
 from personalize_local.api.server import config
-from personalize_local.control.options import Options
-from personalize_local.jobs.work import InProcess, Subprocess
+from personalize_local.jobs.running import InProcess
+from personalize_local.jobs.tasks.workers import Subprocess
 from personalize_local.model.clock import Clock, SystemClock
 from personalize_local.model.resources import Account
+from personalize_local.settings.options import Options
 
 Api = Literal["personalize", "personalize-events", "personalize-runtime"]
 _START_SECONDS = 30.0

@@ -12,9 +12,9 @@ import numpy as np
 
 from personalize_local.data.tables import Numbers, Table, Text
 from personalize_local.model.schemas import Field, Schema
-from personalize_local.serving.filtering import FilterRequest, Interacted, ItemColumns
-from personalize_local.serving.filters import parse_filter
-from personalize_local.serving.ranked import Ranked
+from personalize_local.serving.filter_expressions import parse_filter
+from personalize_local.serving.filter_masks import FilterRequest, Interacted, ItemColumns
+from personalize_local.serving.item_scores import RankedItems
 
 KINDS = 20
 EXPRESSION = "INCLUDE ItemID WHERE Items.KIND IN ($KIND) AND Items.PRICE < $PRICE"
@@ -66,7 +66,7 @@ def measure(n_items: int, calls: int) -> dict[str, float]:
         "items": n_items,
         "new_values_us": median_microseconds(lambda n: ask(f'"k{n % KINDS}","k{n % 7}"', n + 0.5), calls),
         "same_values_us": median_microseconds(lambda _: ask('"k1","k2"', 50.0), calls),
-        "best_500_in_order_us": median_microseconds(lambda _: Ranked.of(scores, 500), calls),
+        "best_500_in_order_us": median_microseconds(lambda _: RankedItems.of(scores, 500), calls),
     }
 
 

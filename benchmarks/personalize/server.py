@@ -33,7 +33,8 @@ from typing import Any
 
 from benchmarks.personalize.client import PersistentConnection, concurrent, request, seconds_each
 from benchmarks.personalize.world import Made, World, fill_with_events, make
-from personalize_local.serving.serving import Serving
+from personalize_local.engine.base.data import History
+from personalize_local.serving.loaded_versions import LoadedVersions
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMITS = {
@@ -191,14 +192,14 @@ def measure(world: World, sizes: Sizes, folder: Path, *, large: bool) -> dict[st
 def scoring(made: Made, folder: Path, sizes: Sizes) -> dict[str, float]:
     """Microseconds of the model alone, for the users of the questions."""
     from personalize_local.api.service import Personalize  # the servers above must be gone
-    from personalize_local.control.options import Options
+    from personalize_local.settings.options import Options
 
     service = Personalize(Options(folder=folder / "data"))
     try:
         campaign = service.store.get(made.campaign, "campaign")
         assert campaign is not None
-        snapshot = Serving(service).load(campaign.body["_serving"]).snapshot
-        histories = [snapshot.history(f"u{number}") for number in range(200)]
+        snapshot = LoadedVersions(service).load(campaign.body["_serving"]).snapshot
+        histories = [History(*snapshot.events_of(f"u{number}")) for number in range(200)]
         taken = []
         for history in itertools.islice(itertools.cycle(histories), max(100, sizes.calls)):
             began = time.perf_counter()

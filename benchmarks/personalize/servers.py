@@ -19,8 +19,8 @@ from personalize_local.api.app import App
 from personalize_local.api.guard import Receive, Scope, Send
 from personalize_local.api.server import config
 from personalize_local.api.service import Personalize
-from personalize_local.control.options import Options
 from personalize_local.model.entries import Entry
+from personalize_local.settings.options import Options
 
 
 class Constant:
@@ -63,8 +63,8 @@ class WithoutScoring(App):
         """The service, whose runtime answers what was recorded."""
         service = super().made(options)
         recorded: dict[str, Any] = self._recorded
-        service.serving.recommend = lambda request: recorded["/recommendations"]  # type: ignore[method-assign]
-        service.serving.rank = lambda request: recorded["/personalize-ranking"]  # type: ignore[method-assign]
+        service.runtime.recommend = lambda request: recorded["/recommendations"]  # type: ignore[method-assign]
+        service.runtime.rank = lambda request: recorded["/personalize-ranking"]  # type: ignore[method-assign]
         return service
 
 

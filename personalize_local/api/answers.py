@@ -40,4 +40,6 @@ def _check(shape: Any, name: str) -> Callable[[Any], Any]:
     if shape.type_name == "list" and shape.member.name == "PredictedItem":
         # Their type is the shape's: 500 entries are sent as they are.
         return lambda value: value if value and type(value[0]) is Entry else every(value, name)
+    if shape.type_name == "string":
+        return lambda value: value if type(value) is str else every(value, name)
     return lambda value: every(value, name)

@@ -3,7 +3,7 @@
 from personalize_local.api.guard import Receive, Scope, Send
 from personalize_local.api.protocol import DroppedError, Protocol
 from personalize_local.api.service import Personalize
-from personalize_local.control.options import Options
+from personalize_local.settings.options import Options
 
 _MAXIMUM_BODY = 6 * 1024 * 1024
 

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from personalize_local.api.recordings import RECORDED
 from personalize_local.api.services import routes
-from personalize_local.control.quotas import Quotas
-from personalize_local.control.throttling import Rates
 from personalize_local.model.recipes import RECIPES
 from personalize_local.operations import ABSENT, OPERATIONS, schedule
 from personalize_local.serving import exploration
+from personalize_local.settings.quotas import Quotas, Rates
 
 PAGE = Path(__file__).parents[2] / "docs" / "develop" / "personalize-fidelity.md"
 

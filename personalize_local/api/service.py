@@ -6,12 +6,12 @@ import threading
 from pathlib import Path
 from typing import IO
 
-from personalize_local.control.options import Options
 from personalize_local.control.plans import plans
 from personalize_local.control.service_context import ServiceContext
 from personalize_local.data import events as event_storage
 from personalize_local.data.private import for_owner, make_for_owner
 from personalize_local.operations.schedule import Schedule
+from personalize_local.settings.options import Options
 
 _TIDY_SECONDS = 5.0
 

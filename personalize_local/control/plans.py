@@ -1,15 +1,27 @@
 """The lifecycles of every kind of resource: their statuses (service documentation of each `Describe`) and work."""
 
+import contextlib
 import shutil
 import threading
 import time
+from collections.abc import Iterator
 from functools import partial
-from typing import Any
 
 from personalize_local.control.lifecycle import Plan, Plans
 from personalize_local.control.service_context import ServiceContext
+from personalize_local.data.data_folder import discard
 from personalize_local.data.storage import Transaction
-from personalize_local.jobs.work import discard
+from personalize_local.jobs.tasks.tasks import (
+    Attribution,
+    AttributionReports,
+    BatchTask,
+    DatasetContents,
+    DeletionTask,
+    ExportTask,
+    ImportTask,
+    S3Access,
+    TrainingTask,
+)
 from personalize_local.model.errors import WorkError
 from personalize_local.model.recipes import recipe_of
 from personalize_local.model.resources import (
@@ -79,21 +91,36 @@ def _parent(resource: Resource) -> str:
     return resource.parent
 
 
+@contextlib.contextmanager
+def _stored_by_any_version(resource: Resource) -> Iterator[None]:
+    """Around the making of a task; WorkError when what is stored of the resource lacks what the task needs.
+
+    Tasks are not stored: work that a restart has interrupted gets a new one, made from the resource, which another
+    version of this program may have written.
+    """
+    try:
+        yield
+    except KeyError as error:
+        raise WorkError(
+            f"{resource.arn} was stored without {error.args[0]} by another version of this program; create it anew."
+        ) from error
+
+
 class _Work:
     """What is done while a resource is IN_PROGRESS, and what then becomes of it."""
 
     def __init__(self, core: ServiceContext) -> None:
         self._core = core
 
-    def _s3(self, job: Resource) -> Json:
+    def _s3(self, job: Resource) -> S3Access:
         """Where the job's objects are, and the keys of its role."""
         root, role_keys = self._core.options.s3_root, self._core.options.role_keys
         role = job.body.get("roleArn")
-        return {
-            "s3Root": str(root) if root else None,
-            "s3Endpoint": self._core.options.s3_endpoint,
-            "s3Keys": dict(role_keys(role)) if role_keys and role else None,
-        }
+        return S3Access(
+            root=str(root) if root else None,
+            endpoint=self._core.options.s3_endpoint,
+            keys=dict(role_keys(role)) if role_keys and role else None,
+        )
 
     def _dataset(self, arn: str) -> Resource:
         dataset = self._core.store.get(arn, "dataset")
@@ -108,46 +135,52 @@ class _Work:
 
     def import_data(self, job: Resource, stop: threading.Event) -> Json:
         dataset, quotas = self._dataset(job.parent), self._core.options.quotas
-        incremental = job.body["importMode"] == "INCREMENTAL"
-        task = {
-            "location": job.body["dataSource"]["dataLocation"],
-            **self._s3(job),
-            "schema": self._schema_text(dataset),
-            "datasetType": dataset.body["datasetType"],
-            "folder": str(self._core.import_folder(job.id)),
-            "mostBytes": quotas.incremental_import_bytes if incremental else quotas.full_import_bytes,
-            "leastInteractions": quotas.interactions_per_import,
-            "reports": self._reports(job, dataset),
-        }
-        return self._core.carry_out("import", task, stop)
+        with _stored_by_any_version(job):
+            incremental = job.body["importMode"] == "INCREMENTAL"
+            task = ImportTask(
+                location=job.body["dataSource"]["dataLocation"],
+                s3=self._s3(job),
+                schema=self._schema_text(dataset),
+                dataset_type=dataset.body["datasetType"],
+                folder=str(self._core.import_folder(job.id)),
+                most_bytes=quotas.incremental_import_bytes if incremental else quotas.full_import_bytes,
+                least_interactions=quotas.interactions_per_import,
+                reports=self._reports(job, dataset),
+            )
+        return self._core.carry_out(task, stop)
 
-    def _reports(self, job: Resource, dataset: Resource) -> Json | None:
+    def _reports(self, job: Resource, dataset: Resource) -> AttributionReports | None:
         """What the reports of an import of interactions need; None when none are to be written."""
         if dataset.body["datasetType"] != "INTERACTIONS" or not job.body.get("publishAttributionMetricsToS3"):
             return None
         attributions = [
-            {
-                "location": one.body["metricsOutputConfig"]["s3DataDestination"]["path"],
-                "metrics": one.body["_metrics"],
-            }
+            Attribution(
+                location=one.body["metricsOutputConfig"]["s3DataDestination"]["path"],
+                metrics=one.body["_metrics"],
+            )
             for one in self._core.store.every("metric-attribution", dataset.parent)
             if one.status == ACTIVE and "s3DataDestination" in one.body["metricsOutputConfig"]
         ]
-        return {
-            "attributions": attributions,
-            "mode": job.body["importMode"],
-            "now": self._core.clock.now(),
-            "items": self._items(dataset.parent),
-            "events": str(self._core.events_path),
-        }
+        return AttributionReports(
+            attributions=attributions,
+            mode=job.body["importMode"],
+            now=self._core.clock.now(),
+            items=self._items(dataset.parent),
+            events=str(self._core.events_path),
+        )
 
-    def _items(self, group: str) -> Json | None:
+    def _items(self, group: str) -> DatasetContents | None:
         """What a task needs to read the group's items; None when it has no such dataset."""
         items = self._core.datasets(group).get("ITEMS")
         return None if items is None else self._contents(items)
 
-    def _contents(self, dataset: Resource) -> Json:
-        return {"dataset": dataset.id, "bulk": self._core.bulk(dataset), "schema": self._schema_text(dataset)}
+    def _contents(self, dataset: Resource, *, bulk: bool = True) -> DatasetContents:
+        """Where the rows of the dataset are; without `bulk` those that were put alone."""
+        return DatasetContents(
+            dataset=dataset.id,
+            bulk=self._core.bulk(dataset) if bulk else [],
+            schema=self._schema_text(dataset),
+        )
 
     def end_import(self, changes: Transaction, job: Resource, result: Json) -> Resource:
         """FULL takes the place of all earlier imports, INCREMENTAL joins them."""
@@ -160,18 +193,17 @@ class _Work:
 
     def export_data(self, job: Resource, stop: threading.Event) -> Json:
         dataset = self._dataset(job.parent)
-        mode = job.body["ingestionMode"]
-        task = {
-            "location": job.body["jobOutput"]["s3DataDestination"]["path"],
-            **self._s3(job),
-            "schema": self._schema_text(dataset),
-            "datasetType": dataset.body["datasetType"],
-            "dataset": dataset.id,
-            "events": str(self._core.events_path),
-            "bulk": self._core.bulk(dataset) if mode in ("BULK", "ALL") else [],
-            "put": mode in ("PUT", "ALL"),
-        }
-        return self._core.carry_out("export", task, stop)
+        with _stored_by_any_version(job):
+            mode = job.body["ingestionMode"]
+            task = ExportTask(
+                location=job.body["jobOutput"]["s3DataDestination"]["path"],
+                s3=self._s3(job),
+                contents=self._contents(dataset, bulk=mode in ("BULK", "ALL")),
+                dataset_type=dataset.body["datasetType"],
+                events=str(self._core.events_path),
+                put=mode in ("PUT", "ALL"),
+            )
+        return self._core.carry_out(task, stop)
 
     def end_update_dataset(self, changes: Transaction, dataset: Resource, result: Json) -> Resource:
         """Show the new schema; the solutions that exist leave its new columns out of training."""
@@ -192,13 +224,14 @@ class _Work:
             for dataset in of_users
             for part in dataset.body["_imports"]
         }
-        task = {
-            "location": job.body["dataSource"]["dataLocation"],
-            **self._s3(job),
-            "mostBytes": self._core.options.quotas.deletion_bytes,
-            "folders": folders,
-        }
-        result = self._core.carry_out("deletion", task, stop)
+        with _stored_by_any_version(job):
+            task = DeletionTask(
+                location=job.body["dataSource"]["dataLocation"],
+                s3=self._s3(job),
+                most_bytes=self._core.options.quotas.deletion_bytes,
+                folders=folders,
+            )
+        result = self._core.carry_out(task, stop)
         deleted = self._core.events.forget_users(
             result["users"],
             interactions=datasets["INTERACTIONS"].id if "INTERACTIONS" in datasets else None,
@@ -213,7 +246,7 @@ class _Work:
             for version in self._core.store.every("solution-version", solution.arn):
                 folder = self._core.model_folder(version)
                 if folder.exists() and forget(folder, users):
-                    self._core.serving.refresh(version.arn)
+                    self._core.runtime.versions.refresh(version.arn)
 
     def end_delete_users(self, changes: Transaction, job: Resource, result: Json) -> Resource:
         """What remains of the changed imports takes their places; the sweep of the next start removes the old files."""
@@ -230,24 +263,23 @@ class _Work:
         return job.changed(now, numDeleted=result["numDeleted"])
 
     def infer(self, job: Resource, stop: threading.Event) -> Json:
-        return self._core.carry_out("batch", self._batch(job), stop)
-
-    def _batch(self, job: Resource) -> Json:
         quotas = self._core.options.quotas
-        return {
-            "data": str(self._core.folder),
-            "now": self._core.clock.now(),
-            "segments": job.kind == "batch-segment-job",
-            "version": job.body["solutionVersionArn"],
-            "filter": job.body.get("filterArn"),
-            "numResults": job.body.get("numResults", 0),
-            "input": job.body["jobInput"]["s3DataSource"]["path"],
-            "output": job.body["jobOutput"]["s3DataDestination"]["path"],
-            **self._s3(job),
-            "mostFiles": quotas.batch_files,
-            "mostBytes": quotas.batch_file_bytes,
-            "mostLines": quotas.batch_file_lines,
-        }
+        with _stored_by_any_version(job):
+            task = BatchTask(
+                data=str(self._core.folder),
+                now=self._core.clock.now(),
+                segments=job.kind == "batch-segment-job",
+                version=job.body["solutionVersionArn"],
+                filter=job.body.get("filterArn"),
+                num_results=job.body.get("numResults", 0),
+                input=job.body["jobInput"]["s3DataSource"]["path"],
+                output=job.body["jobOutput"]["s3DataDestination"]["path"],
+                s3=self._s3(job),
+                most_files=quotas.batch_files,
+                most_bytes=quotas.batch_file_bytes,
+                most_lines=quotas.batch_file_lines,
+            )
+        return self._core.carry_out(task, stop)
 
     def _schema_text(self, dataset: Resource) -> str:
         schema = self._core.store.get(dataset.body["schemaArn"], "schema")
@@ -294,17 +326,18 @@ class _Work:
         interactions = datasets.get("INTERACTIONS")
         if recipe is None or interactions is None:
             raise WorkError("The dataset group has no Interactions dataset.")
-        task: dict[str, Any] = {
-            "events": str(self._core.events_path),
-            "interactions": self._contents(interactions),
-            "items": self._items(version.body["datasetGroupArn"]),
-            "eventType": version.body.get("eventType"),
-            "solutionConfig": version.body.get("solutionConfig", {}),
-            "added": version.body.get("_added", {}),
-            "recipe": recipe.name,
-            "folder": str(self._core.model_folder(version)),
-        }
-        return self._core.carry_out("training", task, stop)
+        with _stored_by_any_version(version):
+            task = TrainingTask(
+                events=str(self._core.events_path),
+                interactions=self._contents(interactions),
+                items=self._items(version.body["datasetGroupArn"]),
+                event_type=version.body.get("eventType"),
+                solution_config=version.body.get("solutionConfig", {}),
+                added=version.body.get("_added", {}),
+                recipe=recipe.name,
+                folder=str(self._core.model_folder(version)),
+            )
+        return self._core.carry_out(task, stop)
 
     def end_training(self, changes: Transaction, version: Resource, result: Json) -> Resource:
         changes.after_commit.append(self._core.alarm.ring)
@@ -313,7 +346,7 @@ class _Work:
         )
 
     def load_first(self, campaign: Resource, stop: threading.Event) -> Json:
-        self._core.serving.load(campaign.body["_requested"])
+        self._core.runtime.versions.load(campaign.body["_requested"])
         return {}
 
     def end_create_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:
@@ -321,7 +354,7 @@ class _Work:
         return campaign.changed(self._core.clock.now(), _serving=campaign.body["_requested"], _requested=None)
 
     def load_update(self, campaign: Resource, stop: threading.Event) -> Json:
-        self._core.serving.load(campaign.body["_requested"])
+        self._core.runtime.versions.load(campaign.body["_requested"])
         return {}
 
     def end_update_campaign(self, changes: Transaction, campaign: Resource, result: Json) -> Resource:

@@ -5,17 +5,18 @@ from collections.abc import Mapping
 
 from personalize_local.control.faults import Faults
 from personalize_local.control.lifecycle import Action, Lifecycle
-from personalize_local.control.options import Options
 from personalize_local.control.throttling import Throttle
 from personalize_local.control.wake_signal import WakeSignal
 from personalize_local.data.data_folder import DataFolder
 from personalize_local.data.objects import NO_S3, s3_endpoint
 from personalize_local.data.storage import Transaction
+from personalize_local.jobs.tasks.tasks import Task
 from personalize_local.model.errors import in_use, invalid_input, not_found
 from personalize_local.model.resources import ACTIVE, CREATING, DELETING, UPDATING, Kind, Resource
 from personalize_local.model.validation import Json
-from personalize_local.serving.recommended import Recommended
-from personalize_local.serving.serving import Serving
+from personalize_local.serving.recent_answers import RecentAnswers
+from personalize_local.serving.runtime_api import RuntimeApi
+from personalize_local.settings.options import Options
 
 
 class ServiceContext(DataFolder):
@@ -27,8 +28,8 @@ class ServiceContext(DataFolder):
         self.faults = Faults(options.folder / "faults.json")
         self.throttle = Throttle(options.rates, self.clock, self._group_of) if options.rates else None
         self.lifecycle = Lifecycle(self.store, self.clock, pace=options.pace)
-        self.serving = Serving(self)
-        self.recommended = Recommended()
+        self.runtime = RuntimeApi(self)
+        self.recent_answers = RecentAnswers()
         self.alarm = WakeSignal(self.clock)
         self._trackers: tuple[int, Mapping[str, tuple[Resource, int]]] = (-1, {})
 
@@ -59,10 +60,10 @@ class ServiceContext(DataFolder):
         """Start a lifecycle of a resource that shows its first status; `_fault` in the request orders its end."""
         self.lifecycle.begin(changes, resource, action, request.get("_fault", {}))
 
-    def carry_out(self, kind: str, task: Json, stop: threading.Event) -> Json:
+    def carry_out(self, task: Task, stop: threading.Event) -> Json:
         """The worker's result of the task, which sees every event that was acknowledged before. For lifecycles."""
         self.events.flush()
-        return self.options.worker.run(kind, task, stop)
+        return self.options.worker.run(task, stop)
 
     def tracker(self, tracking_id: str) -> tuple[Resource, int] | None:
         """The event tracker with this tracking id, and the id of the Interactions dataset that its events go to."""

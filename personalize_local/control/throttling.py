@@ -5,23 +5,11 @@ Each second of the server's clock admits so many requests; the others get a Thro
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from personalize_local.model.clock import Clock
 from personalize_local.model.errors import ServiceError
 from personalize_local.model.validation import Json
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
-    """Requests a second."""
-
-    put_events_per_group: int = 1000
-    put_items_per_group: int = 10
-    put_users_per_group: int = 10
-    runtime_per_campaign: int = 500
-    """Of GetRecommendations, and as many of GetPersonalizedRanking."""
-    runtime_total: int = 2500
+from personalize_local.settings.quotas import Rates
 
 
 class Throttle:

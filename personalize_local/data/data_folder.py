@@ -1,5 +1,6 @@
 """What a data folder holds, for those who only read: the server itself, and batch jobs in processes of their own."""
 
+import shutil
 from pathlib import Path
 
 from personalize_local.data.event_store import EventStore
@@ -67,3 +68,8 @@ class DataFolder:
     def dataset_schemas(self, group: str) -> dict[str, Schema]:
         """The schemas of a group's datasets by dataset type."""
         return {kind: self.schema(dataset.body["schemaArn"]) for kind, dataset in self.datasets(group).items()}
+
+
+def discard(folder: str) -> None:
+    """Remove what an import or a training wrote; no error when nothing is there."""
+    shutil.rmtree(folder, ignore_errors=True)

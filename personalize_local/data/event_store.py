@@ -42,7 +42,7 @@ _MANY = 20_000
 """Events in a journal that are moved at once."""
 _MOST = 100_000
 """Events in a journal from which on PutEvents waits until they are moved."""
-_KEPT_VISITORS = 10_000
+_KEPT_USERS = 10_000
 _LAST = 2**63 - 1
 
 
@@ -145,17 +145,17 @@ class EventStore:
             self._hurry.set()
         return future
 
-    def of_visitor(self, dataset: int, visitor: str, *, after: int, limit: int) -> list[LiveEvent]:
-        """The visitor's last `limit` events on items, oldest first, that arrived later than the event `after`.
+    def of_user(self, dataset: int, user: str, *, after: int, limit: int) -> list[LiveEvent]:
+        """The user's last `limit` events on items, oldest first, that arrived later than the event `after`.
 
-        A visitor is a user id, or the session id of events that came without a user.
+        `user` is a user id, or the session id of events that came without a user.
         """
         version = self._version
         with self._lock:
             tails = [tail for tail in (self._sealed, self._tail) if tail is not None and tail.calls]
-        newest = [event for tail in tails for event in tail.of_visitor(dataset, visitor)]
+        newest = [event for tail in tails for event in tail.of_user(dataset, user)]
         if not newest:
-            return self._stored(dataset, visitor, after, limit, version)
+            return self._stored(dataset, user, after, limit, version)
         # Part of a sealed tail may be in the tables by now: what is there from its first number on is in `newest` too.
         begin = tails[0].calls[0].first
         known = self._known(dataset, begin, [name for _, name in newest if name is not None])
@@ -166,19 +166,19 @@ class EventStore:
             and (name is None or (name not in known and tails[0].number_of(dataset, name) in (None, event.seq)))
         ]
         if len(live) < limit:
-            rows = self._connection.execute(_LIVE, (dataset, visitor, after, begin, limit - len(live))).fetchall()
+            rows = self._connection.execute(_LIVE, (dataset, user, after, begin, limit - len(live))).fetchall()
             live = [*map(LiveEvent._make, reversed(rows)), *live]
         return live[-limit:]
 
-    def _stored(self, dataset: int, visitor: str, after: int, limit: int, version: int) -> list[LiveEvent]:
+    def _stored(self, dataset: int, user: str, after: int, limit: int, version: int) -> list[LiveEvent]:
         kept_version, kept = self._kept
-        if kept_version != version or len(kept) > _KEPT_VISITORS:
+        if kept_version != version or len(kept) > _KEPT_USERS:
             kept = {}
             self._kept = (version, kept)
-        key = (dataset, visitor, after, limit)
+        key = (dataset, user, after, limit)
         found = kept.get(key)
         if found is None:
-            rows = self._connection.execute(_LIVE, (dataset, visitor, after, _LAST, limit)).fetchall()
+            rows = self._connection.execute(_LIVE, (dataset, user, after, _LAST, limit)).fetchall()
             found = kept[key] = list(map(LiveEvent._make, reversed(rows)))
         return found
 

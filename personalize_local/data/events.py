@@ -6,7 +6,7 @@ What comes is put in by `event_store`.
 Tables, for readers of the file:
 
 - `event`: one row an event in order of arrival (`seq`): `dataset` (id of the Interactions dataset), `user` (null for an
-  anonymous visitor), `session`, `item`, `type`, `at` (`sentAt`, seconds), `value`, `event_id`, `extra` (JSON of the
+  anonymous user), `session`, `item`, `type`, `at` (`sentAt`, seconds), `value`, `event_id`, `extra` (JSON of the
   other members). An `event_id` is stored once a dataset: later events with the same id are ignored, as documented.
 - `record`: the newest properties (JSON) of an item or user that was put, by `dataset` and `id`.
 - `moved`: one row, the number of the last event that was taken over from a journal (see `event_store`).
@@ -60,7 +60,7 @@ class EventRow(NamedTuple):
 
 
 class LiveEvent(NamedTuple):
-    """What serving needs of a visitor's event."""
+    """What serving needs of a user's event."""
 
     seq: int
     item: str

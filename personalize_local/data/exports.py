@@ -2,7 +2,7 @@
 
 Source: developer guide, "Exporting a dataset". Mode BULK exports what import jobs brought, PUT what PutEvents, PutItems
 and PutUsers brought, ALL both. An event without a user is exported under its session id, by which the service serves
-such visitors.
+such users.
 """
 
 import json

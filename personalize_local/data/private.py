@@ -1,4 +1,4 @@
-"""Folders that only their owner can read: what visitors did, and everything that was learned from it, lies in them.
+"""Folders that only their owner can read: what users did, and everything that was learned from it, lies in them.
 
 Standard library only: the emulator's environment runs it too.
 """

@@ -55,7 +55,7 @@ class UnflushedEvents:
         """How many events the calls hold."""
         self._sorted = 0
         self._numbers: dict[tuple[int, str], int] = {}
-        self._of_visitor: dict[tuple[int, str], list[tuple[LiveEvent, str | None]]] = {}
+        self._of_user: dict[tuple[int, str], list[tuple[LiveEvent, str | None]]] = {}
 
     def add(self, call: Call) -> None:
         """Take in a call whose numbers are higher than all others'."""
@@ -67,10 +67,10 @@ class UnflushedEvents:
         self._sort()
         return self._numbers.get((dataset, event_id))
 
-    def of_visitor(self, dataset: int, visitor: str) -> list[tuple[LiveEvent, str | None]]:
-        """The visitor's events on items with their `eventId`, oldest first; of equal ids the first only."""
+    def of_user(self, dataset: int, user: str) -> list[tuple[LiveEvent, str | None]]:
+        """The user's events on items with their `eventId`, oldest first; of equal ids the first only."""
         self._sort()
-        return self._of_visitor.get((dataset, visitor), [])
+        return self._of_user.get((dataset, user), [])
 
     def _sort(self) -> None:
         while self._sorted < len(self.calls):
@@ -82,5 +82,5 @@ class UnflushedEvents:
                 if row.item is not None:
                     live = LiveEvent(number, row.item, row.type, row.at, row.value)
                     who = row.session if row.user is None else row.user
-                    self._of_visitor.setdefault((row.dataset, who), []).append((live, row.event_id))
+                    self._of_user.setdefault((row.dataset, who), []).append((live, row.event_id))
             self._sorted += 1

@@ -11,10 +11,11 @@ from typing import Any
 
 from personalize_local.data.objects import ObjectError, Objects, folder_of
 from personalize_local.engine.ranking.batch_scoring import batch_size
+from personalize_local.jobs.tasks.tasks import BatchTask
 from personalize_local.model.errors import ServiceError
 from personalize_local.model.validation import Json
-from personalize_local.serving.served import Served
-from personalize_local.serving.serving import Serving
+from personalize_local.serving.loaded_versions import LoadedVersion
+from personalize_local.serving.runtime_api import RuntimeApi
 
 _RESULTS = 25
 _ANSWERED = ".out"
@@ -24,41 +25,40 @@ class BatchError(Exception):
     """Why a batch job ends in CREATE FAILED: its `failureReason`."""
 
 
-def infer(serving: Serving, served: Served, objects: Objects, task: Json) -> int:
+def infer(runtime: RuntimeApi, version: LoadedVersion, objects: Objects, task: BatchTask) -> int:
     """Answer every line below the input address; returns how many lines there were.
 
-    Task: input and output (addresses), filter (ARN or None), numResults, and what `inputs` needs. A line that cannot be
-    answered has its reason in `error`, and the others their answers.
+    A line that cannot be answered has its reason in `error`, and the others their answers.
     """
-    lines, size = 0, batch_size(len(served.snapshot.items))
+    lines, size = 0, batch_size(len(version.snapshot.items))
     for name, content in inputs(objects, task):
         given = json_lines(content)
         answers = []
         for begin in range(0, len(given), size):
             some = given[begin : begin + size]
-            serving.prepare(served, _visitors(some))
-            answers += [_answered(serving, served, line, task) for line in some]
+            runtime.scores.prepare(version, _users(some))
+            answers += [_answered(runtime, version, line, task) for line in some]
         lines += len(answers)
-        write(objects, task["output"], name, answers)
+        write(objects, task.output, name, answers)
     return lines
 
 
-def inputs(objects: Objects, task: Json) -> Iterator[tuple[str, str]]:
-    """Name and text of each input file. Task: input, output, mostFiles, mostBytes and mostLines of a file."""
+def inputs(objects: Objects, task: BatchTask) -> Iterator[tuple[str, str]]:
+    """Name and text of each input file."""
     # An input file may lie in the output's folder; what an earlier job has answered there is no input.
-    answered_there = task["input"].startswith(folder_of(task["output"]))
+    answered_there = task.input.startswith(folder_of(task.output))
     names: list[str] = []
     try:
-        for name, content in objects.find(task["input"]):
+        for name, content in objects.find(task.input):
             if answered_there and name.endswith(_ANSWERED) and name.removesuffix(_ANSWERED) in names:
                 continue
             names.append(name)
-            if len(names) > task["mostFiles"]:
-                raise BatchError(f"A batch job can read {task['mostFiles']} files.")
-            if len(content) > task["mostBytes"]:
-                raise BatchError(f"{name} has more than {task['mostBytes']} bytes.")
-            if content.count(b"\n") > task["mostLines"]:
-                raise BatchError(f"{name} has more than {task['mostLines']} lines.")
+            if len(names) > task.most_files:
+                raise BatchError(f"A batch job can read {task.most_files} files.")
+            if len(content) > task.most_bytes:
+                raise BatchError(f"{name} has more than {task.most_bytes} bytes.")
+            if content.count(b"\n") > task.most_lines:
+                raise BatchError(f"{name} has more than {task.most_lines} lines.")
             try:
                 yield name, content.decode("utf-8-sig")
             except UnicodeDecodeError as error:
@@ -97,41 +97,43 @@ def parsed(line: str) -> Json:
     return value
 
 
-def _visitors(lines: Sequence[str]) -> list[str]:
+def _users(lines: Sequence[str]) -> list[str]:
     """The users that lines ask for; lines that cannot be read are answered with their error later."""
-    visitors = []
+    users = []
     for line in lines:
         with contextlib.suppress(ServiceError):
-            if visitor := _text(parsed(line), "userId"):
-                visitors.append(visitor)
-    return visitors
+            if user := _text(parsed(line), "userId"):
+                users.append(user)
+    return users
 
 
-def _answered(serving: Serving, served: Served, line: str, task: Json) -> Json:
+def _answered(runtime: RuntimeApi, version: LoadedVersion, line: str, task: BatchTask) -> Json:
     given: Any = line
     try:
         given = parsed(line)
-        return {"input": given, "output": _output(serving, served, given, task), "error": None}
+        return {"input": given, "output": _output(runtime, version, given, task), "error": None}
     except ServiceError as error:
         return {"input": given, "output": None, "error": error.message}
 
 
-def _output(serving: Serving, served: Served, given: Json, task: Json) -> Json:
-    request: Json = {"numResults": task["numResults"] or _RESULTS, "userId": _text(given, "userId")}
-    if task["filter"]:
+def _output(runtime: RuntimeApi, version: LoadedVersion, given: Json, task: BatchTask) -> Json:
+    request: Json = {"numResults": task.num_results or _RESULTS, "userId": _text(given, "userId")}
+    if task.filter:
         values = given.get("filterValues", {})
         if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
             raise ServiceError("InvalidInputException", "filterValues must be an object of strings.")
-        request |= {"filterArn": task["filter"], "filterValues": values}
-    if served.recipe.type == "PERSONALIZED_RANKING":
+        request |= {"filterArn": task.filter, "filterValues": values}
+    if version.recipe.type == "PERSONALIZED_RANKING":
         items = given.get("itemList")
         if not isinstance(items, list) or not all(isinstance(item, str) for item in items):
             raise ServiceError("InvalidInputException", "itemList must be a list of strings.")
-        listed = serving.rank_of(served, {**request, "inputList": items}, None)["personalizedRanking"]
+        listed = runtime.rankings.answer(version, {**request, "inputList": items}, None)["personalizedRanking"]
     else:
-        listed = serving.recommend_of(served, {**request, "itemId": _text(given, "itemId")}, None)["itemList"]
+        listed = runtime.recommendations.answer(version, {**request, "itemId": _text(given, "itemId")}, None)[
+            "itemList"
+        ]
     output: Json = {"recommendedItems": [entry.item_id for entry in listed]}
-    if served.recipe.scores:
+    if version.recipe.scores:
         output["scores"] = [entry.score for entry in listed]
     return output
 

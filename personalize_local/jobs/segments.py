@@ -18,13 +18,14 @@ from personalize_local.data.data_folder import DataFolder
 from personalize_local.data.objects import Objects
 from personalize_local.engine.base.data import Indices
 from personalize_local.jobs.batch import inputs, json_lines, parsed, write
+from personalize_local.jobs.tasks.tasks import BatchTask
 from personalize_local.model.errors import ServiceError, invalid_input
 from personalize_local.model.schemas import NUMBERS, Schema
 from personalize_local.model.validation import Json
-from personalize_local.serving.filtering import FilterRequest, Interacted, ItemColumns, Mask
-from personalize_local.serving.filters import Condition, Operator, parse_filter
-from personalize_local.serving.served import Served
-from personalize_local.serving.visitors import Visitors
+from personalize_local.serving.current_data import CurrentData
+from personalize_local.serving.filter_expressions import Condition, Operator, parse_filter
+from personalize_local.serving.filter_masks import FilterRequest, Interacted, ItemColumns, Mask
+from personalize_local.serving.loaded_versions import LoadedVersion
 
 DEFAULT_RESULTS = 25
 MAXIMUM_ITEM_LINES = 500
@@ -62,27 +63,26 @@ class _Conditions(Transformer[Token, Query]):
         return [part for part in parts if not isinstance(part, Token)]
 
 
-def segment(contents: DataFolder, served: Served, objects: Objects, task: Json) -> int:
+def segment(contents: DataFolder, version: LoadedVersion, objects: Objects, task: BatchTask) -> int:
     """Answer every line below the input address; returns how many lines there were.
 
-    Task: input and output (addresses), filter (ARN or None), numResults, and what `inputs` needs. Only users of the
-    training can be in a segment. A line that cannot be answered has its reason in `error`.
+    Only users of the training can be in a segment. A line that cannot be answered has its reason in `error`.
     """
-    answering = _Segments(contents, served, task)
+    answering = _Segments(contents, version, task)
     lines = 0
     for name, content in inputs(objects, task):
         answers = [answering.answer(number, line) for number, line in enumerate(json_lines(content), 1)]
         lines += len(answers)
-        write(objects, task["output"], name, answers)
+        write(objects, task.output, name, answers)
     return lines
 
 
 class _Segments:
-    def __init__(self, contents: DataFolder, served: Served, task: Json) -> None:
-        self._contents, self._served, self._task = contents, served, task
-        self._visitors = Visitors(contents)
-        self._users = served.snapshot.visitor_names
-        self._by_attributes = served.recipe.name == "aws-item-attribute-affinity"
+    def __init__(self, contents: DataFolder, version: LoadedVersion, task: BatchTask) -> None:
+        self._contents, self._version, self._task = contents, version, task
+        self._data = CurrentData(contents)
+        self._users = version.snapshot.user_names
+        self._by_attributes = version.recipe.name == "aws-item-attribute-affinity"
 
     def answer(self, number: int, line: str) -> Json:
         """The answer to a line of a file."""
@@ -98,18 +98,18 @@ class _Segments:
 
     def _segment(self, given: Json) -> list[str]:
         items = self._by_query(given) if self._by_attributes else self._item(given)
-        affinity = self._served.snapshot.segments.affinity(items)
+        affinity = self._version.snapshot.segments.affinity(items)
         allowed = self._allowed(given)
         order = np.argsort(-affinity, kind="stable")
         kept = order if allowed is None else order[allowed[order]]
         named = (self._users[place] for place in kept.tolist())
-        return list(islice((name for name in named if name is not None), self._task["numResults"] or DEFAULT_RESULTS))
+        return list(islice((name for name in named if name is not None), self._task.num_results or DEFAULT_RESULTS))
 
     def _item(self, given: Json) -> Indices:
         name = given.get("itemId")
         if not isinstance(name, str):
             raise invalid_input("itemId must be a string.")
-        place = self._served.snapshot.places.get(name)
+        place = self._version.snapshot.places.get(name)
         if place is None:
             raise invalid_input(f"Item {name} was not there at the training.")
         return np.array([place], np.intp)
@@ -118,9 +118,9 @@ class _Segments:
         text = given.get("itemAttributes")
         if not isinstance(text, str):
             raise invalid_input("itemAttributes must be a string.")
-        schema = self._contents.dataset_schemas(self._served.group).get("ITEMS")
-        columns = self._visitors.columns(self._served.group, self._served.arn, self._served.snapshot)
-        found = np.zeros(len(self._served.snapshot.items), bool)
+        schema = self._contents.dataset_schemas(self._version.group).get("ITEMS")
+        columns = self._data.columns(self._version.group, self._version.arn, self._version.snapshot)
+        found = np.zeros(len(self._version.snapshot.items), bool)
         for conditions in parse_query(text):
             every = np.ones(len(found), bool)
             for dataset, column, compare, value in conditions:
@@ -131,12 +131,12 @@ class _Segments:
         return np.flatnonzero(found)
 
     @cached_property
-    def _doings(self) -> Interacted:
+    def _event_types(self) -> Interacted:
         places = {name: place for place, name in enumerate(self._users) if name is not None}
-        return self._visitors.doings(self._served.group, places)
+        return self._data.event_types_of_users(self._version.group, places)
 
     def _allowed(self, given: Json) -> Mask | None:
-        arn = self._task["filter"]
+        arn = self._task.filter
         if arn is None:
             return None
         values = given.get("filterValues", {})
@@ -145,17 +145,15 @@ class _Segments:
         resource = self._contents.store.get(arn, "filter")
         if resource is None:
             raise invalid_input(f"Filter {arn} was deleted.")
-        group = self._served.group
+        group = self._version.group
         chosen = parse_filter(resource.body["filterExpression"], self._contents.dataset_schemas(group))
         if chosen.entity != "UserID":
             raise invalid_input(f"Filter {arn} chooses items; a segment needs one that chooses UserID.")
         return FilterRequest(
             chosen,
             values,
-            columns=lambda: ItemColumns(
-                self._visitors.users(group), [name or "" for name in self._users], key="USER_ID"
-            ),
-            interacted=lambda: self._doings,
+            columns=lambda: ItemColumns(self._data.users(group), [name or "" for name in self._users], key="USER_ID"),
+            interacted=lambda: self._event_types,
             user=dict,
             n_items=len(self._users),
         ).mask()

@@ -112,7 +112,7 @@ def train(
     Snapshot.of(
         trained,
         items=tuple(names),
-        visitors=_used(users),
+        users=_used(users),
         offsets=offsets,
         item=ordered.item[kept],
         time=ordered.time[kept],

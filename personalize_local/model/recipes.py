@@ -92,7 +92,7 @@ class Recipe:
     algorithm: str = ""
     """Name of the algorithm; the recipe's when not given."""
     real_time: bool = False
-    """New events of the visitor change the answer at once."""
+    """New events of the user change the answer at once."""
     scores: bool = True
     event_weights: bool = False
     """Solutions take `eventsConfig`."""

@@ -9,7 +9,7 @@ from personalize_local.model.recipes import recipe_of
 from personalize_local.model.resources import CREATING, Kind, Resource
 from personalize_local.model.validation import Json
 from personalize_local.operations.jobs import create_job
-from personalize_local.serving.filters import parse_filter
+from personalize_local.serving.filter_expressions import parse_filter
 
 _INFERENCE_TYPES = ("USER_PERSONALIZATION", "PERSONALIZED_RANKING", "RELATED_ITEMS", "POPULAR_ITEMS")
 _ATTRIBUTES = "aws-item-attribute-affinity"

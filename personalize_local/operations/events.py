@@ -43,7 +43,7 @@ def _checked(core: ServiceContext, event: Json) -> Json:
         if own:
             checked = {**own, **checked}
     if "recommendationId" in event and "impression" not in event:  # explicit impressions count more, as documented
-        shown = core.recommended.items(event["recommendationId"])
+        shown = core.recent_answers.items(event["recommendationId"])
         if shown:
             checked[IMPLICIT] = shown
     if len(json.dumps(event, ensure_ascii=False).encode()) > EVENT_BYTES:

@@ -6,7 +6,7 @@ from personalize_local.model.resources import CREATE_PENDING, CREATING, Resource
 from personalize_local.model.validation import Json
 from personalize_local.operations.batch import running_batch
 from personalize_local.operations.tags import tagged
-from personalize_local.serving.filters import MAXIMUM_FIELDS_OF_GROUP, parse_filter
+from personalize_local.serving.filter_expressions import MAXIMUM_FIELDS_OF_GROUP, parse_filter
 
 
 def create_filter(core: ServiceContext, request: Json) -> Json:
@@ -47,7 +47,7 @@ def delete_filter(core: ServiceContext, request: Json) -> None:
         if job is not None:
             raise in_use(f"Filter {arn} is used by {job.arn}, which has status {job.status}.")
         changes.delete(arn)
-    core.serving.forget_filter(arn)
+    core.runtime.allowed_items.forget(arn)
 
 
 def _admit_fields(core: ServiceContext, group: str, fields: frozenset[tuple[str, str]]) -> None:

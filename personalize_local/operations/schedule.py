@@ -125,7 +125,7 @@ class Schedule:
             current = self._core.store.get(version.arn, "solution-version")
             if current is not None:
                 changes.put(current.changed(current.updated, _explored=now))
-        self._core.serving.refresh(version.arn)
+        self._core.runtime.versions.refresh(version.arn)
 
 
 def days(solution: Resource) -> int:

@@ -1,4 +1,4 @@
-"""What a training leaves for serving: the model, the names behind its numbers, and the visitors' histories.
+"""What a training leaves for serving: the model, the names behind its numbers, and the users' histories.
 
 A folder per solution version: `model/` (the engine's), `snapshot.json` (names and settings), `snapshot.npz` (arrays).
 Nothing is pickled. The folder appears at once, when it is complete.
@@ -22,7 +22,7 @@ from personalize_local.engine.recommenders.segments import SegmentModel
 from personalize_local.model.errors import WorkError
 
 HISTORY_LENGTH = 100
-"""Events of a visitor that serving looks at."""
+"""Events of a user that serving looks at."""
 _FACTS = "snapshot.json"
 
 
@@ -65,18 +65,18 @@ class EventRule:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A trained model as it is served. Items and visitors are numbered by their place in `items` and `visitors`."""
+    """A trained model as it is served. Items and users are numbered by their place in `items` and `users`."""
 
     trained: Model | SegmentModel
     items: tuple[str, ...]
-    visitors: dict[str, int]
+    users: dict[str, int]
     offsets: npt.NDArray[np.int64]
-    """Shape [visitors + 1]: where each visitor's events begin in the history arrays."""
+    """Shape [users + 1]: where each user's events begin in the history arrays."""
     history_item: Int32
     history_time: Float64
     history_weight: Float32
     popularity: npt.NDArray[np.int64]
-    """Different visitors of each item, shape [items]."""
+    """Different users of each item, shape [items]."""
     last_event: int
     """Number of the newest put event that training saw: later ones are live."""
     places: dict[str, int]
@@ -87,10 +87,10 @@ class Snapshot:
     """No other snapshot in the process has it: for those who keep what they computed from this one."""
 
     @property
-    def visitor_names(self) -> list[str | None]:
-        """Each visitor's name at the visitor's number; None for one who was forgotten."""
+    def user_names(self) -> list[str | None]:
+        """Each user's name at the user's number; None for one who was forgotten."""
         names: list[str | None] = [None] * (len(self.offsets) - 1)
-        for name, number in self.visitors.items():
+        for name, number in self.users.items():
             names[number] = name
         return names
 
@@ -108,13 +108,11 @@ class Snapshot:
             raise TypeError(f"{type(self.trained).__name__} does not score users")
         return cast(SegmentModel, self.trained)
 
-    def history(self, visitor: str) -> History:
-        """The visitor's events up to training, oldest first; empty for a stranger."""
-        number = self.visitors.get(visitor)
-        if number is None:
-            return History.empty()
-        events = slice(self.offsets[number], self.offsets[number + 1])
-        return History(self.history_item[events], self.history_time[events], self.history_weight[events])
+    def events_of(self, user: str) -> tuple[Int32, Float64, Float32]:
+        """Items, times and weights of the user's events up to training, oldest first; empty for an unknown user."""
+        number = self.users.get(user)
+        events = slice(0, 0) if number is None else slice(self.offsets[number], self.offsets[number + 1])
+        return self.history_item[events], self.history_time[events], self.history_weight[events]
 
     def about(self, item: str | None) -> History:
         """A history that asks about an item: it and nothing else; empty for an item that training has not seen."""
@@ -148,7 +146,7 @@ class Snapshot:
                 weight=self.history_weight,
                 popularity=self.popularity,
             )
-        facts = {"items": self.items, "visitors": self.visitor_names, "lastEvent": self.last_event}
+        facts = {"items": self.items, "visitors": self.user_names, "lastEvent": self.last_event}
         (partial / _FACTS).write_text(json.dumps(facts), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         partial.rename(folder)
@@ -167,7 +165,7 @@ class Snapshot:
             return cls.of(
                 trained,
                 items=tuple(facts["items"]),
-                visitors=facts["visitors"],
+                users=facts["visitors"],
                 offsets=arrays["offsets"],
                 item=arrays["item"],
                 time=arrays["time"],
@@ -182,7 +180,7 @@ class Snapshot:
         model: Model | SegmentModel,
         *,
         items: tuple[str, ...],
-        visitors: Sequence[str | None],
+        users: Sequence[str | None],
         offsets: npt.NDArray[np.int64],
         item: Int32,
         time: Float64,
@@ -194,7 +192,7 @@ class Snapshot:
         return cls(
             model,
             items,
-            {visitor: number for number, visitor in enumerate(visitors) if visitor is not None},
+            {user: number for number, user in enumerate(users) if user is not None},
             offsets,
             item,
             time,

@@ -13,7 +13,7 @@ from personalize_local.data.data_folder import DataFolder
 from personalize_local.data.events import EventRow
 from personalize_local.engine.base.data import Float32
 from personalize_local.engine.recommenders.trending import TrendingModel
-from personalize_local.serving.served import Served
+from personalize_local.serving.loaded_versions import LoadedVersion
 from personalize_local.serving.snapshots import Snapshot
 
 
@@ -22,49 +22,49 @@ class Trends:
 
     def __init__(self, contents: DataFolder) -> None:
         self._contents = contents
-        self._now: dict[str, tuple[float, Served]] = {}
+        self._now: dict[str, tuple[float, LoadedVersion]] = {}
 
-    def current(self, served: Served) -> Served:
+    def current(self, version: LoadedVersion) -> LoadedVersion:
         """The version; one of trends with the events, and their items, that came until the last interval's end."""
-        trained = served.snapshot.trained
+        trained = version.snapshot.trained
         if not isinstance(trained, TrendingModel):
-            return served
+            return version
         end = trained.interval_end(self._contents.clock.now())
-        known = self._now.get(served.arn)
+        known = self._now.get(version.arn)
         if known is None or known[0] != end:
-            known = self._now[served.arn] = (end, self._joined(trained, served, end))
+            known = self._now[version.arn] = (end, self._joined(trained, version, end))
         return known[1]
 
-    def _joined(self, trained: TrendingModel, served: Served, end: float) -> Served:
-        dataset = self._contents.datasets(served.group).get("INTERACTIONS")
+    def _joined(self, trained: TrendingModel, version: LoadedVersion, end: float) -> LoadedVersion:
+        dataset = self._contents.datasets(version.group).get("INTERACTIONS")
         if dataset is None:
-            return served
+            return version
         reader = self._contents.events.reader()
         try:
             events = [
                 event
-                for event in reader.events(dataset.id, after=served.snapshot.last_event)
+                for event in reader.events(dataset.id, after=version.snapshot.last_event)
                 if event.item is not None and event.at < end
             ]
         finally:
             reader.close()
-        places = dict(served.snapshot.places)
+        places = dict(version.snapshot.places)
         for event in events:
             places.setdefault(str(event.item), len(places))
-        counted = [(places[str(event.item)], event.at, _weight(served, event)) for event in events]
+        counted = [(places[str(event.item)], event.at, _weight(version, event)) for event in events]
         item, time, weight = np.array(counted).reshape(-1, 3).T
-        more = len(places) - len(served.snapshot.items)
+        more = len(places) - len(version.snapshot.items)
         model = replace(trained, log_share=_with_rarest(trained.log_share, more))
         joined = model.with_events(item.astype(np.int32), time, weight.astype(np.float32))
-        return replace(served, snapshot=_with_items(served.snapshot, joined, places))
+        return replace(version, snapshot=_with_items(version.snapshot, joined, places))
 
 
-def _weight(served: Served, event: EventRow) -> float:
-    return served.rule.weight(event.type, event.value)
+def _weight(version: LoadedVersion, event: EventRow) -> float:
+    return version.rule.weight(event.type, event.value)
 
 
 def _with_rarest(log_share: Float32, more: int) -> Float32:
-    """The items' shares of visitors, with `more` items that are as rare as the rarest."""
+    """The items' shares of users, with `more` items that are as rare as the rarest."""
     return np.concatenate([log_share, np.full(more, log_share.min(initial=0.0), np.float32)])
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from personalize_local.api.app import App
 from personalize_local.api.server import GuardedProtocol, config
-from personalize_local.control.options import Options
+from personalize_local.settings.options import Options
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = (

@@ -9,8 +9,8 @@ from typing import Any
 from personalize_local.api.protocol import Answer, Protocol
 from personalize_local.api.service import Personalize
 from personalize_local.api.services import routes
-from personalize_local.control.options import Options
-from personalize_local.jobs.work import InProcess
+from personalize_local.jobs.running import InProcess
+from personalize_local.settings.options import Options
 from personalize_local.testing import LocalPersonalize
 from tests.personalize_world import INTERACTIONS, ITEMS, ROLE, USERS, World, until
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from personalize_local.control.quotas import Quotas
+from personalize_local.settings.quotas import Quotas
 from personalize_local.testing import LocalPersonalize
 from tests.conformance.personalize.conftest import Trained
 from tests.personalize_world import ROLE, World, interactions_csv, share_of

@@ -9,9 +9,9 @@ import pytest
 
 from personalize_local.api.fidelity import UNREACHED
 from personalize_local.api.services import routes
-from personalize_local.control.quotas import Quotas
 from personalize_local.model.clock import ManualClock
 from personalize_local.operations import OPERATIONS
+from personalize_local.settings.quotas import Quotas
 from tests.conformance.personalize.conftest import Inhabited
 from tests.conformance.personalize.inhabited import ARN, METRIC, REQUESTS, Server, code, filled
 from tests.personalize_world import ROLE, START

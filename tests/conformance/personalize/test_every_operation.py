@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from personalize_local.api.protocol import Answer
 from personalize_local.api.services import routes
-from personalize_local.control.quotas import Quotas
 from personalize_local.model.clock import ManualClock
 from personalize_local.operations import ABSENT, OPERATIONS
+from personalize_local.settings.quotas import Quotas
 from tests.conformance.personalize.conftest import Inhabited
 from tests.conformance.personalize.inhabited import ARN, RECIPE, REQUESTS, Server, code, filled
 from tests.conformance.personalize.violations import violations

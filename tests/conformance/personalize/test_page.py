@@ -6,10 +6,9 @@ from pathlib import Path
 
 from personalize_local.api.services import routes
 from personalize_local.control.faults import Faults
-from personalize_local.control.quotas import read_quotas
-from personalize_local.control.throttling import Rates
 from personalize_local.model.recipes import RECIPES
 from personalize_local.operations import OPERATIONS
+from personalize_local.settings.quotas import Rates, read_quotas
 
 PAGE = (Path(__file__).parents[3] / "docs" / "develop" / "personalize.md").read_text(encoding="utf-8")
 

@@ -10,9 +10,8 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from personalize_local.api.guard import LOCAL_REQUEST
-from personalize_local.control.quotas import Quotas
-from personalize_local.control.throttling import Rates
 from personalize_local.model.clock import ManualClock
+from personalize_local.settings.quotas import Quotas, Rates
 from personalize_local.testing import LocalPersonalize
 from tests.personalize_world import INTERACTIONS, ITEMS, World
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from personalize_local.control.quotas import Quotas
 from personalize_local.model.recipes import RECIPES
+from personalize_local.settings.quotas import Quotas
 from personalize_local.testing import LocalPersonalize
 from tests.personalize_world import RECIPE, ROLE, World, until
 

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 
 from personalize_local.api.guard import LOCAL_REQUEST
 from personalize_local.api.service import Personalize
-from personalize_local.control.options import Options
 from personalize_local.model.clock import StoppedClock
+from personalize_local.settings.options import Options
 from personalize_local.testing import LocalPersonalize
 from tests.personalize_world import ROLE, World, settled, until
 

@@ -11,9 +11,9 @@ import pytest
 from personalize_local.api.app import App
 from personalize_local.api.protocol import Protocol
 from personalize_local.api.service import FolderInUseError, Personalize
-from personalize_local.control.options import Options
-from personalize_local.jobs.work import InProcess
+from personalize_local.jobs.running import InProcess
 from personalize_local.operations import OPERATIONS
+from personalize_local.settings.options import Options
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def _stored(path: Path, dataset: int = 1) -> list[str | None]:
 
 
 def _live(store: EventStore, visitor: str = "u", *, after: int = 0, limit: int = 9) -> list[str]:
-    return [event.item for event in store.of_visitor(1, visitor, after=after, limit=limit)]
+    return [event.item for event in store.of_user(1, visitor, after=after, limit=limit)]
 
 
 def _copied(path: Path, folder: Path) -> Path:
@@ -106,7 +106,7 @@ def test_a_start_after_any_end_of_a_move_stores_each_event_once(path: Path, tmp_
         again.start()
         assert ["a0", "b0", "a1", "b1", "a2", "b2"] == _stored(folder / path.name)
         _put(again, "later")
-        assert [7] == [event.seq for event in again.of_visitor(1, "u", after=6, limit=9)]
+        assert [7] == [event.seq for event in again.of_user(1, "u", after=6, limit=9)]
         again.close()
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from personalize_local.data.events import EventRow
@@ -74,42 +75,46 @@ def _train(tmp_path: Path, data: TrainingData, rule: EventRule = EVERYTHING, **e
     return Snapshot.load(tmp_path / "1")
 
 
-def test_a_snapshot_knows_items_visitors_and_histories(tmp_path: Path) -> None:
+def _times(snapshot: Snapshot, user: str) -> npt.NDArray[np.float64]:
+    return snapshot.events_of(user)[1]
+
+
+def test_a_snapshot_knows_items_users_and_histories(tmp_path: Path) -> None:
     """All items and visitors are numbered, and a visitor's history has their events, oldest first."""
     snapshot = _train(tmp_path, _data(_put()))
     assert {f"i{number}" for number in range(40)} == set(snapshot.items)
-    assert {f"u{number}" for number in range(60)} == set(snapshot.visitors)
-    history = snapshot.history("u3")
-    assert [f"i{(21 + 3 * step) % 40}" for step in range(20)] == [snapshot.items[item] for item in history.item]
-    assert [100.0 * step + 3 for step in range(20)] == history.time.tolist()
+    assert {f"u{number}" for number in range(60)} == set(snapshot.users)
+    items, times, _ = snapshot.events_of("u3")
+    assert [f"i{(21 + 3 * step) % 40}" for step in range(20)] == [snapshot.items[item] for item in items]
+    assert [100.0 * step + 3 for step in range(20)] == times.tolist()
     assert 1200 == snapshot.last_event
-    assert 0 == len(snapshot.history("stranger"))
+    assert 0 == len(_times(snapshot, "stranger"))
 
 
 def test_histories_keep_the_newest_events(tmp_path: Path) -> None:
     """Of a long history the last hundred events are served."""
     snapshot = _train(tmp_path, _data(_put(30, HISTORY_LENGTH + 20)))
-    assert [100.0 * step + 2 for step in range(20, HISTORY_LENGTH + 20)] == snapshot.history("u2").time.tolist()
+    assert [100.0 * step + 2 for step in range(20, HISTORY_LENGTH + 20)] == _times(snapshot, "u2").tolist()
 
 
 def test_sessions_belong_to_the_user_whom_they_name(tmp_path: Path) -> None:
     """Anonymous events count for the user of another event of the session, and for nobody without one."""
     anonymous = [EventRow(1, None, session, "i1", "View", 5.5, None, None, None) for session in ("s1", "nobody's")]
     snapshot = _train(tmp_path, _data([*_put(), *anonymous]))
-    assert 5.5 in snapshot.history("u1").time
-    assert 21 == len(snapshot.history("u1"))
-    assert "nobody's" not in snapshot.visitors
+    assert 5.5 in _times(snapshot, "u1")
+    assert 21 == len(_times(snapshot, "u1"))
+    assert "nobody's" not in snapshot.users
 
 
 def test_events_without_an_item_are_passed_over(tmp_path: Path) -> None:
     """An event may have no item; it teaches nothing."""
     put = [*_put(), EventRow(1, "u1", "s1", None, "Login", 1.0, None, None, None)]
-    assert 20 == len(_train(tmp_path, _data(put)).history("u1"))
+    assert 20 == len(_times(_train(tmp_path, _data(put)), "u1"))
 
 
 def test_equal_events_count_once(tmp_path: Path) -> None:
     """Interactions equal in user, item, type and time are one."""
-    assert 20 == len(_train(tmp_path, _data(_put() + _put())).history("u1"))
+    assert 20 == len(_times(_train(tmp_path, _data(_put() + _put())), "u1"))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +142,7 @@ def test_events_that_do_not_count_are_filtered_first(tmp_path: Path) -> None:
     rule = EventRule("Favorite", None, None)
     with pytest.raises(TrainingError, match="there are 0"):
         _train(tmp_path, _data(_put()), rule)
-    assert 20 == len(_train(tmp_path, _data(_put() + _put(event_type="favorite")), rule).history("u1"))
+    assert 20 == len(_times(_train(tmp_path, _data(_put() + _put(event_type="favorite")), rule), "u1"))
 
 
 def test_items_of_the_dataset_are_part_of_the_catalogue(tmp_path: Path) -> None:

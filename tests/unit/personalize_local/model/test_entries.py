@@ -13,7 +13,7 @@ from personalize_local.api.services import routes
 from personalize_local.engine.base.scores import softmax
 from personalize_local.model.entries import Entry, scored
 from personalize_local.model.validation import AnswerError, compile_output
-from personalize_local.serving.ranked import rounded
+from personalize_local.serving.item_scores import rounded
 
 ITEM = ServiceModel(Loader().load_service_model("personalize-runtime", "service-2")).shape_for("PredictedItem")
 FULL = Entry('quote " % \n \u00fc', 1e-7, ["Promoted item"], "spring", {"COLOUR": "red"})

@@ -1,4 +1,4 @@
-"""The newest answers by their `recommendationId`: what visitors were shown, for implicit impressions.
+"""The newest answers by their `recommendationId`: what users were shown, for implicit impressions.
 
 Source: developer guide, "Recording item interaction events with impressions data": an event that names the answer
 which it came from need not list what was shown. Answers are kept in memory; how long the service keeps them is not
@@ -15,7 +15,7 @@ _SHOWN = 25
 """As many items as an event can list itself (service model, `ImpressionsList`)."""
 
 
-class Recommended:
+class RecentAnswers:
     """Remembers the last answers. Used in the event loop's thread alone."""
 
     def __init__(self, most: int = _ANSWERS) -> None:

@@ -9,9 +9,9 @@ import pytest
 from personalize_local.engine.recommenders.popularity import PopularityModel
 from personalize_local.model.entries import Entry
 from personalize_local.model.recipes import RECIPES, Recipe
-from personalize_local.serving.ranked import Ranked
-from personalize_local.serving.served import Served
-from personalize_local.serving.serving import _recommended
+from personalize_local.serving.item_scores import RankedItems
+from personalize_local.serving.loaded_versions import LoadedVersion
+from personalize_local.serving.recommendations import best_items
 from personalize_local.serving.snapshots import EventRule, Snapshot
 
 ITEMS = ("a", "b", "c", "d", "e", "f")
@@ -19,11 +19,11 @@ RAW = np.array([0.0, 5.0, 1.0, 4.0, 2.0, 3.0], np.float32)  # b d f e c a
 POPULARITY = np.array([9, 1, 8, 2, 7, 3], np.int64)  # a c e f d b
 
 
-def _served(recipe: Recipe) -> Served:
+def _version(recipe: Recipe) -> LoadedVersion:
     snapshot = Snapshot.of(
         PopularityModel(RAW),
         items=ITEMS,
-        visitors=[],
+        users=[],
         offsets=np.zeros(1, np.int64),
         item=np.empty(0, np.int32),
         time=np.empty(0, np.float64),
@@ -31,14 +31,14 @@ def _served(recipe: Recipe) -> Served:
         popularity=POPULARITY,
         last_event=0,
     )
-    return Served("arn", "group", recipe, EventRule(None, None, None), snapshot)
+    return LoadedVersion("arn", "group", recipe, EventRule(None, None, None), snapshot)
 
 
 V2 = replace(RECIPES["aws-user-personalization-v2"], scored_items=3)
 
 
 def _listed(allowed: npt.NDArray[np.bool_] | None, wanted: int, recipe: Recipe) -> list[Entry]:
-    return _recommended(Ranked.of(RAW, recipe.scored_items), allowed, wanted, _served(recipe))
+    return best_items(RankedItems.of(RAW, recipe.scored_items), allowed, wanted, _version(recipe))
 
 
 def test_free_places_go_to_popular_items() -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from personalize_local.data.tables import Numbers, Table, TableBuilder, Text
 from personalize_local.model.errors import ServiceError
 from personalize_local.model.schemas import Field, Schema
-from personalize_local.serving.filtering import FilterRequest, Interacted, ItemColumns
-from personalize_local.serving.filters import Condition, parse_filter
+from personalize_local.serving.filter_expressions import Condition, parse_filter
+from personalize_local.serving.filter_masks import FilterRequest, Interacted, ItemColumns
 
 ITEMS = ("boot", "shoe", "hat", "absent")
 SCHEMAS = {

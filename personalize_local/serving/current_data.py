@@ -1,4 +1,4 @@
-"""What filters and answers know of items and visitors right now: imported rows and what was put since."""
+"""What filters and answers know of items and users right now: imported rows and what was put since."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,14 +12,14 @@ from personalize_local.data.imports import tables
 from personalize_local.data.records import merged
 from personalize_local.data.tables import Table, Text, concatenate
 from personalize_local.model.resources import Resource
-from personalize_local.serving.filtering import Interacted, ItemColumns, Row, row_of
+from personalize_local.serving.filter_masks import Interacted, ItemColumns, Row, row_of
 
 FILTER_EVENTS = 100
 """Newest interactions of a user and event type that a filter considers (developer guide, "Quotas")."""
 _LIVE_EVENTS = 2_000
 
 
-class Numbered(Protocol):
+class NumberedItems(Protocol):
     """Items with numbers: those of a snapshot, or those that an automatic update brought."""
 
     @property
@@ -55,28 +55,28 @@ class _Bulk:
         return list(zip(items, self._types.of(rows).cells() if self._types else [""] * len(items), strict=True))
 
 
-class Visitors:
+class CurrentData:
     """Looks up the current data of dataset groups; keeps what it computed until the data changes."""
 
-    def __init__(self, service: DataFolder) -> None:
-        self._service = service
+    def __init__(self, contents: DataFolder) -> None:
+        self._contents = contents
         self._bulk: dict[int, tuple[Sequence[int], _Bulk | None]] = {}
         self._tables: dict[int, tuple[object, Table]] = {}
         self._columns: dict[str, tuple[object, ItemColumns]] = {}
 
     def items(self, group: str) -> Table | None:
         """The Items dataset of the group; None when it has none."""
-        dataset = self._service.datasets(group).get("ITEMS")
+        dataset = self._contents.datasets(group).get("ITEMS")
         return self._records(dataset, "ITEM_ID")[1] if dataset else None
 
     def users(self, group: str) -> Table | None:
         """The Users dataset of the group; None when it has none."""
-        dataset = self._service.datasets(group).get("USERS")
+        dataset = self._contents.datasets(group).get("USERS")
         return self._records(dataset, "USER_ID")[1] if dataset else None
 
     def user(self, group: str, user: str) -> Row:
-        """The user's columns in the Users dataset; empty for a stranger."""
-        dataset = self._service.datasets(group).get("USERS")
+        """The user's columns in the Users dataset; empty for an unknown user."""
+        dataset = self._contents.datasets(group).get("USERS")
         if dataset is None:
             return {}
         table = self._records(dataset, "USER_ID")[1]
@@ -85,9 +85,9 @@ class Visitors:
             return {}
         return row_of(table, int(np.argmax(column.codes == column.values.index(user))))
 
-    def columns(self, group: str, version: str, numbered: Numbered) -> ItemColumns:
+    def columns(self, group: str, version: str, numbered: NumberedItems) -> ItemColumns:
         """The Items dataset in the order of the items; `version` names them for as long as they are the same."""
-        dataset = self._service.datasets(group).get("ITEMS")
+        dataset = self._contents.datasets(group).get("ITEMS")
         if dataset is None:
             return ItemColumns(None, numbered.items)
         records, table = self._records(dataset, "ITEM_ID")
@@ -98,14 +98,14 @@ class Visitors:
             self._columns[version] = known
         return known[1]
 
-    def interacted(self, group: str, visitor: str | None, numbered: Numbered) -> Interacted:
-        """What the visitor did, newest 100 of each event type, in the numbers of the items."""
-        dataset = self._service.datasets(group).get("INTERACTIONS")
-        if dataset is None or visitor is None:
+    def interacted(self, group: str, user: str | None, numbered: NumberedItems) -> Interacted:
+        """What the user did, newest 100 of each event type, in the numbers of the items."""
+        dataset = self._contents.datasets(group).get("INTERACTIONS")
+        if dataset is None or user is None:
             return Interacted((), ())
         bulk = self._bulk_of(dataset)
-        done = bulk.of(visitor) if bulk else []
-        live = self._service.events.of_visitor(dataset.id, visitor, after=0, limit=_LIVE_EVENTS)
+        done = bulk.of(user) if bulk else []
+        live = self._contents.events.of_user(dataset.id, user, after=0, limit=_LIVE_EVENTS)
         done.extend((event.item, event.type) for event in live)
         seen: Counter[str] = Counter()
         items: list[int] = []
@@ -118,16 +118,16 @@ class Visitors:
                 types.append(low)
         return Interacted(items, types)
 
-    def doings(self, group: str, users: Mapping[str, int]) -> Interacted:
+    def event_types_of_users(self, group: str, users: Mapping[str, int]) -> Interacted:
         """What each of the users did, in the numbers of the users: every event type once."""
-        dataset = self._service.datasets(group).get("INTERACTIONS")
+        dataset = self._contents.datasets(group).get("INTERACTIONS")
         if dataset is None:
             return Interacted((), ())
         done: set[tuple[int, str]] = set()
-        for table in tables(self._service.bulk(dataset)):
+        for table in tables(self._contents.bulk(dataset)):
             if "EVENT_TYPE" in table.columns:
-                done.update(_doings(table.text("USER_ID"), table.text("EVENT_TYPE"), users))
-        reader = EventReader(self._service.events_path)
+                done.update(_users_and_event_types(table.text("USER_ID"), table.text("EVENT_TYPE"), users))
+        reader = EventReader(self._contents.events_path)
         try:
             done.update(
                 (users[user], event_type.lower()) for user, event_type in reader.doings(dataset.id) if user in users
@@ -137,13 +137,13 @@ class Visitors:
         return Interacted([user for user, _ in done], [event_type for _, event_type in done])
 
     def _records(self, dataset: Resource, key: str) -> tuple[object, Table]:
-        state = (dataset.body["schemaArn"], tuple(dataset.body["_imports"]), self._service.events.records_changed)
+        state = (dataset.body["schemaArn"], tuple(dataset.body["_imports"]), self._contents.events.records_changed)
         known = self._tables.get(dataset.id)
         if known is None or known[0] != state:
-            reader = EventReader(self._service.events_path)
+            reader = EventReader(self._contents.events_path)
             try:
-                schema = self._service.schema(dataset.body["schemaArn"])
-                bulk = tables(self._service.bulk(dataset))
+                schema = self._contents.schema(dataset.body["schemaArn"])
+                bulk = tables(self._contents.bulk(dataset))
                 known = (state, merged(schema, key, bulk, reader.records(dataset.id, waiting=False)))
             finally:
                 reader.close()
@@ -154,35 +154,17 @@ class Visitors:
         imports = tuple(dataset.body["_imports"])
         known = self._bulk.get(dataset.id)
         if known is None or known[0] != imports:
-            schema = self._service.schema(dataset.body["schemaArn"])
-            parts = list(tables(self._service.bulk(dataset)))
+            schema = self._contents.schema(dataset.body["schemaArn"])
+            parts = list(tables(self._contents.bulk(dataset)))
             known = (imports, _Bulk(concatenate(parts, schema)) if parts else None)
             self._bulk[dataset.id] = known
         return known[1]
 
 
-def _doings(who: Text, what: Text, users: Mapping[str, int]) -> Iterator[tuple[int, str]]:
+def _users_and_event_types(who: Text, what: Text, users: Mapping[str, int]) -> Iterator[tuple[int, str]]:
     """(number of the user, event type) of each combination in two columns."""
     place = np.array([users.get(name, -1) for name in who.values] + [-1], np.intp)
     names = [name.lower() for name in what.values] + [""]  # a row without a type fulfils "*" alone, as in `interacted`
     for user, event_type in np.unique(np.stack([place[who.codes], what.codes]), axis=1).T.tolist():
         if user >= 0:
             yield user, names[event_type]
-
-
-def metadata(table: Table | None, names: Sequence[str], wanted: Sequence[str]) -> list[dict[str, str]]:
-    """For each item its `wanted` columns as text; a column without a value is left out.
-
-    The keys are the columns' names in lower case, as in recorded answers of the service.
-    """
-    if table is None:
-        return [{} for _ in names]
-    ids = table.text("ITEM_ID")
-    rows = {ids.values[code]: row for row, code in enumerate(ids.codes.tolist())}
-    columns = [(column.lower(), table.columns[column]) for column in wanted]
-    shown: list[dict[str, str]] = []
-    for name in names:
-        row = rows.get(name)
-        cells = {} if row is None else {key: column.of(slice(row, row + 1)).cells()[0] for key, column in columns}
-        shown.append({key: cell for key, cell in cells.items() if cell})
-    return shown

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from personalize_local.data.cells import integer, literal
 from personalize_local.data.tables import Integers, Numbers, Table, Text
 from personalize_local.model.errors import invalid_input
-from personalize_local.serving.filters import (
+from personalize_local.serving.filter_expressions import (
     Condition,
     Expression,
     Filter,
@@ -47,7 +47,7 @@ _COMPARE: dict[str, Callable[[npt.NDArray[Any], float], Mask]] = {
 
 @dataclass(frozen=True, slots=True)
 class Interacted:
-    """What a filter sees of a visitor: items (places in the model, -1 for others) and their event types, lower case."""
+    """What a filter sees of a user: items (places in the model, -1 for others) and their event types, lower case."""
 
     items: Sequence[int]
     types: Sequence[str]
@@ -206,7 +206,7 @@ def _as_number(value: Value) -> int | float | Decimal:
 
 
 class FilterRequest:
-    """One use of a filter: its values, and what is known of the visitor. `mask` says which items may be answered."""
+    """One use of a filter: its values, and what is known of the user. `mask` says which items may be answered."""
 
     def __init__(
         self,

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from personalize_local.model.errors import ServiceError
 from personalize_local.model.schemas import Field, Schema
-from personalize_local.serving.filters import (
+from personalize_local.serving.filter_expressions import (
     Condition,
     Expression,
     Filter,

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from personalize_local.__main__ import parser
-from personalize_local.control.quotas import QuotaFileError, Quotas, read_quotas
-from personalize_local.control.throttling import Rates
+from personalize_local.settings.quotas import QuotaFileError, Quotas, Rates, read_quotas
 
 
 def _file(folder: Path, text: str) -> Path:

@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from personalize_local.control.quotas import Quotas
-from personalize_local.control.throttling import Rates
-from personalize_local.jobs.work import Subprocess, Worker
+from personalize_local.jobs.tasks.workers import Subprocess, Worker
 from personalize_local.model.clock import Clock, SystemClock
 from personalize_local.model.resources import Account
+from personalize_local.settings.quotas import Quotas, Rates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

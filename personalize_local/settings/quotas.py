@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from personalize_local.control.throttling import Rates
 from personalize_local.data.storage import Store
 from personalize_local.model.errors import limit_exceeded
 from personalize_local.model.resources import ACTIVE, CREATING, Kind, Resource
@@ -68,6 +67,18 @@ class Quotas:
                 f"Cannot create a {kind.replace('-', ' ')}. More than {most} resources in ACTIVE state."
                 " Please delete some and try again."
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """Requests a second."""
+
+    put_events_per_group: int = 1000
+    put_items_per_group: int = 10
+    put_users_per_group: int = 10
+    runtime_per_campaign: int = 500
+    """Of GetRecommendations, and as many of GetPersonalizedRanking."""
+    runtime_total: int = 2500
 
 
 def _pending(resources: list[Resource], most: int) -> None:
