@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize_local.data.tables import Table, TableBuilder, concatenate
+from personalize_local.data.tables import Table, TableBuilder, Text, concatenate
 from personalize_local.model.schemas import Field, Schema
 
 SCHEMA = Schema(
