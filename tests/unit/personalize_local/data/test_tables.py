@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from personalize_local.data.tables import Table, TableBuilder, concatenate
+from personalize_local.data.tables import Table, TableBuilder, Text, concatenate
 from personalize_local.model.schemas import Field, Schema
 
 SCHEMA = Schema(
@@ -120,3 +120,16 @@ def test_tables_of_older_versions_are_read(tmp_path: Path) -> None:
     new = _table([("c", None, None, 2**53 + 1)])
     assert ("c", "", "", "9007199254740993") == _cells(concatenate([old, new], SCHEMA))[-1]
     assert [1.7e9, None] == [None if at != at else at for at in old.numbers("AT").tolist()]
+
+
+def test_reserved_columns_that_an_older_version_wrote_in_any_case_are_found(tmp_path: Path) -> None:
+    """In capitals, as schemas have them now; a column of that name in another dataset keeps it."""
+    for folder, names in (
+        ("interactions", ("USER_ID", "ITEM_ID", "event_type", "creation_timestamp")),
+        ("items", ("ITEM_ID", "event_type", "creation_timestamp")),
+    ):
+        Table({name: Text(np.array([0], np.int32), ("x",)) for name in names}).save(tmp_path / folder)
+    assert ["USER_ID", "ITEM_ID", "EVENT_TYPE", "creation_timestamp"] == [
+        *Table.load(tmp_path / "interactions").columns
+    ]
+    assert ["ITEM_ID", "event_type", "CREATION_TIMESTAMP"] == [*Table.load(tmp_path / "items").columns]
