@@ -13,16 +13,16 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.definitions import TRAIN, definition_text
 from infra.naming import LOCK_ID, METRIC_NAMESPACE, ROLES, Names, Role
 from infra.settings import Settings
 from infra.shared.acknowledgements import acknowledge
-from infra.shared.functions import LOG_RETENTION, ROOT, HandlerFunction
+from infra.shared.functions import LOG_RETENTION, HandlerFunction
 from infra.stacks.data import imported_key
 from infra.stacks.monitoring.topic import TopicKey, publishers
 from infra.stacks.sleep.schedule import SleepSchedule
 from infra.stacks.sleep.sleeping import awake_condition
 
-DEFINITION = ROOT / "statemachines" / "train.asl.json"
 MARKER = "AnimalRecommender."
 """What the error of a run begins with that has told its story itself."""
 _CANARY: dict[Role, str] = {
@@ -126,8 +126,8 @@ class TrainingStack(cdk.Stack):
             self,
             "StateMachine",
             state_machine_name=names.state_machine,
-            # As text, so that the validators see it; without its white space, which counts against the template's size.
-            definition_string=json.dumps(json.loads(DEFINITION.read_text(encoding="utf-8")), separators=(",", ":")),
+            # As text, so that the validators see it.
+            definition_string=definition_text(TRAIN),
             definition_substitutions=self.substitutions(),
             role_arn=role.role_arn,
             logging_configuration=sfn.CfnStateMachine.LoggingConfigurationProperty(

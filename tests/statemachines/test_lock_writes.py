@@ -38,7 +38,7 @@ def test_a_release_whose_answer_was_lost_leaves_the_next_holder_alone(error: str
 def test_a_taking_whose_answer_was_lost_is_its_own(error: str) -> None:
     """The repeated write finds the lock with this run, and the run goes on at once."""
     services = Services.serving()
-    services.faults = [Fault("TakeLock", error, times=1, done=True)]
+    services.faults = [Fault("AcquireLock", error, times=1, done=True)]
     ended = services.run(FORCED)
     assert ended.status == "SUCCEEDED"
     assert "ReadLock" not in ended.entered
@@ -49,7 +49,7 @@ def test_a_take_over_whose_answer_was_lost_is_its_own() -> None:
     services = Services.serving()
     services.hold(OTHER)
     services.executions[OTHER] = "FAILED"
-    services.faults = [Fault("TakeOver", "States.Timeout", times=1, done=True)]
+    services.faults = [Fault("TakeOverLock", "States.Timeout", times=1, done=True)]
     ended = services.run(FORCED)
     assert ended.status == "SUCCEEDED"
     assert "WaitForLock" not in ended.entered
@@ -71,7 +71,7 @@ def test_a_holder_that_had_no_heartbeat_and_has_one_is_not_robbed() -> None:
     services.executions[OTHER] = "ABORTED"
 
     def redrive(world: Services, state: str) -> None:
-        if state == "TakeOver":
+        if state == "TakeOverLock":
             world.executions[OTHER] = "RUNNING"
             world.items.found[LOCK]["heartbeat"] = "later"
 
@@ -87,7 +87,7 @@ def test_a_holder_that_was_redriven_between_the_looks_is_not_robbed() -> None:
     services.executions[OTHER] = "ABORTED"
 
     def redrive(world: Services, state: str) -> None:
-        if state == "TakeOver":
+        if state == "TakeOverLock":
             world.executions[OTHER] = "RUNNING"
             world.items.found[LOCK]["heartbeat"] = "later"
 
@@ -129,7 +129,7 @@ def test_what_a_deploy_left_in_the_item_goes_with_it() -> None:
     found: dict[str, str] = {}
 
     def look(world: Services, state: str) -> None:
-        if state == "LookAtSolution":
+        if state == "DescribeSolution":
             found.update(world.items.found[LOCK])
 
     services.before = look
@@ -138,7 +138,7 @@ def test_what_a_deploy_left_in_the_item_goes_with_it() -> None:
     assert {"who", "expires"}.isdisjoint(found)
 
 
-@pytest.mark.parametrize("state", ["KeepLock", "KeepLockForUpdate", "KeepLockForLedger"])
+@pytest.mark.parametrize("state", ["RenewLock", "CheckLockForUpdate", "CheckLockForLedger"])
 def test_whoever_lost_the_lock_stops_there(state: str) -> None:
     """By whatever way: nothing is written any more, the message says so, and the other's lock stands."""
     services = Services.serving()
@@ -155,4 +155,4 @@ def test_whoever_lost_the_lock_stops_there(state: str) -> None:
     assert services.parameters == before
     assert services.holder == DEPLOY
     updates = [call for call in services.calls if call[1] == "updateCampaign"]
-    assert len(updates) == (state == "KeepLockForLedger")
+    assert len(updates) == (state == "CheckLockForLedger")

@@ -3,10 +3,12 @@
 import json
 import subprocess
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.definitions import SLEEP, TRAIN, definition, definition_text
 from local_cloud.emulator.states.definition import problems, states
 from local_cloud.emulator.states.integrations import integration
 from local_cloud.emulator.states.language import StatesError
@@ -14,16 +16,15 @@ from tests.statemachines.fake_items import Items, RefusedError
 from tests.statemachines.interpreter import Clock, Ended, Interpreter, StoppedError
 from tests.statemachines.world import ROOT
 
-DEFINITION = ROOT / "statemachines" / "sleep.asl.json"
-MACHINE = json.loads(DEFINITION.read_text(encoding="utf-8"))
-TRAINING = dict(states(json.loads((ROOT / "statemachines" / "train.asl.json").read_text(encoding="utf-8"))))
+MACHINE = definition(SLEEP)
+TRAINING = dict(states(definition(TRAIN)))
 STATES: Mapping[str, Mapping[str, Any]] = dict(states(MACHINE))
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 ME, OTHER = "arn:aws:states:us-east-1:123456789012:execution:sleep:me", "arn:aws:states:us-east-1:1:execution:train:x"
 STACKS = ("${CampaignsStack}", "${TrainingStack}", "${MonitoringStack}")
 SETTLED = "UPDATE_COMPLETE"
 DEPLOY = "deploy:abc"
-BEFORE_THE_LOCK = ("TakeLock", "ReadLock", "AskForHolder", "TakeOver")
+BEFORE_THE_LOCK = ("AcquireLock", "ReadLock", "DescribeLockHolder", "TakeOverLock")
 
 
 def refusal(message: str) -> StatesError:
@@ -136,10 +137,12 @@ def is_as_told(sky: Sky, value: str) -> bool:
 # --- the definition
 
 
-def test_the_validator_finds_nothing() -> None:
+def test_the_validator_finds_nothing(tmp_path: Path) -> None:
     """asl-validator knows the language's schema, unreachable states and wrong paths."""
     validator = ROOT / "node_modules" / ".bin" / "asl-validator"
-    found = subprocess.run([validator, "--json-path", DEFINITION], capture_output=True, text=True, check=False)
+    rendered = tmp_path / "sleep.asl.json"
+    rendered.write_text(definition_text(SLEEP), encoding="utf-8")
+    found = subprocess.run([validator, "--json-path", rendered], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
 
 
@@ -164,7 +167,7 @@ def test_every_choice_has_a_default(name: str) -> None:
     assert "Default" in STATES[name]
 
 
-@pytest.mark.parametrize("name", ["TakeLock", "ReadLock", "AskForHolder", "TakeOver"])
+@pytest.mark.parametrize("name", ["AcquireLock", "ReadLock", "DescribeLockHolder", "TakeOverLock"])
 def test_it_has_the_lock_of_the_training(name: str) -> None:
     """The same item by the same conditional writes, so that each respects the other."""
     same = ("Resource", "Parameters", "Retry", "ResultPath", "TimeoutSeconds")
@@ -261,7 +264,7 @@ def stopped(at: str) -> Sky:
     sky = Sky()
     sky.hold(OTHER, heartbeat="then", kind="execution")
     sky.runs[OTHER] = ["FAILED"]
-    if at == "Notify":
+    if at == "SendNotification":
         sky.always["WriteParameter"] = StatesError("Ssm.SsmException", "no")
 
     def stop(state: str) -> None:
@@ -285,7 +288,7 @@ def test_a_redriven_run_changes_nothing_while_another_holds_the_lock(at: str) ->
     ended = sky.redrive({"asleep": "true"})
     assert {"putParameter", "updateStack"}.isdisjoint(sky.called)
     assert sky.items.found["${LockId}"]["holder"] == DEPLOY
-    assert ended.status == "FAILED" or at in ("ReleaseLock", "LookAtUpdate"), ended
+    assert ended.status == "FAILED" or at in ("ReleaseLock", "CheckUpdateStatus"), ended
 
 
 @pytest.mark.parametrize("at", sorted(set(TASKS) - set(BEFORE_THE_LOCK)))
@@ -310,7 +313,7 @@ def test_a_redriven_run_that_kept_the_lock_ends_in_order(at: str) -> None:
         assert ended.error == "AnimalRecommender.LockNotTaken"
         assert {"putParameter", "updateStack"}.isdisjoint(sky.called)
         assert "which finishes" in sky.told[0]
-    elif at != "Notify":
+    elif at != "SendNotification":
         assert ended.status == "SUCCEEDED"
         assert is_as_told(sky, "true")
 
@@ -329,7 +332,7 @@ def test_nothing_but_a_check_of_the_lock_leads_to_a_change(action: str) -> None:
 # --- odd answers and items
 
 
-@pytest.mark.parametrize("at", ["KeepLockForParameter", "KeepLockForUpdate"])
+@pytest.mark.parametrize("at", ["CheckLockForParameter", "CheckLockForUpdate"])
 def test_a_check_without_an_answer_is_a_lost_lock(at: str) -> None:
     """Nothing is changed by what it was to guard; the run ends with a word."""
     sky = Sky()
@@ -357,7 +360,7 @@ def test_whatever_fails_for_good_ends_with_a_word_and_the_next_run_finishes(sky:
     sky.items.found["${LockId}"] = {"id": "${LockId}", "holder": OTHER, "heartbeat": "then", "kind": "execution"}
     sky.runs[OTHER] = ["SUCCEEDED"]
     sky.always[name] = StatesError(error, "it is so")
-    if name in ("Notify",):
+    if name in ("SendNotification",):
         sky.always["WriteParameter"] = StatesError("Ssm.SsmException", "no")
     ended = sky.run({"asleep": "true"})
     if ended.status == "FAILED":
@@ -372,7 +375,9 @@ def test_whatever_fails_for_good_ends_with_a_word_and_the_next_run_finishes(sky:
     assert is_as_told(sky, "false")
 
 
-@pytest.mark.parametrize("name", sorted(set(TASKS) - {"Notify", "ReleaseLock", "AskForHolder", "ReadLock", "TakeOver"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(TASKS) - {"SendNotification", "ReleaseLock", "DescribeLockHolder", "ReadLock", "TakeOverLock"})
+)
 def test_what_passes_is_tried_again(sky: Sky, name: str) -> None:
     """A lost answer or a throttled call changes nothing in the end."""
     service = integration(TASKS[name]["Resource"]).prefix

@@ -20,6 +20,7 @@ from typing import Any
 
 import httpx
 
+from infra.definitions import TRAIN, definition_text
 from local_cloud.emulator.states.definition import states
 from local_cloud.supervisor.lifecycle import LocalCloud
 from personalize_local.api.guard import LOCAL_REQUEST
@@ -28,7 +29,6 @@ from tests.deadline import eventually
 ROLE = "arn:aws:iam::000000000000:role/any"
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-DEFINITION = ROOT / "statemachines" / "train.asl.json"
 BUCKET = "seed-of-the-state-machines"
 LOCKS = "locks-of-the-state-machines"
 GROUP = "arn:aws:personalize:us-east-1:000000000000:dataset-group/shelter"
@@ -232,7 +232,7 @@ class Environment:
             values[f"{role.capitalize()}CampaignArn"] = self.campaign(role)
             values[f"{role.capitalize()}Ledger"] = self.ledger(role)
             values[f"{role.capitalize()}Judged"] = f"/{self.name}/{role}/judged"
-        text = DEFINITION.read_text(encoding="utf-8")
+        text = definition_text(TRAIN)
         for key, value in {**values, **other}.items():
             text = text.replace(f"${{{key}}}", value)
         assert "${" not in text
@@ -416,7 +416,9 @@ class Environment:
     def give_metrics(self, metrics: Mapping[str, float]) -> None:
         """GetSolutionMetrics seems to answer with nothing but these."""
         definition = json.loads(self.definition())
-        dict(states(definition))["ReadMetrics"]["ResultSelector"] = {name: [value] for name, value in metrics.items()}
+        dict(states(definition))["GetVersionMetrics"]["ResultSelector"] = {
+            name: [value] for name, value in metrics.items()
+        }
         self._redefine(definition)
 
     def mend(self) -> None:

@@ -17,12 +17,11 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.definitions import SLEEP, definition_text
 from infra.naming import ASLEEP, AWAKE, LOCK_ID, SLEEPING_STACKS, Names
 from infra.settings import Settings
 from infra.shared.acknowledgements import acknowledge
-from infra.shared.functions import LOG_RETENTION, ROOT
-
-DEFINITION = ROOT / "statemachines" / "sleep.asl.json"
+from infra.shared.functions import LOG_RETENTION
 
 
 class SleepSchedule(Construct):
@@ -87,7 +86,7 @@ class SleepSchedule(Construct):
             self,
             "StateMachine",
             state_machine_name=names.sleep_machine,
-            definition_string=json.dumps(json.loads(DEFINITION.read_text(encoding="utf-8")), separators=(",", ":")),
+            definition_string=definition_text(SLEEP),
             definition_substitutions=substitutions(self._settings, topic.topic_arn),
             role_arn=role.role_arn,
             logging_configuration=sfn.CfnStateMachine.LoggingConfigurationProperty(
