@@ -1,7 +1,10 @@
 """The lock's writes, made by several at once, repeated after a lost answer, or compared with a clock that is wrong."""
 
+from datetime import timedelta
+
 import pytest
 
+from local_cloud.emulator.states.language import LONGEST_CAUSE
 from tests.statemachines.fake_services import LOCK, Fault, Services, execution_arn
 from tests.statemachines.test_every_failure import told
 
@@ -156,3 +159,58 @@ def test_whoever_lost_the_lock_stops_there(state: str) -> None:
     assert services.holder == DEPLOY
     updates = [call for call in services.calls if call[1] == "updateCampaign"]
     assert len(updates) == (state == "CheckLockForLedger")
+
+
+def test_others_that_are_quicker_each_time_end_the_wait_after_an_hour() -> None:
+    """Each holder is found dead, and another has taken over just before: no run waits for its own time-out."""
+    services = Services.serving()
+    services.hold(OTHER)
+    services.executions[OTHER] = "FAILED"
+    services.faults = [Fault("TakeOverLock", "DynamoDb.ConditionalCheckFailedException")]
+    begun = services.clock.now
+    ended = services.run(FORCED)
+    assert ended.error == "AnimalRecommender.LockNotTaken"
+    assert ended.entered.count("WaitForLock") == 12
+    assert services.clock.now - begun < timedelta(hours=2)
+    assert "others were quicker to take" in told(services, ended)
+    assert services.holder == OTHER
+
+
+@pytest.mark.parametrize("answer", [{}, {"Status": None}, {"Status": ""}, {"Status": "PENDING_REDRIVE"}])
+def test_a_holder_whose_status_is_not_told_is_not_robbed(answer: dict[str, object]) -> None:
+    """An answer without it ends the run in order; the next one asks again."""
+    services = Services.serving()
+    services.hold(OTHER)
+    services.executions[OTHER] = "FAILED"
+    services.answers = lambda state, found: answer if state == "DescribeLockHolder" else found
+    assert services.run(FORCED).output == {"outcome": "busy", "solutions": []}
+    assert services.holder == OTHER
+    services.answers = lambda _state, found: found
+    assert services.run(FORCED, "next").status == "SUCCEEDED"
+    assert services.holder is None
+
+
+@pytest.mark.parametrize("state", ["AcquireLock", "ReadLock", "DescribeLockHolder", "TakeOverLock", "ReleaseLock"])
+def test_a_lock_that_fails_is_told_by_the_name_of_its_error(state: str) -> None:
+    """A cause may be as long as all that the end of a run can tell: the execution's history has it."""
+    services = Services.serving()
+    services.hold(OTHER)
+    services.executions[OTHER] = "FAILED"
+    error = "Sfn.InvalidArnException" if state == "DescribeLockHolder" else "DynamoDb.ResourceNotFoundException"
+    if state == "AcquireLock":
+        services.items.found.clear()
+    services.faults = [Fault(state, error, '"\x00' * (LONGEST_CAUSE // 2))]
+    ended = services.run(FORCED)
+    (message,) = services.published
+    assert error in message["message"]
+    assert len(message["message"]) < 4_000
+    assert len(ended.cause) < 4_000
+
+
+def test_whoever_keeps_the_lock_is_told_in_full() -> None:
+    """Holder, heartbeat, end and person, and none of what else an item might hold."""
+    services = Services.serving()
+    services.hold(DEPLOY, kind="deploy", expires=FUTURE, who="a laptop", more="x" * 100_000)
+    text = told(services, services.run(FORCED))
+    assert '"holder":["deploy:0123456789abcdef"],"kind":["deploy"]' in text
+    assert len(text) < 4_000

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,127 +11,29 @@ import pytest
 from infra.definitions import SLEEP, TRAIN, definition, definition_text
 from local_cloud.emulator.states.definition import problems, states
 from local_cloud.emulator.states.integrations import integration
-from local_cloud.emulator.states.language import StatesError
-from tests.statemachines.fake_items import Items, RefusedError
-from tests.statemachines.interpreter import Clock, Ended, Interpreter, StoppedError
+from local_cloud.emulator.states.language import LONGEST_CAUSE, StatesError
+from tests.statemachines.fake_stacks import (
+    DEPLOY,
+    MACHINE,
+    ME,
+    OTHER,
+    SETTLED,
+    STACKS,
+    Sky,
+    is_as_told,
+)
+from tests.statemachines.interpreter import Interpreter, StoppedError
 from tests.statemachines.world import ROOT
 
-MACHINE = definition(SLEEP)
 TRAINING = dict(states(definition(TRAIN)))
 STATES: Mapping[str, Mapping[str, Any]] = dict(states(MACHINE))
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
-ME, OTHER = "arn:aws:states:us-east-1:123456789012:execution:sleep:me", "arn:aws:states:us-east-1:1:execution:train:x"
-STACKS = ("${CampaignsStack}", "${TrainingStack}", "${MonitoringStack}")
-SETTLED = "UPDATE_COMPLETE"
-DEPLOY = "deploy:abc"
 BEFORE_THE_LOCK = ("AcquireLock", "ReadLock", "DescribeLockHolder", "TakeOverLock")
-
-
-def refusal(message: str) -> StatesError:
-    """CloudFormation's ValidationError, which Step Functions knows by the service's name alone."""
-    return StatesError(
-        "CloudFormation.CloudFormationException", f"{message} (Service: CloudFormation, Status Code: 400)"
-    )
-
-
-class Sky:
-    """The parameter, three stacks that read it at each update, the lock, and the topic."""
-
-    def __init__(self) -> None:
-        self.parameter = "false"
-        self.read = dict.fromkeys(STACKS, "false")
-        self.statuses: dict[str, list[str]] = {stack: [] for stack in STACKS}
-        """What the next looks find, before the stack is settled."""
-        self.items = Items()
-        self.runs: dict[str, list[str]] = {}
-        self.told: list[str] = []
-        self.faults: dict[str, list[StatesError]] = {}
-        self.always: dict[str, StatesError] = {}
-        self.updates: list[Any] = []
-        self.clock = Clock()
-        self.before: Callable[[str], None] = lambda _state: None
-        """Called with the state's name before each call."""
-        self.called: list[str] = []
-        """Actions that were carried out."""
-        self.odd: dict[str, Any] = {}
-        """What a state's call is answered with instead."""
-        self.interpreter = Interpreter(MACHINE, self.call, self.clock)
-
-    def run(self, given: Any) -> Ended:
-        self.interpreter = Interpreter(MACHINE, self.call, self.clock)
-        return self.interpreter.run("me", ME, given)
-
-    def redrive(self, given: Any) -> Ended:
-        """The last run, which was stopped, redriven."""
-        return self.interpreter.redrive("me", ME, given)
-
-    def hold(self, holder: str, **more: str) -> None:
-        self.items.found["${LockId}"] = {"id": "${LockId}", "holder": holder, **more}
-
-    def call(self, state: str, resource: str, given: Any) -> Any:
-        self.before(state)
-        if state in self.always:
-            raise self.always[state]
-        if self.faults.get(state):
-            raise self.faults[state].pop(0)
-        action = resource.rpartition(":")[2]
-        try:
-            answer = getattr(self, action)(given)
-            self.called.append(action)
-            return self.odd.get(state, answer)
-        except RefusedError:
-            raise StatesError("DynamoDb.ConditionalCheckFailedException", "The conditional request failed") from None
-
-    def updateItem(self, given: Any) -> Any:  # noqa: N802 - the action's name
-        return self.items.update(given)
-
-    def getItem(self, given: Any) -> Any:  # noqa: N802
-        return self.items.get(given)
-
-    def deleteItem(self, given: Any) -> Any:  # noqa: N802
-        return self.items.delete(given)
-
-    def describeExecution(self, given: Any) -> Any:  # noqa: N802
-        statuses = self.runs[given["ExecutionArn"]]
-        return {"Status": statuses.pop(0) if len(statuses) > 1 else statuses[0]}
-
-    def putParameter(self, given: Any) -> Any:  # noqa: N802
-        assert given["Overwrite"] is True
-        assert self.items.found["${LockId}"]["holder"].startswith(ME), "no write without the lock"
-        self.parameter = given["Value"]
-        return {"Version": 2}
-
-    def describeStacks(self, given: Any) -> Any:  # noqa: N802
-        stack = given["StackName"]
-        if stack not in self.read:
-            raise refusal(f"Stack with id {stack} does not exist")
-        waiting = self.statuses[stack]
-        status = waiting.pop(0) if waiting else SETTLED
-        return {"Stacks": [{"StackStatus": status, "Parameters": [{"ParameterKey": "Asleep", "ParameterValue": "x"}]}]}
-
-    def updateStack(self, given: Any) -> Any:  # noqa: N802
-        stack = given["StackName"]
-        assert given["UsePreviousTemplate"] is True
-        assert given["Parameters"] == [{"ParameterKey": "Asleep", "UsePreviousValue": True}]
-        assert self.items.found["${LockId}"]["holder"].startswith(ME), "no update without the lock"
-        self.updates.append(stack)
-        if self.read[stack] == self.parameter:
-            raise refusal("No updates are to be performed.")
-        self.read[stack] = self.parameter
-        return {"StackId": stack}
-
-    def publish(self, given: Any) -> Any:
-        self.told.append(given["Message"])
-        return {"MessageId": "1"}
 
 
 @pytest.fixture
 def sky() -> Sky:
     return Sky()
-
-
-def is_as_told(sky: Sky, value: str) -> bool:
-    return sky.parameter == value and set(sky.read.values()) == {value} and not sky.items.found
 
 
 # --- the definition
@@ -348,6 +250,32 @@ def test_a_dead_holder_without_a_heartbeat_is_taken_over(sky: Sky) -> None:
     sky.runs[OTHER] = ["FAILED"]
     assert sky.run({"asleep": "true"}).status == "SUCCEEDED"
     assert is_as_told(sky, "true")
+
+
+def test_a_holder_whose_status_is_not_told_is_waited_for(sky: Sky) -> None:
+    """An answer without it ends no run; the next look tells."""
+    sky.hold(OTHER, heartbeat="then", kind="execution")
+    sky.runs[OTHER] = ["FAILED"]
+    looks = []
+
+    def answer(state: str) -> None:
+        looks.extend([state] if state == "DescribeLockHolder" else [])
+        sky.odd = {"DescribeLockHolder": {}} if len(looks) < 3 else {}
+
+    sky.before = answer
+    assert sky.run({"asleep": "true"}).status == "SUCCEEDED"
+    assert len(looks) == 3
+    assert is_as_told(sky, "true")
+
+
+@pytest.mark.parametrize("name", ["AcquireLock", "CheckLockForParameter", "CheckLockForUpdate"])
+def test_a_lock_that_fails_is_told_by_the_name_of_its_error(sky: Sky, name: str) -> None:
+    """A cause may be as long as all that the end of a run can tell: the execution's history has it."""
+    sky.always[name] = StatesError("DynamoDb.ResourceNotFoundException", '"' * LONGEST_CAUSE)
+    ended = sky.run({"asleep": "true"})
+    assert ended.error == "AnimalRecommender.LockNotTaken"
+    assert "DynamoDb.ResourceNotFoundException" in sky.told[0]
+    assert len(sky.told[0]) < 1_000
 
 
 def errors_of(name: str) -> list[str]:

@@ -94,7 +94,10 @@ def test_no_retry_policy_is_written_twice() -> None:
     policies = [repr(policy) for policy in yaml.safe_load(TEXTS[SHARED])["retries"]]
     assert [policy for policy, times in Counter(policies).items() if times > 1] == []
     used = {
-        repr(rule) for name in (TRAIN, SLEEP) for _, state in states(definition(name)) for rule in state.get("Retry", [])
+        repr(rule)
+        for name in (TRAIN, SLEEP)
+        for _, state in states(definition(name))
+        for rule in state.get("Retry", [])
     }
     assert used == set(policies)
 
