@@ -41,7 +41,7 @@ def test_a_deploy_that_keeps_the_lock_is_reported(served):
     assert served.holder() == DEPLOY
     assert served.history(run).count("WaitForLock") == 12
     assert DEPLOY in run.messages[0]["message"]
-    assert "start the training again when that deploy has ended" in run.messages[0]["message"]
+    assert "start the training again when its holder has ended" in run.messages[0]["message"]
     served.free_lock()
 
 
