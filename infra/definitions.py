@@ -117,18 +117,9 @@ class _Loader(yaml.SafeLoader):
 
     def __init__(self, stream: Any, anchors: Mapping[str, yaml.Node]) -> None:
         super().__init__(stream)
-        self._given = anchors
-        self.found: Mapping[str, yaml.Node] = {}
-        """The anchors of the document, once it was read."""
-
-    def compose_document(self) -> yaml.Node | None:
-        """As inherited, but the document begins with the given anchors, and its own are kept."""
-        self.get_event()
-        self.anchors: dict[str, yaml.Node] = dict(self._given)
-        node = self.compose_node(None, None)
-        self.get_event()
-        self.found, self.anchors = self.anchors, {}
-        return node
+        # What aliases are looked up in; the composer adds the document's own, and takes another after the document.
+        self.found: dict[Any, Any] = dict(anchors)
+        self.anchors = self.found
 
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
         node: yaml.ScalarNode = super().compose_scalar_node(anchor)
