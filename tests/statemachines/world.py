@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,11 @@ NDCG = "normalized_discounted_cumulative_gain_at_5"
 GOOD = {NDCG: 0.2, "coverage": 0.5}
 ROLES = ("recommendation", "reranking")
 _improvements = itertools.count(1)
+
+
+@cache
+def _definition_text() -> str:
+    return definition_text(TRAIN)
 
 
 def new_name() -> str:
@@ -232,7 +237,7 @@ class Environment:
             values[f"{role.capitalize()}CampaignArn"] = self.campaign(role)
             values[f"{role.capitalize()}Ledger"] = self.ledger(role)
             values[f"{role.capitalize()}Judged"] = f"/{self.name}/{role}/judged"
-        text = definition_text(TRAIN)
+        text = _definition_text()
         for key, value in {**values, **other}.items():
             text = text.replace(f"${{{key}}}", value)
         assert "${" not in text
