@@ -33,8 +33,10 @@ def last() -> Mapping[str, Any]:
 
 @cache
 def release_0_1_0() -> Mapping[str, Any]:
-    """That of release 0.1.0: it keeps no date of the last judgement, and notes no promotion."""
+    """That of release 0.1.0, in all that it asks the gate: no date of the last judgement, no promotion noted, its input raw."""
     found = copy.deepcopy(dict(last()))
+    del found["States"]["SetOut"]["Parameters"]["request"]["trigger.$"]
+    found["States"]["Report"]["Parameters"]["Payload"]["input.$"] = "$$.Execution.Input"
     promotion = found["States"]["Promote"]
     promotion["ItemSelector"]["judged"] = {"version": []}
     inner = dict(states(promotion["ItemProcessor"]))
