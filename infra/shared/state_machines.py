@@ -1,8 +1,6 @@
 """A state machine with its log and its role, and what every one of them may do."""
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -11,6 +9,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.definitions import definition_text
 from infra.naming import Names
 from infra.settings import Settings
 from infra.shared.functions import LOG_RETENTION
@@ -64,18 +63,18 @@ def state_machine(
     scope: Construct,
     *,
     name: str,
-    definition: Path,
+    definition: str,
     substitutions: Mapping[str, str],
     role: iam.Role,
     log_group: logs.LogGroup,
 ) -> sfn.CfnStateMachine:
-    """The state machine of a definition, logged whole and traced."""
+    """The state machine of the definition with this name, logged whole and traced."""
     return sfn.CfnStateMachine(
         scope,
         "StateMachine",
         state_machine_name=name,
-        # As text, so that the validators see it; without its white space, which counts against the template's size.
-        definition_string=json.dumps(json.loads(definition.read_text(encoding="utf-8")), separators=(",", ":")),
+        # As text, so that the validators see it.
+        definition_string=definition_text(definition),
         definition_substitutions=substitutions,
         role_arn=role.role_arn,
         logging_configuration=sfn.CfnStateMachine.LoggingConfigurationProperty(

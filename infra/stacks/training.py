@@ -12,10 +12,11 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.definitions import TRAIN
 from infra.naming import LOCK_ID, METRIC_NAMESPACE, ROLES, Names, Role
 from infra.settings import Settings
 from infra.shared.acknowledgements import acknowledge
-from infra.shared.functions import ROOT, HandlerFunction
+from infra.shared.functions import HandlerFunction
 from infra.shared.state_machines import (
     allow,
     lock_statements,
@@ -31,7 +32,6 @@ from infra.stacks.monitoring.topic import TopicKey, publishers
 from infra.stacks.sleep.schedule import SleepSchedule
 from infra.stacks.sleep.sleeping import awake_condition
 
-DEFINITION = ROOT / "statemachines" / "train.asl.json"
 MARKER = "AnimalRecommender."
 """What the error of a run begins with that has told its story itself."""
 _CANARY: dict[Role, str] = {
@@ -120,7 +120,7 @@ class TrainingStack(cdk.Stack):
         return state_machine(
             self,
             name=names.state_machine,
-            definition=DEFINITION,
+            definition=TRAIN,
             substitutions=self.substitutions(),
             role=role,
             log_group=log,

@@ -1,6 +1,11 @@
 """The stories of a run, each from all that its states left behind: what came of a training, and of a promotion.
 
-A state that fails leaves its error under its name in `failed`; these names are what `failures.STEPS` translates.
+A state that fails leaves its error under its name in `failed`; these names are what `failures.STEPS` translates. An
+update that was refused leaves its error as `refused`, and a promotion that was taken back leaves `back`.
+
+Executions that began before a deploy ask with what their definition left behind: in those of before the definition was
+written in YAML, `failed.updateCampaign` says whether the campaign is unchanged, and `back` always says what it is.
+`tests/statemachines/test_upgrade.py` holds the gate to both.
 """
 
 from collections.abc import Mapping
@@ -56,7 +61,7 @@ def conclude_promotion(event: Mapping[str, Any], _limits: Limits) -> dict[str, A
     """
     state = event["state"]
     trained, judgement, look = state["trained"], state["judgement"], state["look"]
-    own = _failure(state["failed"]) or judgement.get("failure") or _silent(state)
+    own = _promotion_failure(state) or judgement.get("failure") or _silent(state)
     failure = own or trained["failure"]
     since = text(state["ledger"]["since"])
     ledger = {"version": text(state["ledger"]["version"]), "since": since if moment_of(since) else None}
@@ -102,6 +107,19 @@ def _failure(failed: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def _promotion_failure(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The first step that failed; a refused update with the error of its refusal, whatever a later look found."""
+    failure = _failure(state["failed"])
+    if "refused" in state and (failure.get("step") == "update campaign" or (not failure and _is_refused(state))):
+        return {"step": "update campaign", "detail": state["refused"]}
+    return failure
+
+
+def _is_refused(state: Mapping[str, Any]) -> bool:
+    """Whether the call of the update failed and no look has found the update all the same."""
+    return "refused" in state and text(state["look"]["update"]) != state["judgement"].get("version")
+
+
 def _silent(state: Mapping[str, Any]) -> dict[str, Any]:
     """Failures without an error: answers that said nothing, and an update with a bad end."""
     if text(state["ledger"]["version"]) is None:
@@ -133,8 +151,10 @@ def _campaign_is(state: Mapping[str, Any]) -> str:
     if "lock" in state["failed"]:
         return "unchanged"
     if "back" in state:
-        return str(state["back"]["campaign"])
-    return "unchanged" if "unchanged" in state["failed"].get("updateCampaign", {}) else ""
+        back = state["back"]
+        return str(back.get("campaign", "put back" if "version" in back else "not put back"))
+    unchanged = "unchanged" in state["failed"].get("updateCampaign", {}) or _is_refused(state)
+    return "unchanged" if unchanged else ""
 
 
 def _ledger_is(state: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from tools.environment.connection import Connection
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-DEFINITION, TRAINING, DATA = "statemachines/train.asl.json", "infra/stacks/training.py", "infra/stacks/data.py"
+DEFINITION, TRAINING, DATA = "statemachines/train.asl.yaml", "infra/stacks/training.py", "infra/stacks/data.py"
 END_OF_TRAINING = "/animal-recommender/local/lock-test-end"
 
 
@@ -68,6 +68,7 @@ def replace(path: Path, old: str, new: str) -> None:
 def make_old(checkout: Checkout, connection: Connection) -> None:
     """Turns the checkout into one of before: its state machine, the rights of its role, and no table."""
     lock = connection.settings.names.old_lock
+    # JSON is YAML.
     (checkout.folder / DEFINITION).write_text(json.dumps(definition_of_before(lock)), encoding="utf-8")
     replace(checkout.folder / DATA, "self.lock_table = self._lock_table()", "pass")
     replace(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from infra.definitions import TRAIN, definition_text
 from infra.settings import CONFIG_FOLDER
 from tests.infra.synthesis import ROOT, Synthesis, synthesize
 
@@ -172,8 +173,7 @@ def test_every_metric_of_ours_that_is_watched_is_published(dev: Synthesis) -> No
     body = "".join(part for part in parts if isinstance(part, str))
     shown = set(re.findall(r'"AnimalRecommender","(\w+)"', body))
     assert {"EventsAccepted", "Coverage", "BadRequests"} <= shown
-    sources = [*(ROOT / "lambdas").rglob("*.py"), ROOT / "statemachines" / "train.asl.json"]
-    text = "".join(path.read_text() for path in sources)
+    text = "".join([*(path.read_text() for path in (ROOT / "lambdas").rglob("*.py")), definition_text(TRAIN)])
     assert set() == {metric for metric in alarms | shown if f'"{metric}"' not in text}
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from infra.definitions import TRAIN, definition_text
 from infra.settings import load_settings
 from local_cloud.emulator.states.definition import problems, states
 from local_cloud.emulator.states.integrations import PREFIX, integration
 from tests.infra.synthesis import Synthesis, as_list, synthesize
-from tests.statemachines.world import DEFINITION
 
-TEXT = DEFINITION.read_text(encoding="utf-8")
+TEXT = definition_text(TRAIN)
 MACHINE = json.loads(TEXT)
 PLATFORM = {"logs", "xray", "kms"}
 """What the service itself needs for its logs and traces, and for what lies under the key."""

@@ -8,7 +8,8 @@ import pytest
 
 from local_cloud.supervisor.lifecycle import LocalCloud
 from tests.conformance.emulator.conftest import make_role
-from tests.statemachines.world import ROLE, Environment, ended, make_shelter, new_name
+from tests.statemachines.shelter import make_shelter
+from tests.statemachines.world import ROLE, Environment, ended, new_name
 
 
 @pytest.fixture(scope="session")

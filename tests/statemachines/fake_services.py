@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
+from infra.definitions import TRAIN, definition_text
 from lambdas.evaluate_version.conclusions import conclude_promotion, conclude_training
 from lambdas.evaluate_version.limits import Limits
 from lambdas.evaluate_version.popular import popular_list
@@ -21,7 +22,7 @@ from local_cloud.emulator.states.integrations import integration, to_request
 from local_cloud.emulator.states.language import StatesError
 from tests.statemachines.fake_items import Items, RefusedError
 from tests.statemachines.interpreter import Clock, Ended, Interpreter
-from tests.statemachines.world import DEFINITION, GOOD, NDCG, ROLES
+from tests.statemachines.world import GOOD, NDCG, ROLES
 
 GATE = {
     "decide": decide,
@@ -58,6 +59,11 @@ def judged(role: str) -> str:
 @cache
 def definition() -> Mapping[str, Any]:
     """The training definition with the names of this world."""
+    return filled(definition_text(TRAIN))
+
+
+def filled(text: str) -> Mapping[str, Any]:
+    """A definition with the names of this world."""
     values = {
         "Environment": "test",
         "MetricNamespace": "Test",
@@ -76,7 +82,6 @@ def definition() -> Mapping[str, Any]:
         values[f"{role.capitalize()}CampaignArn"] = arn(f"campaign/{role}")
         values[f"{role.capitalize()}Ledger"] = f"/test/{role}"
         values[f"{role.capitalize()}Judged"] = judged(role)
-    text = DEFINITION.read_text(encoding="utf-8")
     for key, value in values.items():
         text = text.replace(f"${{{key}}}", value)
     found: dict[str, Any] = json.loads(text)
@@ -141,6 +146,8 @@ class Services:
     """Whom the campaigns were asked for."""
     answers: Callable[[str, Any], Any] = lambda _state, answer: answer
     """What a state's call is answered with instead."""
+    machine: Mapping[str, Any] = field(default_factory=definition)
+    """The definition that is run."""
     _used: dict[int, int] = field(default_factory=dict)
     _interpreter: Interpreter | None = None
 
@@ -164,7 +171,7 @@ class Services:
     def run(self, given: Mapping[str, Any] | None = None, name: str = "run") -> Ended:
         own = execution_arn(name)
         self.executions[own] = "RUNNING"
-        self._interpreter = Interpreter(definition(), self.call, self.clock)
+        self._interpreter = Interpreter(self.machine, self.call, self.clock)
         ended = self._interpreter.run(name, own, {} if given is None else given)
         self.executions[own] = ended.status
         return ended

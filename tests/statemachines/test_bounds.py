@@ -13,7 +13,7 @@ import pytest
 
 from local_cloud.emulator.states.language import LONGEST_CAUSE, PAYLOAD_LIMIT_BYTES
 from tests.statemachines.fake_services import Fault, Services, arn
-from tests.statemachines.test_definition import LOCK_STATES
+from tests.statemachines.test_definition import LOCK_CHECKS
 from tests.statemachines.test_every_failure import (
     MARKED,
     SCENARIOS,
@@ -29,7 +29,7 @@ from tests.statemachines.test_every_failure import (
 from tests.statemachines.world import ROLES
 
 SERVICES = sorted(
-    name for name, state in TASKS.items() if not state["Resource"].endswith("lambda:invoke") and name not in LOCK_STATES
+    name for name, state in TASKS.items() if not state["Resource"].endswith("lambda:invoke") and name not in LOCK_CHECKS
 )
 """What is called, but for the gate, which is the definition's other half."""
 ODD: tuple[Any, ...] = (None, 5, True, "", "\x00‮\U0001f600" * 9, "\ud800", [], [[]], {}, [None])
@@ -113,7 +113,7 @@ def test_no_shape_of_an_answer_ends_a_run_without_a_word(state: str) -> None:
             assert_in_order(services, scenario, state, odd, lies=True)
 
 
-@pytest.mark.parametrize("state", sorted(name for name in LOCK_STATES if name.startswith("KeepLock")))
+@pytest.mark.parametrize("state", sorted(LOCK_CHECKS))
 def test_a_check_of_the_lock_without_an_answer_is_a_lost_lock(state: str) -> None:
     """What the check guards is not done; a named end, and order for the next run."""
     for scenario in scenarios_of(state):
@@ -133,7 +133,7 @@ def test_an_answer_beyond_the_limit_is_a_failure_like_others(state: str) -> None
         assert_in_order(services, scenario, state, "too large")
 
 
-@pytest.mark.parametrize("state", sorted(TASKS.keys() - LOCK_STATES))
+@pytest.mark.parametrize("state", sorted(TASKS))
 def test_the_longest_cause_of_a_failure_fits(state: str) -> None:
     """A failure for good with 32,768 characters of cause, which are twice as many once they are escaped."""
     for scenario in scenarios_of(state):
@@ -233,7 +233,7 @@ def test_a_force_that_is_neither_true_nor_false_trains_nothing(force: Any) -> No
     services = Services.serving()
     ended = services.run({"force": force})
     assert ended.error == "AnimalRecommender.UnknownTask"
-    assert "TakeLock" not in ended.entered
+    assert "AcquireLock" not in ended.entered
 
 
 def test_what_the_run_carries_stays_far_below_the_limit() -> None:
@@ -241,7 +241,7 @@ def test_what_the_run_carries_stays_far_below_the_limit() -> None:
     services = SCENARIOS["a failed canary"]()
     services.faults = [
         Fault("CountNewEvents", "CloudWatch.CloudWatchException", "é" * LONGEST_CAUSE),
-        Fault("PutBack", "Personalize.InvalidInputException", "é" * LONGEST_CAUSE),
+        Fault("RollBackCampaign", "Personalize.InvalidInputException", "é" * LONGEST_CAUSE),
         Fault("WriteRecord", "S3.S3Exception", "é" * LONGEST_CAUSE),
         Fault("PublishMetrics", "CloudWatch.CloudWatchException", "é" * LONGEST_CAUSE),
     ]

@@ -34,7 +34,7 @@ def test_a_record_of_the_run_is_kept(served):
 def test_a_topic_that_is_down_has_an_end_state_of_its_own(served):
     """The run ends in its own state, with the message in its cause, and a metric that an alarm watches."""
     before = served.metric("NotificationFailed", environment=served.name) or 0
-    served.break_state("Notify", TopicArn=f"{served.topic}-gone")
+    served.break_state("SendNotification", TopicArn=f"{served.topic}-gone")
     run = served.run()
     assert (run.status, run.error) == ("FAILED", "AnimalRecommender.NotificationFailed")
     assert "not trained" in run.cause
@@ -109,12 +109,14 @@ def test_d46_an_unknown_task_trains_nothing(served, task):
     run = served.run({"task": task})
     assert (run.status, run.error) == ("FAILED", "AnimalRecommender.UnknownTask")
     assert "its input has a task other than train and canary" in run.messages[0]["message"]
-    assert "TakeLock" not in served.history(run)
+    assert "AcquireLock" not in served.history(run)
 
 
 def test_d46_an_unknown_answer_of_the_gate_promotes_nothing(served):
     """A Choice without a matching rule has a default that is safe."""
-    served.break_state("Judge", Payload={"task": "decide", "force": False, "solution": {}, "events": {}, "now": "x"})
+    served.break_state(
+        "EvaluateVersion", Payload={"task": "decide", "force": False, "solution": {}, "events": {}, "now": "x"}
+    )
     run = served.run({"force": True})
     assert run.decisions() == {"recommendation": "failed", "reranking": "failed"}
     assert run.of("recommendation")["failure"]["step"] == "judge"

@@ -30,7 +30,7 @@ MARKED = (
 )
 LOST_ANSWER = ("States.Timeout", "SdkClientException")
 """Errors after which nobody knows whether the service did the work."""
-UNTRUE = {("LookAtCampaign", "Personalize.ResourceNotFoundException")}
+UNTRUE = {("DescribeCampaign", "Personalize.ResourceNotFoundException")}
 """Of a campaign that is there: the service would have to say that it is not. Without one: scenario `first training`."""
 DEAD = "dead"
 
@@ -56,7 +56,7 @@ def _dead_holder(**fields: Any) -> Services:
 
 def _another_takes_the_lock(services: Services, state: str) -> None:
     """Another run takes the lock over after we have looked at it, and ends."""
-    if state == "TakeOver" and services.holder == execution_arn(DEAD):
+    if state == "TakeOverLock" and services.holder == execution_arn(DEAD):
         services.hold(execution_arn("another"))
         services.executions[execution_arn("another")] = "SUCCEEDED"
 
@@ -66,21 +66,21 @@ SCENARIOS: Mapping[str, Callable[[], Services]] = {
     "first training": _first_training,
     "the lock of a dead run": _dead_holder,
     "the lock of a dead run, which another run takes over first": lambda: _dead_holder(before=_another_takes_the_lock),
-    "a training whose answer was lost": lambda: _serving(Fault("CreateVersion", "States.Timeout", times=1, done=True)),
+    "a training whose answer was lost": lambda: _serving(Fault("StartTraining", "States.Timeout", times=1, done=True)),
     "an update whose answer was lost": lambda: _serving(Fault("UpdateCampaign", "States.Timeout", times=1, done=True)),
     "the lock of a dead run, taken over by a write whose answer is lost": lambda: _dead_holder(
-        faults=[Fault("TakeOver", "States.Timeout", times=1, done=True)]
+        faults=[Fault("TakeOverLock", "States.Timeout", times=1, done=True)]
     ),
     "a failed canary": lambda: _serving(silent=True),
     "a failed canary, and a put back whose answer is lost": lambda: _serving(
-        Fault("PutBack", "States.Timeout", done=True), silent=True
+        Fault("RollBackCampaign", "States.Timeout", done=True), silent=True
     ),
     "a failed canary, and a put back that is refused": lambda: _serving(
-        Fault("PutBack", "Personalize.InvalidInputException"), silent=True
+        Fault("RollBackCampaign", "Personalize.InvalidInputException"), silent=True
     ),
     "a failed update": lambda: _serving(ends_as={"update": "CREATE FAILED"}),
     "a ledger that cannot be written": lambda: _serving(Fault("WriteLedger", "Ssm.SsmException")),
-    "a topic that is down": lambda: _serving(Fault("Notify", "Sns.NotFoundException")),
+    "a topic that is down": lambda: _serving(Fault("SendNotification", "Sns.NotFoundException")),
 }
 
 
@@ -162,7 +162,7 @@ def check_notification(services: Services, ended: Ended, failing: str) -> None:
     if ended.error == "AnimalRecommender.NotificationFailed":
         assert len(services.published) <= 1
         counted = [datum for datum in services.data if datum["MetricName"] == "NotificationFailed"]
-        assert counted or failing == "CountLostNotification"
+        assert counted or failing == "CountFailedNotification"
     else:
         assert len(services.published) == 1
 

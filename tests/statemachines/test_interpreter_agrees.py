@@ -9,7 +9,7 @@ from typing import Any
 from tests.statemachines.fake_services import Fault, Services
 from tests.statemachines.world import Environment
 
-WAITING = {"WaitForTraining", "WaitForCampaign", "WaitForPutBack"}
+WAITING = {"WaitForTraining", "WaitForUpdate", "WaitForRollback"}
 
 
 def ways(environment: Environment, services: Services, given: dict[str, Any]) -> tuple[set[str], set[str]]:

@@ -41,7 +41,7 @@ def test_a_deploy_that_keeps_the_lock_is_reported(served):
     assert served.holder() == DEPLOY
     assert served.history(run).count("WaitForLock") == 12
     assert DEPLOY in run.messages[0]["message"]
-    assert "start the training again when that deploy has ended" in run.messages[0]["message"]
+    assert "start the training again when its holder has ended" in run.messages[0]["message"]
     served.free_lock()
 
 
@@ -50,10 +50,10 @@ def test_the_lock_of_a_deploy_that_was_killed_is_taken_over(served):
     served.hold(DEPLOY, kind="deploy", expires=PAST)
     run = served.run()
     assert set(run.decisions().values()) == {"skipped"}
-    assert [state for state in served.history(run) if state in ("WaitForLock", "TakeOver")] == [
+    assert [state for state in served.history(run) if state in ("WaitForLock", "TakeOverLock")] == [
         "WaitForLock",
         "WaitForLock",
-        "TakeOver",
+        "TakeOverLock",
     ]
     assert served.holder() is None
 
@@ -68,7 +68,7 @@ def test_the_lock_of_a_run_that_was_stopped_is_taken_over(new):
     assert environment.holder() == stopped
     run = environment.run({"task": "canary"})
     assert run.status == "SUCCEEDED"
-    assert "TakeOver" in environment.history(run)
+    assert "TakeOverLock" in environment.history(run)
     assert environment.holder() is None
 
 
@@ -86,7 +86,7 @@ def test_the_lock_of_a_dead_run_without_a_heartbeat_is_taken_over(served):
     served.dynamodb.put_item(TableName=LOCKS, Item={name: {"S": value} for name, value in item.items()})
     run = served.run()
     assert set(run.decisions().values()) == {"skipped"}
-    assert "TakeOver" in served.history(run)
+    assert "TakeOverLock" in served.history(run)
     assert served.holder() is None
 
 
@@ -116,18 +116,18 @@ def test_a_run_that_finds_its_own_lock_goes_on(served):
 
 def test_a_lock_that_cannot_be_reached_is_reported(served):
     """Without a lock nothing is trained, and the message gives the cause."""
-    served.break_state("TakeLock", TableName="no-such-table")
+    served.break_state("AcquireLock", TableName="no-such-table")
     run = served.run({"force": True})
     assert (run.status, run.error) == ("FAILED", "AnimalRecommender.LockNotTaken")
     assert "DynamoDb.ResourceNotFoundException" in run.messages[0]["message"]
-    assert "Train" not in served.history(run)
+    assert "TrainSolutions" not in served.history(run)
 
 
 def test_a_run_that_lost_the_lock_touches_neither_campaign_nor_ledger(served):
     """The check before the update fails: told as such, and the old model serves on."""
     before = {role: (served.served(role), served.says_ledger(role)) for role in ("recommendation", "reranking")}
     served.improve()
-    served.break_state("KeepLockForUpdate", ConditionExpression="holder = :me AND life = :life AND holder = :now")
+    served.break_state("CheckLockForUpdate", ConditionExpression="holder = :me AND life = :life AND holder = :now")
     run = served.run({"force": True})
     assert (run.status, run.error) == ("FAILED", "AnimalRecommender.SolutionFailed")
     assert "failed at: lock. DynamoDb.ConditionalCheckFailedException" in run.messages[0]["message"]

@@ -1,7 +1,10 @@
 """The lock's writes, made by several at once, repeated after a lost answer, or compared with a clock that is wrong."""
 
+from datetime import timedelta
+
 import pytest
 
+from local_cloud.emulator.states.language import LONGEST_CAUSE
 from tests.statemachines.fake_services import LOCK, Fault, Services, execution_arn
 from tests.statemachines.test_every_failure import told
 
@@ -38,7 +41,7 @@ def test_a_release_whose_answer_was_lost_leaves_the_next_holder_alone(error: str
 def test_a_taking_whose_answer_was_lost_is_its_own(error: str) -> None:
     """The repeated write finds the lock with this run, and the run goes on at once."""
     services = Services.serving()
-    services.faults = [Fault("TakeLock", error, times=1, done=True)]
+    services.faults = [Fault("AcquireLock", error, times=1, done=True)]
     ended = services.run(FORCED)
     assert ended.status == "SUCCEEDED"
     assert "ReadLock" not in ended.entered
@@ -49,7 +52,7 @@ def test_a_take_over_whose_answer_was_lost_is_its_own() -> None:
     services = Services.serving()
     services.hold(OTHER)
     services.executions[OTHER] = "FAILED"
-    services.faults = [Fault("TakeOver", "States.Timeout", times=1, done=True)]
+    services.faults = [Fault("TakeOverLock", "States.Timeout", times=1, done=True)]
     ended = services.run(FORCED)
     assert ended.status == "SUCCEEDED"
     assert "WaitForLock" not in ended.entered
@@ -71,7 +74,7 @@ def test_a_holder_that_had_no_heartbeat_and_has_one_is_not_robbed() -> None:
     services.executions[OTHER] = "ABORTED"
 
     def redrive(world: Services, state: str) -> None:
-        if state == "TakeOver":
+        if state == "TakeOverLock":
             world.executions[OTHER] = "RUNNING"
             world.items.found[LOCK]["heartbeat"] = "later"
 
@@ -87,7 +90,7 @@ def test_a_holder_that_was_redriven_between_the_looks_is_not_robbed() -> None:
     services.executions[OTHER] = "ABORTED"
 
     def redrive(world: Services, state: str) -> None:
-        if state == "TakeOver":
+        if state == "TakeOverLock":
             world.executions[OTHER] = "RUNNING"
             world.items.found[LOCK]["heartbeat"] = "later"
 
@@ -129,7 +132,7 @@ def test_what_a_deploy_left_in_the_item_goes_with_it() -> None:
     found: dict[str, str] = {}
 
     def look(world: Services, state: str) -> None:
-        if state == "LookAtSolution":
+        if state == "DescribeSolution":
             found.update(world.items.found[LOCK])
 
     services.before = look
@@ -138,7 +141,7 @@ def test_what_a_deploy_left_in_the_item_goes_with_it() -> None:
     assert {"who", "expires"}.isdisjoint(found)
 
 
-@pytest.mark.parametrize("state", ["KeepLock", "KeepLockForUpdate", "KeepLockForLedger"])
+@pytest.mark.parametrize("state", ["RenewLock", "CheckLockForUpdate", "CheckLockForLedger"])
 def test_whoever_lost_the_lock_stops_there(state: str) -> None:
     """By whatever way: nothing is written any more, the message says so, and the other's lock stands."""
     services = Services.serving()
@@ -155,4 +158,59 @@ def test_whoever_lost_the_lock_stops_there(state: str) -> None:
     assert services.parameters == before
     assert services.holder == DEPLOY
     updates = [call for call in services.calls if call[1] == "updateCampaign"]
-    assert len(updates) == (state == "KeepLockForLedger")
+    assert len(updates) == (state == "CheckLockForLedger")
+
+
+def test_others_that_are_quicker_each_time_end_the_wait_after_an_hour() -> None:
+    """Each holder is found dead, and another has taken over just before: no run waits for its own time-out."""
+    services = Services.serving()
+    services.hold(OTHER)
+    services.executions[OTHER] = "FAILED"
+    services.faults = [Fault("TakeOverLock", "DynamoDb.ConditionalCheckFailedException")]
+    begun = services.clock.now
+    ended = services.run(FORCED)
+    assert ended.error == "AnimalRecommender.LockNotTaken"
+    assert ended.entered.count("WaitForLock") == 12
+    assert services.clock.now - begun < timedelta(hours=2)
+    assert "others were quicker to take" in told(services, ended)
+    assert services.holder == OTHER
+
+
+@pytest.mark.parametrize("answer", [{}, {"Status": None}, {"Status": ""}, {"Status": "PENDING_REDRIVE"}])
+def test_a_holder_whose_status_is_not_told_is_not_robbed(answer: dict[str, object]) -> None:
+    """An answer without it ends the run in order; the next one asks again."""
+    services = Services.serving()
+    services.hold(OTHER)
+    services.executions[OTHER] = "FAILED"
+    services.answers = lambda state, found: answer if state == "DescribeLockHolder" else found
+    assert services.run(FORCED).output == {"outcome": "busy", "solutions": []}
+    assert services.holder == OTHER
+    services.answers = lambda _state, found: found
+    assert services.run(FORCED, "next").status == "SUCCEEDED"
+    assert services.holder is None
+
+
+@pytest.mark.parametrize("state", ["AcquireLock", "ReadLock", "DescribeLockHolder", "TakeOverLock", "ReleaseLock"])
+def test_a_lock_that_fails_is_told_by_the_name_of_its_error(state: str) -> None:
+    """A cause may be as long as all that the end of a run can tell: the execution's history has it."""
+    services = Services.serving()
+    services.hold(OTHER)
+    services.executions[OTHER] = "FAILED"
+    error = "Sfn.InvalidArnException" if state == "DescribeLockHolder" else "DynamoDb.ResourceNotFoundException"
+    if state == "AcquireLock":
+        services.items.found.clear()
+    services.faults = [Fault(state, error, '"\x00' * (LONGEST_CAUSE // 2))]
+    ended = services.run(FORCED)
+    (message,) = services.published
+    assert error in message["message"]
+    assert len(message["message"]) < 4_000
+    assert len(ended.cause) < 4_000
+
+
+def test_whoever_keeps_the_lock_is_told_in_full() -> None:
+    """Holder, heartbeat, end and person, and none of what else an item might hold."""
+    services = Services.serving()
+    services.hold(DEPLOY, kind="deploy", expires=FUTURE, who="a laptop", more="x" * 100_000)
+    text = told(services, services.run(FORCED))
+    assert '"holder":["deploy:0123456789abcdef"],"kind":["deploy"]' in text
+    assert len(text) < 4_000

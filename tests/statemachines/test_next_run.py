@@ -15,10 +15,10 @@ from tests.statemachines.world import GOOD, NDCG, ROLES
 
 PROMOTING = (
     "UpdateCampaign",
-    "LookAtUpdate",
-    "CanaryRecommendations",
-    "CanaryRanking",
-    "ShapePopularList",
+    "CheckUpdateStatus",
+    "GetCanaryRecommendations",
+    "GetCanaryRanking",
+    "ComposePopularList",
     "WritePopularList",
     "WriteLedger",
     "ConcludePromotion",
@@ -112,10 +112,10 @@ def test_a_campaign_that_somebody_updated_by_hand_is_followed() -> None:
         services.clock.pass_by(3600)
 
 
-@pytest.mark.parametrize("state", ["LookAtVersion", "ReadMetrics", "ConcludeTraining", "Judge"])
+@pytest.mark.parametrize("state", ["CheckTrainingStatus", "GetVersionMetrics", "ConcludeTraining", "EvaluateVersion"])
 def test_a_version_that_no_run_judged_is_judged_by_the_next(state: str) -> None:
     """A run that ended after its training was done left an ACTIVE version: no second training, and no `skipped`."""
-    services = interrupted(state, done=False, first=3 if state == "LookAtVersion" else 1)
+    services = interrupted(state, done=False, first=3 if state == "CheckTrainingStatus" else 1)
     services.clock.pass_by(600)
     ended = services.run({}, "next")
     assert decision(told(services, ended), "recommendation") == "promoted"
@@ -127,7 +127,7 @@ def test_a_version_that_no_run_judged_is_judged_by_the_next(state: str) -> None:
     assert "UpdateCampaign" not in services.run({}, "last").entered
 
 
-@pytest.mark.parametrize("state", ["LookAtProduction", "ReadProductionMetrics", "UpdateCampaign", "ReadLedger"])
+@pytest.mark.parametrize("state", ["DescribeProductionVersion", "GetProductionMetrics", "UpdateCampaign", "ReadLedger"])
 def test_a_version_that_could_not_be_judged_or_updated_gets_another_try(state: str) -> None:
     """Not the version's fault: the next run does what this one could not."""
     services = Services.serving()
@@ -142,7 +142,7 @@ def test_a_version_that_could_not_be_judged_or_updated_gets_another_try(state: s
 
 
 @pytest.mark.parametrize("ends", ["promoted", "canary failed", "update failed"])
-@pytest.mark.parametrize("state", ["LookAtVersion", "Judge", "UpdateCampaign"])
+@pytest.mark.parametrize("state", ["CheckTrainingStatus", "EvaluateVersion", "UpdateCampaign"])
 def test_a_version_made_while_an_older_one_was_judged_is_judged_by_the_next(state: str, ends: str) -> None:
     """A slow or redriven run writes the ledger after a newer version was made, which nobody has judged yet."""
     services = Services.serving()
@@ -192,8 +192,8 @@ def test_what_did_not_answer_is_not_promoted_again() -> None:
 
 def test_where_the_last_judgement_cannot_be_read_nothing_is_judged_twice() -> None:
     """Then a person's decision could be overturned: the next run looks again."""
-    services = interrupted("Judge", done=False)
-    services.faults = [Fault("ReadJudged", "Ssm.SsmException")]
+    services = interrupted("EvaluateVersion", done=False)
+    services.faults = [Fault("ReadLastJudgement", "Ssm.SsmException")]
     assert services.run({}, "next").output["outcome"] == "skipped"
     services.faults = []
     services.run({}, "last")
@@ -207,14 +207,14 @@ THROTTLED = ("Personalize.LimitExceededException", "Personalize.PersonalizeExcep
 
 @pytest.mark.parametrize("error", THROTTLED)
 @pytest.mark.parametrize("times", [1, 7, 30])
-@pytest.mark.parametrize("state", ["LookAtVersion", "LookAtUpdate"])
+@pytest.mark.parametrize("state", ["CheckTrainingStatus", "CheckUpdateStatus"])
 def test_a_look_that_is_throttled_for_long_is_waited_out(state: str, times: int, error: str) -> None:
     """Two minutes, or twenty: the training is judged and the version stays, as without."""
     services = Services.serving()
     services.faults = [Fault(state, error, "Rate exceeded (Service: Personalize, Status Code: 400)", times)]
     ended = services.run({"force": True})
     assert ended.output["outcome"] == "promoted", ended.cause
-    assert "PutBack" not in ended.entered
+    assert "RollBackCampaign" not in ended.entered
     assert all(not served(services, role).endswith(OLD) for role in ROLES)
 
 
@@ -222,7 +222,7 @@ def test_putting_back_is_waited_for_through_throttling() -> None:
     """The old version serves, and the message says so."""
     services = Services.serving()
     services.silent = True
-    services.faults = [Fault("LookAtPutBack", "Personalize.PersonalizeException", times=60)]
+    services.faults = [Fault("CheckRollbackStatus", "Personalize.PersonalizeException", times=60)]
     text = told(services, services.run({"force": True}))
     assert text.count("serves its previous version again") == 2
 
@@ -230,15 +230,15 @@ def test_putting_back_is_waited_for_through_throttling() -> None:
 @pytest.mark.parametrize(
     ("state", "error", "cause"),
     [
-        ("LookAtVersion", "Personalize.ResourceNotFoundException", "gone"),
+        ("CheckTrainingStatus", "Personalize.ResourceNotFoundException", "gone"),
         (
-            "LookAtVersion",
+            "CheckTrainingStatus",
             "Personalize.PersonalizeException",
             "User: x is not authorized to perform: personalize:Describe",
         ),
-        ("LookAtUpdate", "Personalize.ResourceNotFoundException", "gone"),
+        ("CheckUpdateStatus", "Personalize.ResourceNotFoundException", "gone"),
         (
-            "LookAtUpdate",
+            "CheckUpdateStatus",
             "Personalize.PersonalizeException",
             "User: x is not authorized to perform: personalize:Describe",
         ),
@@ -281,7 +281,15 @@ def overtaking(state: str, after: timedelta) -> Callable[[Services, str], None]:
 @pytest.mark.parametrize("after", [timedelta(hours=1), timedelta(days=3)])
 @pytest.mark.parametrize(
     "state",
-    ["LookAtVersion", "ReadMetrics", "ConcludeTraining", "ReadLedger", "ReadJudged", "LookAtCampaign", "LookAtUpdate"],
+    [
+        "CheckTrainingStatus",
+        "GetVersionMetrics",
+        "ConcludeTraining",
+        "ReadLedger",
+        "ReadLastJudgement",
+        "DescribeCampaign",
+        "CheckUpdateStatus",
+    ],
 )
 def test_an_older_version_never_takes_the_place_of_a_newer_one(state: str, after: timedelta) -> None:
     """A slow run that a forced one overtakes, and one that was stopped there and redriven days later."""

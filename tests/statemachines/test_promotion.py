@@ -66,7 +66,7 @@ def test_d36_a_campaign_that_was_never_updated_is_no_error(served):
     assert run.decisions() == {"recommendation": "held back", "reranking": "promoted"}
     assert served.served("recommendation") == before
     assert served.says_ledger("recommendation") == before
-    assert "WaitForCampaign" in served.history(run)
+    assert "WaitForUpdate" in served.history(run)
 
 
 def test_d37_an_earlier_update_decides_nothing(served):
@@ -267,4 +267,4 @@ def test_d44_promoted_is_said_after_the_campaign_serves(served):
     run = served.run({"force": True})
     states = served.history(run)
     assert len(run.messages) == 1
-    assert states.index("Notify") > max(i for i, state in enumerate(states) if state in ("WriteLedger", "Promoted"))
+    assert states.index("SendNotification") > max(i for i, state in enumerate(states) if state == "WriteLedger")

@@ -19,7 +19,7 @@ FORCED = {"force": True}
 PROTECTED = ("updateCampaign", "putParameter")
 STOPPABLE = ("promotion", "first training", "a failed canary", "a ledger that cannot be written")
 DEPLOY = "deploy:0123456789abcdef"
-IN_PROMOTION = {name for name, _ in states(definition()["States"]["Promote"]["ItemProcessor"])}
+IN_PROMOTION = {name for name, _ in states(definition()["States"]["PromoteVersions"]["ItemProcessor"])}
 
 
 @cache
@@ -72,7 +72,7 @@ def test_while_another_holds_the_lock_nothing_is_touched(scenario: str, state: s
     ended = redriven(services)
     assert protected_calls(services) == []
     assert services.holder == DEPLOY
-    if state in IN_PROMOTION and not state.startswith(("Canary", "ShapePopular", "WritePopular")):
+    if state in IN_PROMOTION and not state.startswith(("GetCanary", "ComposePopular", "WritePopular")):
         assert "failed at: lock" in told(services, ended)
 
 
@@ -105,7 +105,7 @@ def test_what_another_promoted_meanwhile_is_not_undone(state: str) -> None:
     assert services.holder is None
 
 
-@pytest.mark.parametrize("state", ["UpdateCampaign", "WriteLedger", "PutBack", "SettleLedger"])
+@pytest.mark.parametrize("state", ["UpdateCampaign", "WriteLedger", "RollBackCampaign", "CorrectLedger"])
 def test_a_run_that_is_redriven_into_the_call_itself_does_not_make_it(state: str) -> None:
     """The check lies before the state that is repeated: it counts for the life of the run that made it alone."""
     scenario = next(scenario for scenario in STOPPABLE if state in called(scenario))
@@ -119,7 +119,7 @@ def test_a_run_that_is_redriven_into_the_call_itself_does_not_make_it(state: str
 
 def test_a_run_takes_the_lock_anew_before_it_promotes() -> None:
     """Stopped in its training and taken over by a deploy that has ended: the rest of the run is done under the lock."""
-    services = stopped("promotion", "ReadMetrics")
+    services = stopped("promotion", "GetVersionMetrics")
     services.items.found.clear()
     ended = redriven(services)
     assert decision(told(services, ended), "recommendation") == "promoted"
@@ -128,12 +128,12 @@ def test_a_run_takes_the_lock_anew_before_it_promotes() -> None:
 
 def test_whoever_found_the_run_dead_loses_to_its_redrive() -> None:
     """The take-over compares the heartbeat that was seen: a run that has renewed it meanwhile lives again."""
-    services = stopped("promotion", "ReadMetrics")
+    services = stopped("promotion", "GetVersionMetrics")
     seen = services.items.found["campaigns"]["heartbeat"]
     late = {
         "Key": {"id": {"S": "campaigns"}},
         "UpdateExpression": "SET holder = :me",
-        "ConditionExpression": definition()["States"]["TakeOver"]["Parameters"]["ConditionExpression"],
+        "ConditionExpression": definition()["States"]["TakeOverLock"]["Parameters"]["ConditionExpression"],
         "ExpressionAttributeValues": {
             ":me": {"S": DEPLOY},
             ":dead": {"S": execution_arn("run")},
@@ -142,11 +142,11 @@ def test_whoever_found_the_run_dead_loses_to_its_redrive() -> None:
     }
 
     def take_over(world: Services, state: str) -> None:
-        if state == "KeepLockForUpdate":
+        if state == "CheckLockForUpdate":
             with pytest.raises(RefusedError):
                 world.items.update(late)
 
     services.before = take_over
     ended = redriven(services)
-    assert "KeepLockForUpdate" in ended.entered
+    assert "CheckLockForUpdate" in ended.entered
     assert decision(told(services, ended), "recommendation") == "promoted"

@@ -2,126 +2,33 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from infra.definitions import SLEEP, TRAIN, definition, definition_text
 from local_cloud.emulator.states.definition import problems, states
 from local_cloud.emulator.states.integrations import integration
-from local_cloud.emulator.states.language import StatesError
-from tests.statemachines.fake_items import Items, RefusedError
-from tests.statemachines.interpreter import Clock, Ended, Interpreter, StoppedError
+from local_cloud.emulator.states.language import LONGEST_CAUSE, StatesError
+from tests.statemachines.fake_stacks import (
+    DEPLOY,
+    MACHINE,
+    ME,
+    OTHER,
+    SETTLED,
+    STACKS,
+    Sky,
+    is_as_told,
+)
+from tests.statemachines.interpreter import Interpreter, StoppedError
 from tests.statemachines.world import ROOT
 
-DEFINITION = ROOT / "statemachines" / "sleep.asl.json"
-MACHINE = json.loads(DEFINITION.read_text(encoding="utf-8"))
-TRAINING = dict(states(json.loads((ROOT / "statemachines" / "train.asl.json").read_text(encoding="utf-8"))))
+TRAINING = dict(states(definition(TRAIN)))
 STATES: Mapping[str, Mapping[str, Any]] = dict(states(MACHINE))
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
-ME, OTHER = "arn:aws:states:us-east-1:123456789012:execution:sleep:me", "arn:aws:states:us-east-1:1:execution:train:x"
-STACKS = ("${CampaignsStack}", "${TrainingStack}", "${MonitoringStack}")
-SETTLED = "UPDATE_COMPLETE"
-DEPLOY = "deploy:abc"
-BEFORE_THE_LOCK = ("TakeLock", "ReadLock", "AskForHolder", "TakeOver")
-
-
-def refusal(message: str) -> StatesError:
-    """CloudFormation's ValidationError, which Step Functions knows by the service's name alone."""
-    return StatesError(
-        "CloudFormation.CloudFormationException", f"{message} (Service: CloudFormation, Status Code: 400)"
-    )
-
-
-class Sky:
-    """The parameter, three stacks that read it at each update, the lock, and the topic."""
-
-    def __init__(self) -> None:
-        self.parameter = "false"
-        self.read = dict.fromkeys(STACKS, "false")
-        self.statuses: dict[str, list[str]] = {stack: [] for stack in STACKS}
-        """What the next looks find, before the stack is settled."""
-        self.items = Items()
-        self.runs: dict[str, list[str]] = {}
-        self.told: list[str] = []
-        self.faults: dict[str, list[StatesError]] = {}
-        self.always: dict[str, StatesError] = {}
-        self.updates: list[Any] = []
-        self.clock = Clock()
-        self.before: Callable[[str], None] = lambda _state: None
-        """Called with the state's name before each call."""
-        self.called: list[str] = []
-        """Actions that were carried out."""
-        self.odd: dict[str, Any] = {}
-        """What a state's call is answered with instead."""
-        self.interpreter = Interpreter(MACHINE, self.call, self.clock)
-
-    def run(self, given: Any) -> Ended:
-        self.interpreter = Interpreter(MACHINE, self.call, self.clock)
-        return self.interpreter.run("me", ME, given)
-
-    def redrive(self, given: Any) -> Ended:
-        """The last run, which was stopped, redriven."""
-        return self.interpreter.redrive("me", ME, given)
-
-    def hold(self, holder: str, **more: str) -> None:
-        self.items.found["${LockId}"] = {"id": "${LockId}", "holder": holder, **more}
-
-    def call(self, state: str, resource: str, given: Any) -> Any:
-        self.before(state)
-        if state in self.always:
-            raise self.always[state]
-        if self.faults.get(state):
-            raise self.faults[state].pop(0)
-        action = resource.rpartition(":")[2]
-        try:
-            answer = getattr(self, action)(given)
-            self.called.append(action)
-            return self.odd.get(state, answer)
-        except RefusedError:
-            raise StatesError("DynamoDb.ConditionalCheckFailedException", "The conditional request failed") from None
-
-    def updateItem(self, given: Any) -> Any:  # noqa: N802 - the action's name
-        return self.items.update(given)
-
-    def getItem(self, given: Any) -> Any:  # noqa: N802
-        return self.items.get(given)
-
-    def deleteItem(self, given: Any) -> Any:  # noqa: N802
-        return self.items.delete(given)
-
-    def describeExecution(self, given: Any) -> Any:  # noqa: N802
-        statuses = self.runs[given["ExecutionArn"]]
-        return {"Status": statuses.pop(0) if len(statuses) > 1 else statuses[0]}
-
-    def putParameter(self, given: Any) -> Any:  # noqa: N802
-        assert given["Overwrite"] is True
-        assert self.items.found["${LockId}"]["holder"].startswith(ME), "no write without the lock"
-        self.parameter = given["Value"]
-        return {"Version": 2}
-
-    def describeStacks(self, given: Any) -> Any:  # noqa: N802
-        stack = given["StackName"]
-        if stack not in self.read:
-            raise refusal(f"Stack with id {stack} does not exist")
-        waiting = self.statuses[stack]
-        status = waiting.pop(0) if waiting else SETTLED
-        return {"Stacks": [{"StackStatus": status, "Parameters": [{"ParameterKey": "Asleep", "ParameterValue": "x"}]}]}
-
-    def updateStack(self, given: Any) -> Any:  # noqa: N802
-        stack = given["StackName"]
-        assert given["UsePreviousTemplate"] is True
-        assert given["Parameters"] == [{"ParameterKey": "Asleep", "UsePreviousValue": True}]
-        assert self.items.found["${LockId}"]["holder"].startswith(ME), "no update without the lock"
-        self.updates.append(stack)
-        if self.read[stack] == self.parameter:
-            raise refusal("No updates are to be performed.")
-        self.read[stack] = self.parameter
-        return {"StackId": stack}
-
-    def publish(self, given: Any) -> Any:
-        self.told.append(given["Message"])
-        return {"MessageId": "1"}
+BEFORE_THE_LOCK = ("AcquireLock", "ReadLock", "DescribeLockHolder", "TakeOverLock")
 
 
 @pytest.fixture
@@ -129,17 +36,15 @@ def sky() -> Sky:
     return Sky()
 
 
-def is_as_told(sky: Sky, value: str) -> bool:
-    return sky.parameter == value and set(sky.read.values()) == {value} and not sky.items.found
-
-
 # --- the definition
 
 
-def test_the_validator_finds_nothing() -> None:
+def test_the_validator_finds_nothing(tmp_path: Path) -> None:
     """asl-validator knows the language's schema, unreachable states and wrong paths."""
     validator = ROOT / "node_modules" / ".bin" / "asl-validator"
-    found = subprocess.run([validator, "--json-path", DEFINITION], capture_output=True, text=True, check=False)
+    rendered = tmp_path / "sleep.asl.json"
+    rendered.write_text(definition_text(SLEEP), encoding="utf-8")
+    found = subprocess.run([validator, "--json-path", rendered], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
 
 
@@ -164,7 +69,7 @@ def test_every_choice_has_a_default(name: str) -> None:
     assert "Default" in STATES[name]
 
 
-@pytest.mark.parametrize("name", ["TakeLock", "ReadLock", "AskForHolder", "TakeOver"])
+@pytest.mark.parametrize("name", ["AcquireLock", "ReadLock", "DescribeLockHolder", "TakeOverLock"])
 def test_it_has_the_lock_of_the_training(name: str) -> None:
     """The same item by the same conditional writes, so that each respects the other."""
     same = ("Resource", "Parameters", "Retry", "ResultPath", "TimeoutSeconds")
@@ -261,7 +166,7 @@ def stopped(at: str) -> Sky:
     sky = Sky()
     sky.hold(OTHER, heartbeat="then", kind="execution")
     sky.runs[OTHER] = ["FAILED"]
-    if at == "Notify":
+    if at == "SendNotification":
         sky.always["WriteParameter"] = StatesError("Ssm.SsmException", "no")
 
     def stop(state: str) -> None:
@@ -285,7 +190,7 @@ def test_a_redriven_run_changes_nothing_while_another_holds_the_lock(at: str) ->
     ended = sky.redrive({"asleep": "true"})
     assert {"putParameter", "updateStack"}.isdisjoint(sky.called)
     assert sky.items.found["${LockId}"]["holder"] == DEPLOY
-    assert ended.status == "FAILED" or at in ("ReleaseLock", "LookAtUpdate"), ended
+    assert ended.status == "FAILED" or at in ("ReleaseLock", "CheckUpdateStatus"), ended
 
 
 @pytest.mark.parametrize("at", sorted(set(TASKS) - set(BEFORE_THE_LOCK)))
@@ -310,7 +215,7 @@ def test_a_redriven_run_that_kept_the_lock_ends_in_order(at: str) -> None:
         assert ended.error == "AnimalRecommender.LockNotTaken"
         assert {"putParameter", "updateStack"}.isdisjoint(sky.called)
         assert "which finishes" in sky.told[0]
-    elif at != "Notify":
+    elif at != "SendNotification":
         assert ended.status == "SUCCEEDED"
         assert is_as_told(sky, "true")
 
@@ -329,7 +234,7 @@ def test_nothing_but_a_check_of_the_lock_leads_to_a_change(action: str) -> None:
 # --- odd answers and items
 
 
-@pytest.mark.parametrize("at", ["KeepLockForParameter", "KeepLockForUpdate"])
+@pytest.mark.parametrize("at", ["CheckLockForParameter", "CheckLockForUpdate"])
 def test_a_check_without_an_answer_is_a_lost_lock(at: str) -> None:
     """Nothing is changed by what it was to guard; the run ends with a word."""
     sky = Sky()
@@ -347,6 +252,32 @@ def test_a_dead_holder_without_a_heartbeat_is_taken_over(sky: Sky) -> None:
     assert is_as_told(sky, "true")
 
 
+def test_a_holder_whose_status_is_not_told_is_waited_for(sky: Sky) -> None:
+    """An answer without it ends no run; the next look tells."""
+    sky.hold(OTHER, heartbeat="then", kind="execution")
+    sky.runs[OTHER] = ["FAILED"]
+    looks = []
+
+    def answer(state: str) -> None:
+        looks.extend([state] if state == "DescribeLockHolder" else [])
+        sky.odd = {"DescribeLockHolder": {}} if len(looks) < 3 else {}
+
+    sky.before = answer
+    assert sky.run({"asleep": "true"}).status == "SUCCEEDED"
+    assert len(looks) == 3
+    assert is_as_told(sky, "true")
+
+
+@pytest.mark.parametrize("name", ["AcquireLock", "CheckLockForParameter", "CheckLockForUpdate"])
+def test_a_lock_that_fails_is_told_by_the_name_of_its_error(sky: Sky, name: str) -> None:
+    """A cause may be as long as all that the end of a run can tell: the execution's history has it."""
+    sky.always[name] = StatesError("DynamoDb.ResourceNotFoundException", '"' * LONGEST_CAUSE)
+    ended = sky.run({"asleep": "true"})
+    assert ended.error == "AnimalRecommender.LockNotTaken"
+    assert "DynamoDb.ResourceNotFoundException" in sky.told[0]
+    assert len(sky.told[0]) < 1_000
+
+
 def errors_of(name: str) -> list[str]:
     return [*sorted(integration(TASKS[name]["Resource"]).error_names()), "States.Timeout"]
 
@@ -357,7 +288,7 @@ def test_whatever_fails_for_good_ends_with_a_word_and_the_next_run_finishes(sky:
     sky.items.found["${LockId}"] = {"id": "${LockId}", "holder": OTHER, "heartbeat": "then", "kind": "execution"}
     sky.runs[OTHER] = ["SUCCEEDED"]
     sky.always[name] = StatesError(error, "it is so")
-    if name in ("Notify",):
+    if name in ("SendNotification",):
         sky.always["WriteParameter"] = StatesError("Ssm.SsmException", "no")
     ended = sky.run({"asleep": "true"})
     if ended.status == "FAILED":
@@ -372,7 +303,9 @@ def test_whatever_fails_for_good_ends_with_a_word_and_the_next_run_finishes(sky:
     assert is_as_told(sky, "false")
 
 
-@pytest.mark.parametrize("name", sorted(set(TASKS) - {"Notify", "ReleaseLock", "AskForHolder", "ReadLock", "TakeOver"}))
+@pytest.mark.parametrize(
+    "name", sorted(set(TASKS) - {"SendNotification", "ReleaseLock", "DescribeLockHolder", "ReadLock", "TakeOverLock"})
+)
 def test_what_passes_is_tried_again(sky: Sky, name: str) -> None:
     """A lost answer or a throttled call changes nothing in the end."""
     service = integration(TASKS[name]["Resource"]).prefix

@@ -15,10 +15,10 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from infra.definitions import SLEEP
 from infra.naming import ASLEEP, AWAKE, LOCK_ID, SLEEPING_STACKS, Names
 from infra.settings import Settings
 from infra.shared.acknowledgements import acknowledge
-from infra.shared.functions import ROOT
 from infra.shared.state_machines import (
     allow,
     lock_statements,
@@ -29,8 +29,6 @@ from infra.shared.state_machines import (
     service_statements,
     state_machine,
 )
-
-DEFINITION = ROOT / "statemachines" / "sleep.asl.json"
 
 
 class SleepSchedule(Construct):
@@ -81,7 +79,7 @@ class SleepSchedule(Construct):
         return state_machine(
             self,
             name=names.sleep_machine,
-            definition=DEFINITION,
+            definition=SLEEP,
             substitutions=substitutions(self._settings, topic.topic_arn),
             role=role,
             log_group=log,

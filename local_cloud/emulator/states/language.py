@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.htm
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ LONGEST_CAUSE = 32_768
 API_TaskFailedEventDetails.html"""
 
 _TOKEN = re.compile(
-    r"\.\*|\.(?P<field>[^.\[\]*]+)|\[\*\]|\[(?P<index>\d+)\]|\[(?P<quote>['\"])(?P<name>.*?)(?P=quote)\]"
+    r"\.\.(?P<anywhere>[^.\[\]*]+)|\.\*|\.(?P<field>[^.\[\]*]+)|\[\*\]|\[(?P<index>\d+)\]|\[(?P<quote>['\"])(?P<name>.*?)(?P=quote)\]"
 )
 
 
@@ -67,14 +68,15 @@ def matches(error_equals: list[str], error: str) -> bool:
 
 
 def resolve(path: str, data: Any) -> Any:
-    """What the path finds in `data`: a value, or with a wildcard the list of all values. States.Runtime for nothing.
+    """What the path finds in `data`: a value, or with `*` or `..` the list of all values. States.Runtime for nothing.
 
-    What is missing after a wildcard is left out of the list; what is missing before it is missing.
+    What is missing after one of those is left out of the list; what is missing before it is missing.
     https://github.com/json-path/JsonPath#what-is-returned-when, the syntax and meaning that the language refers to.
     """
     tokens = list(_tokens(path))
     found = list(_walk(path, tokens, data))
-    if None in tokens and (found or any(True for _ in _walk(path, tokens[: tokens.index(None)], data))):
+    begun = next((place for place, token in enumerate(tokens) if token is None or isinstance(token, _Anywhere)), None)
+    if begun is not None and (found or any(True for _ in _walk(path, tokens[:begun], data))):
         return found
     if not found:
         raise StatesError(RUNTIME, f"The JSONPath '{path}' could not be found in the input '{_shown(data)}'")
@@ -89,8 +91,15 @@ def is_present(path: str, data: Any) -> bool:
 _NOTHING = object()
 
 
-def _tokens(path: str) -> Iterator[str | int | None]:
-    """Member names, indexes, and None for a wildcard."""
+@dataclass(frozen=True, slots=True)
+class _Anywhere:
+    """`..name`: each member of this name, at any depth."""
+
+    name: str
+
+
+def _tokens(path: str) -> Iterator[str | int | _Anywhere | None]:
+    """Member names, indexes, names at any depth, and None for a wildcard."""
     if not path.startswith("$"):
         raise StatesError(RUNTIME, f"Invalid path '{path}': a path begins with $")
     position = 1
@@ -101,11 +110,13 @@ def _tokens(path: str) -> Iterator[str | int | None]:
         position = match.end()
         if match["index"] is not None:
             yield int(match["index"])
+        elif match["anywhere"] is not None:
+            yield _Anywhere(match["anywhere"])
         else:
             yield match["field"] or match["name"]
 
 
-def _walk(path: str, tokens: list[str | int | None], value: Any) -> Iterator[Any]:
+def _walk(path: str, tokens: list[str | int | _Anywhere | None], value: Any) -> Iterator[Any]:
     if not tokens:
         yield value
         return
@@ -121,6 +132,10 @@ def _walk(path: str, tokens: list[str | int | None], value: Any) -> Iterator[Any
             yield from _walk(path, rest, value[token])
         case str(), dict() if token in value:
             yield from _walk(path, rest, value[token])
+        case _Anywhere(name), dict() | list():
+            yield from _walk(path, [name, *rest], value)
+            for inner in value.values() if isinstance(value, dict) else value:
+                yield from _walk(path, tokens, inner)
 
 
 def _shown(data: Any) -> str:

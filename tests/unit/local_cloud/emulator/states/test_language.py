@@ -31,15 +31,35 @@ DATA = {"a": {"b": [10, {"c": None}]}, "with space": 1, "texts": ["x", "y"], "of
         ("$.of.*", [1, 2]),
         ("$.a.b[*].missing", []),
         ("$.a.b[0].*", []),
+        ("$..c", [None]),
+        ("$..b[0]", [10]),
+        ("$.of..k", [1]),
+        ("$..of.l", [2]),
+        ("$..missing", []),
+        ("$.a..missing", []),
     ],
 )
 def test_paths_find(path, value):
-    """Members, indexes, quoted names and wildcards; a wildcard that finds nothing is an empty list."""
+    """Members, indexes, quoted names, wildcards and names at any depth; those two find an empty list where others fail."""
     assert resolve(path, DATA) == value
 
 
 @pytest.mark.parametrize(
-    "path", ["$.missing", "$.missing[*]", "$.a.b[2]", "$.a.b.c", "$.texts.x", "a.b", "$.", "$.a[?(@.x)]", "$[", ""]
+    "path",
+    [
+        "$.missing",
+        "$.missing[*]",
+        "$.missing..c",
+        "$..",
+        "$.a.b[2]",
+        "$.a.b.c",
+        "$.texts.x",
+        "a.b",
+        "$.",
+        "$.a[?(@.x)]",
+        "$[",
+        "",
+    ],
 )
 def test_what_is_missing_or_no_path_is_a_runtime_error(path):
     """No null, no text "None"."""
