@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from tests.deadline import eventually
 from tools.environment.connection import Connection, settings_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -38,10 +38,7 @@ and take the processor from it."""
 
 def until(happened: Callable[[], object], *, what: str) -> None:
     """Returns once `happened()` is true; AssertionError after two minutes."""
-    deadline = time.monotonic() + _SECONDS
-    while not happened():
-        assert time.monotonic() < deadline, f"{what} did not happen within {_SECONDS:.0f} s"
-        time.sleep(0.02)
+    eventually(happened, seconds=_SECONDS, what=what)
 
 
 class Checkout:

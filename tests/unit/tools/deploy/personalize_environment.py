@@ -1,13 +1,13 @@
 """The Personalize resources of one generation, made through the API in a local Personalize."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 from infra.naming import Role
 from infra.settings import load_settings
 from personalize_local.testing import LocalPersonalize
+from tests.deadline import eventually
 from tools.environment.connection import Connection
 
 _SCHEMAS = {
@@ -53,7 +53,4 @@ def make_generation(connection: Connection, generation: int) -> None:
 
 
 def _active(describe: Any) -> None:
-    deadline = time.monotonic() + 30
-    while describe()["status"] != "ACTIVE":
-        assert time.monotonic() < deadline, describe()
-        time.sleep(0.01)
+    eventually(describe, lambda shown: shown["status"] == "ACTIVE")
