@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from tests.deadline import eventually
+from tests.e2e import app_once
 from tools.environment.connection import Connection, settings_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,9 +43,12 @@ def until(happened: Callable[[], object], *, what: str) -> None:
 
 
 class Checkout:
-    """A copy of the project in `folder`, deployed with its own `./deploy.sh local` to the local cloud of `state`."""
+    """A copy of the project in `folder`, deployed with its own `./deploy.sh local` to the local cloud of `state`.
 
-    def __init__(self, folder: Path, state: Path) -> None:
+    What checkouts of the run have synthesized is kept in `synthesized`, by what it was made of.
+    """
+
+    def __init__(self, folder: Path, state: Path, synthesized: Path) -> None:
         self.folder = folder
         self.state = state
         folder.mkdir()
@@ -56,6 +60,9 @@ class Checkout:
                 shutil.copy2(ROOT / name, folder / name)
         for name in _SHARED:
             (folder / name).symlink_to(ROOT / name)
+        (folder / "app.py").rename(folder / app_once.APP)
+        shutil.copy2(Path(app_once.__file__), folder / "app.py")
+        (folder / app_once.KEPT).write_text(str(synthesized), encoding="utf-8")
         _thin_out(folder / "seed_data" / "interactions" / "interactions.csv")
 
     @property
