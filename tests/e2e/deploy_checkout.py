@@ -31,14 +31,16 @@ _COPIED = (
     "tools",
 )
 _SHARED = (".venv", ".venv-emulator", "build", "node_modules")
-_SECONDS = 120.0
+_SECONDS = 400.0
+"""Until a test gives up waiting: on a busy computer a deploy that judges a model takes minutes."""
+
 WAIT_SCALE = 0.003
 """What a second of the state machine's waits takes. Without any wait it would ask without end how the training is doing,
 and take the processor from it."""
 
 
 def until(happened: Callable[[], object], *, what: str) -> None:
-    """Returns once `happened()` is true; AssertionError after two minutes."""
+    """Returns once `happened()` is true; AssertionError where that never comes."""
     eventually(happened, seconds=_SECONDS, what=what)
 
 
