@@ -1,6 +1,6 @@
 """Stands as `app.py` in a checkout that tests deploy: what was synthesized of the same files is not synthesized again.
 
-A synthesis costs eight seconds of a processor, and a deploy that changes nothing makes the same templates again. The
+A synthesis costs four seconds of a processor, and a deploy that changes nothing makes the same templates again. The
 checkout's own app, `synthesized_app.py`, runs for whatever is new; KEPT names the folder that keeps what it made.
 """
 
