@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from personalize_local.testing import LocalPersonalize
-from tests.deadline import pauses
+from tests.deadline import eventually
 from tools.deploy.base.personalize import create, created
 
 ROLE = "arn:aws:iam::000000000000:role/personalize"
@@ -76,14 +76,7 @@ def items_csv() -> str:
 
 def until(describe: Callable[[], Any], fulfilled: Callable[[Any], bool], seconds: float = DEADLINE) -> Any:
     """What `describe` returns once it fulfils the condition."""
-    deadline = time.monotonic() + seconds
-    for pause in pauses():
-        shown = describe()
-        if fulfilled(shown):
-            return shown
-        assert time.monotonic() < deadline, shown
-        time.sleep(pause)
-    raise AssertionError("there is always another pause")
+    return eventually(describe, fulfilled, seconds)
 
 
 def settled(describe: Callable[[], Any]) -> Any:
@@ -93,14 +86,14 @@ def settled(describe: Callable[[], Any]) -> Any:
 
 def gone(describe: Callable[[], Any], error: type[Exception], seconds: float = DEADLINE) -> None:
     """Returns once `describe` raises `error`."""
-    deadline = time.monotonic() + seconds
-    for pause in pauses():
+
+    def shown() -> Any:
         try:
-            shown = describe()
+            return describe()
         except error:
-            return
-        assert time.monotonic() < deadline, shown
-        time.sleep(pause)
+            return None
+
+    eventually(shown, lambda found: found is None, seconds)
 
 
 @dataclass

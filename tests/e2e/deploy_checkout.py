@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 
 import yaml
 
+from tests.deadline import eventually
+from tests.e2e import app_once
 from tools.environment.connection import Connection, settings_of
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,24 +31,26 @@ _COPIED = (
     "tools",
 )
 _SHARED = (".venv", ".venv-emulator", "build", "node_modules")
-_SECONDS = 120.0
+_SECONDS = 400.0
+"""Until a test gives up waiting: on a busy computer a deploy that judges a model takes minutes."""
+
 WAIT_SCALE = 0.003
 """What a second of the state machine's waits takes. Without any wait it would ask without end how the training is doing,
 and take the processor from it."""
 
 
 def until(happened: Callable[[], object], *, what: str) -> None:
-    """Returns once `happened()` is true; AssertionError after two minutes."""
-    deadline = time.monotonic() + _SECONDS
-    while not happened():
-        assert time.monotonic() < deadline, f"{what} did not happen within {_SECONDS:.0f} s"
-        time.sleep(0.02)
+    """Returns once `happened()` is true; AssertionError where that never comes."""
+    eventually(happened, seconds=_SECONDS, what=what)
 
 
 class Checkout:
-    """A copy of the project in `folder`, deployed with its own `./deploy.sh local` to the local cloud of `state`."""
+    """A copy of the project in `folder`, deployed with its own `./deploy.sh local` to the local cloud of `state`.
 
-    def __init__(self, folder: Path, state: Path) -> None:
+    What checkouts of the run have synthesized is kept in `synthesized`, by what it was made of.
+    """
+
+    def __init__(self, folder: Path, state: Path, synthesized: Path) -> None:
         self.folder = folder
         self.state = state
         folder.mkdir()
@@ -59,6 +62,9 @@ class Checkout:
                 shutil.copy2(ROOT / name, folder / name)
         for name in _SHARED:
             (folder / name).symlink_to(ROOT / name)
+        (folder / "app.py").rename(folder / app_once.APP)
+        shutil.copy2(Path(app_once.__file__), folder / "app.py")
+        (folder / app_once.KEPT).write_text(str(synthesized), encoding="utf-8")
         _thin_out(folder / "seed_data" / "interactions" / "interactions.csv")
 
     @property

@@ -2,14 +2,19 @@
 
 import re
 import subprocess
+import tempfile
 import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from tests.deadline import eventually
+from tests.e2e import aws_cli
 from tools.environment.connection import Connection
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "operate" / "operations.md"
-AWS_CLI = ROOT / ".venv-awscli" / "bin"
+AWS_CLI = ROOT / ".venv-awscli" / "bin" / "python"
 """`make test` sets it up."""
 _BLOCK = re.compile(r"^ *```bash(?P<kind> \w+)?\n(?P<text>.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
@@ -31,21 +36,36 @@ def shown(connection: Connection) -> dict[str, str]:
     """
     (setup,) = [text for _, kind, text in blocks() if kind == "setup"]
     # Version 1 of the AWS CLI asks SQS at an address of its own unless it is told on the command line.
-    told = 'aws() { command aws --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }'
+    told = 'aws() { "$CLI_PYTHON" -I -S "$CLI" "$CLI_SOCKET" --endpoint-url "$AWS_ENDPOINT_URL" "$@"; }'
     script = [told, setup.replace("ENV=dev", f"ENV={connection.settings.environment}")]
     for entry, kind, text in blocks():
         if kind in ("", "first"):
             script.append(f"echo '=== {entry}'\n(\n{text})\n")
-    environment = connection.process_environment()
-    environment["PATH"] = f"{AWS_CLI}:{environment['PATH']}"
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(script)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    environment = dict(connection.process_environment())
+    with _cli(environment):
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", "\n".join(script)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
     assert done.returncode == 0, done.stdout
     parts = [part.partition("\n") for part in done.stdout.split("=== ")[1:]]
     return {entry.strip(): output for entry, _, output in parts}
+
+
+@contextmanager
+def _cli(environment: dict[str, str]) -> Iterator[None]:
+    """The AWS CLI waits for commands meanwhile, where the variables that are added to `environment` say."""
+    with tempfile.TemporaryDirectory() as folder:
+        address = Path(folder, "socket")
+        environment |= {"CLI_PYTHON": str(AWS_CLI), "CLI": aws_cli.__file__, "CLI_SOCKET": str(address)}
+        server = subprocess.Popen([AWS_CLI, aws_cli.__file__, str(address)], env=environment)
+        try:
+            eventually(lambda: address.exists() or server.poll() is not None, what="the start of the AWS CLI")
+            yield
+        finally:
+            server.terminate()
+            server.wait()

@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,11 +22,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+def checkout(tmp_path_factory: pytest.TempPathFactory, synthesized: Path) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("deploy")
     # Some alarms ring because a role lost a right; nothing else may be refused.
     with LocalCloud(state=folder / "state", wait_scale=WAIT_SCALE, expects_refusals=True) as cloud:
-        checkout = Checkout(folder / "checkout", cloud.state.root)
+        checkout = Checkout(folder / "checkout", cloud.state.root, synthesized)
         checkout.configure(**CONFIG)
         yield checkout
         refused = [decision for decision in refusals(cloud.state.decisions) if not was_taken(decision)]

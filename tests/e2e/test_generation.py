@@ -6,6 +6,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,10 +22,10 @@ GROUP = {"animal_species_id": "1", "animal_primary_breed_id": "Russian Blue", "a
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+def checkout(tmp_path_factory: pytest.TempPathFactory, synthesized: Path) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("generation")
     with LocalCloud(state=folder / "state", wait_scale=WAIT_SCALE) as cloud:
-        checkout = Checkout(folder / "checkout", cloud.state.root)
+        checkout = Checkout(folder / "checkout", cloud.state.root, synthesized)
         code, output = checkout.deploy()
         assert code == 0, output
         yield checkout

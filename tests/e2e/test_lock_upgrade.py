@@ -22,11 +22,11 @@ END_OF_TRAINING = "/animal-recommender/local/lock-test-end"
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Checkout]:
+def checkout(tmp_path_factory: pytest.TempPathFactory, synthesized: Path) -> Iterator[Checkout]:
     folder = tmp_path_factory.mktemp("upgrade")
     # A run of before that still waits for the lock has no right to the parameter after the exchange: it ends, refused.
     with LocalCloud(state=folder / "state", wait_scale=WAIT_SCALE, expects_refusals=True) as cloud:
-        checkout = Checkout(folder / "checkout", cloud.state.root)
+        checkout = Checkout(folder / "checkout", cloud.state.root, synthesized)
         checkout.configure(promotionThreshold=0.001)
         yield checkout
 

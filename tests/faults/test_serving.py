@@ -6,7 +6,6 @@ there is nobody's trouble while Personalize answers, and over with the reading i
 """
 
 import json
-import time
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -33,8 +32,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
 }
 PATIENT, HASTY = 20_000, 300
 """Milliseconds: where an answer comes at once, however busy the machine is; and where none comes."""
-LIMIT_SECONDS = 20.0
-"""Far above the hasty deadline on the busiest machine, far below the minute that a stall lasts."""
+PATIENCE_SECONDS = 20.0
+"""How long a test waits for a reading of the popular list."""
 
 
 @pytest.fixture
@@ -115,13 +114,12 @@ def test_whatever_personalize_says_visitors_get_an_answer(
 def test_the_deadline_holds_however_long_personalize_takes(
     load: Callable[[int], Callable[[], Any]], ruins: Wreck, behaviour: wreck.Behaviour
 ) -> None:
-    """Visitors in a row have their answers long before the stall ends, and Personalize's once it has ended."""
+    """Visitors in a row have their answers though the stall does not end, and Personalize's when it answers again."""
     ask = load(HASTY)
     ruins.behaviour = behaviour
-    for _ in range(5):
-        begun = time.monotonic()
+    for number in range(5):
         assert "popular" == source(ask())
-        assert time.monotonic() - begun < LIMIT_SECONDS
+        assert number < ruins.asked
     ruins.behaviour = wreck.healthy
     eventually(lambda: source(ask()) == "personalize", what="recovery")
 
@@ -227,7 +225,7 @@ def test_whatever_s3_says_visitors_get_an_answer(
         list_ruins.behaviour = says(answer(list_of(newest)))
         for _ in range(2):  # the first may have found the failed reading still under way
             assert (failure, "popular") == (failure, ask())
-        assert (failure, newest) == (failure, groups.groups(wait_seconds=LIMIT_SECONDS)[0])
+        assert (failure, newest) == (failure, groups.groups(wait_seconds=PATIENCE_SECONDS)[0])
 
 
 @pytest.mark.parametrize("function", ["recommend", "rerank"])
@@ -248,6 +246,5 @@ def test_a_slow_s3_keeps_nobody_waiting(
         what="Personalize's answer",
     )
     ruins.behaviour = wreck.breaks_off
-    begun = time.monotonic()
     assert "popular" == source(module.lambda_handler(REQUESTS[function], Context()))
-    assert time.monotonic() - begun < LIMIT_SECONDS
+    assert list_ruins.asked >= 1

@@ -1,5 +1,6 @@
 """The script of a storm and the site's records are functions of the seed."""
 
+import json
 from collections import Counter
 from itertools import pairwise
 
@@ -7,12 +8,16 @@ import pytest
 
 from lambdas.shared.errors import PayloadError
 from lambdas.shared.event import decode_event
+from personalize_local.control.faults import Chance
 from tests.faults.malformed import MALFORMATIONS, MOST_RECORD_BYTES
 from tests.faults.run import calls
 from tests.faults.site import MALFORMED_SHARE, UNLUCKY, records
 from tests.faults.storm import storm
+from tests.faults.test_run import EVENTS, SEED
 
 COUNT = 20_000
+MOST_EVENTS_A_CALL = 10
+"""Of PutEvents."""
 ARRIVAL = 1_790_000_000.0
 
 
@@ -24,7 +29,7 @@ def test_the_same_seed_is_the_same_storm() -> None:
     assert storm(2000, 7) != storm(2000, 8)
 
 
-@pytest.mark.parametrize("events", [2000, 50_000, 1_000_000])
+@pytest.mark.parametrize("events", [2000, EVENTS, 1_000_000])
 def test_every_act_has_its_time_within_the_run(events: int) -> None:
     """Each deed at least once, in order, before the last tenth; more of the kills in a longer run."""
     acts = storm(events, 7).acts
@@ -63,6 +68,23 @@ def test_a_small_storm_has_every_kind() -> None:
     """The one of the test suite too: each kind once before one comes again."""
     kinds = [record.kind for record in records(2000, 7) if record.malformation]
     assert set(MALFORMATIONS) == set(kinds[:20])
+
+
+def test_the_storm_of_the_suite_meets_calls_with_every_fault() -> None:
+    """Throttles, errors, time-outs, resets: the fewest calls that can carry its events have each of them.
+
+    Personalize is killed once and draws anew then, so that the longer part has half of the calls at least. The visitors
+    whose calls never succeed are among its sessions.
+    """
+    calls = EVENTS // MOST_EVENTS_A_CALL // 2
+    met = {
+        json.dumps(fault["outcome"]): sum(chance.meets() for _ in range(calls))
+        for fault in storm(EVENTS, SEED).weather
+        for chance in [Chance(fault["share"], fault["seed"])]
+    }
+    assert len(met) == 5
+    assert all(met.values()), met
+    assert any(record.session.startswith(UNLUCKY) for record in records(EVENTS, SEED))
 
 
 def test_the_largest_record_is_as_large_as_the_stream_takes() -> None:

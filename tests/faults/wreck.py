@@ -23,6 +23,8 @@ class Wreck:
         self.port: int = self._listening.getsockname()[1]
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._serving: list[threading.Thread] = []
+        self.asked = 0
+        """How many requests were read."""
 
     @property
     def url(self) -> str:
@@ -69,6 +71,7 @@ class Wreck:
             try:
                 path = _request(connection)
                 if path:
+                    self.asked += 1
                     self.behaviour(connection, self._over)
             except OSError:
                 return  # the client has gone
@@ -113,22 +116,21 @@ def refuses(code: str, status: int) -> Behaviour:
 
 
 def stalls(connection: socket.socket, over: threading.Event) -> None:
-    """Takes the request and says nothing."""
-    over.wait(60)
+    """Takes the request and says nothing as long as the test lasts: who has an answer did not wait for this one."""
+    over.wait()
 
 
 def stalls_inside(connection: socket.socket, over: threading.Event) -> None:
     """Says half of an answer, and nothing more."""
     connection.sendall(answer(RECOMMENDED)[:-20])
-    over.wait(60)
+    over.wait()
 
 
 def drips(connection: socket.socket, over: threading.Event) -> None:
-    """A byte now and then: no time-out between two bytes ever comes."""
-    for byte in answer(RECOMMENDED + b" " * 10_000):
-        if over.wait(0.05):
-            return
-        connection.sendall(bytes((byte,)))
+    """A byte now and then, without end: no time-out between two bytes ever comes."""
+    connection.sendall(answer(RECOMMENDED, declared=1_000_000_000))
+    while not over.wait(0.05):
+        connection.sendall(b" ")
 
 
 def breaks_off(connection: socket.socket, _over: threading.Event) -> None:

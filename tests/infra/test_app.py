@@ -77,7 +77,11 @@ def test_cfn_lint_is_clean(assembled: Assembled) -> None:
 def test_account_region_and_folder_come_from_the_environment(tmp_path: Path) -> None:
     """ACCOUNT_ID and CDK_DEPLOY_REGION override the config, CDK_OUTDIR says where to write, and dev is the default."""
     done = run_app(
-        tmp_path, ACCOUNT_ID="210987654321", CDK_DEPLOY_REGION="eu-west-1", CDK_OUTDIR=str(tmp_path / "elsewhere")
+        tmp_path,
+        ACCOUNT_ID="210987654321",
+        CDK_DEPLOY_REGION="eu-west-1",
+        CDK_OUTDIR=str(tmp_path / "elsewhere"),
+        CDK_VALIDATION="false",  # the environments are checked above
     )
     assert 0 == done.returncode, done.stderr
     manifest = json.loads((tmp_path / "elsewhere" / "manifest.json").read_text())
@@ -99,11 +103,14 @@ def test_an_unknown_environment_is_one_clear_line(tmp_path: Path) -> None:
     )
 
 
-def test_a_region_without_personalize_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_region_without_personalize_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Before anything is made: the Region, and those that have Personalize."""
-    done = run_app(tmp_path, CDK_DEPLOY_REGION="eu-north-1")
-    assert 1 == done.returncode
-    (line,) = done.stderr.splitlines()
+    monkeypatch.setenv("CDK_OUTDIR", str(tmp_path / "cdk.out"))
+    monkeypatch.setenv("CDK_DEPLOY_REGION", "eu-north-1")
+    assert 1 == app_module.run()
+    (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("CDK_DEPLOY_REGION: 'eu-north-1' has no Amazon Personalize; the Regions that have it are")
     assert "eu-west-1" in line
     assert not (tmp_path / "cdk.out").exists()
@@ -115,15 +122,28 @@ def test_a_region_without_personalize_is_one_clear_line(tmp_path: Path) -> None:
         ("ACCOUNT_ID", "twelve", "ACCOUNT_ID: 'twelve' is not allowed; it must be twelve digits"),
         ("CDK_DEPLOY_REGION", "Ireland", "CDK_DEPLOY_REGION: 'Ireland' is not allowed; it must be a region"),
         ("CDK_ENVIRONMENT", "x" * 300, "no environment 'xxx"),
-        ("CDK_CONTEXT_JSON", '{"generations": "zero"}', "context generations is 'zero'; it must be numbers"),
-        ("CDK_CONTEXT_JSON", '{"deployed_personalize": "absent.json"}', "absent.json"),
     ],
 )
 def test_whatever_is_wrong_with_the_settings_is_one_message(
-    tmp_path: Path, variable: str, value: str, message: str
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], variable: str, value: str, message: str
 ) -> None:
-    """Exit code 1, no traceback."""
-    done = run_app(tmp_path, **{variable: value})
+    """Exit code 1, no traceback; nothing is made before."""
+    monkeypatch.setenv(variable, value)
+    assert 1 == app_module.run()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line
+
+
+@pytest.mark.parametrize(
+    ("context", "message"),
+    [
+        ('{"generations": "zero"}', "context generations is 'zero'; it must be numbers"),
+        ('{"deployed_personalize": "absent.json"}', "absent.json"),
+    ],
+)
+def test_whatever_is_wrong_with_the_context_is_one_message(tmp_path: Path, context: str, message: str) -> None:
+    """The same of what the CDK hands over."""
+    done = run_app(tmp_path, CDK_CONTEXT_JSON=context)
     assert (1, 1) == (done.returncode, len(done.stderr.splitlines())), done.stderr
     assert message in done.stderr
 

@@ -99,10 +99,9 @@ def test_a_retry_across_the_change_counts_nothing_twice(load_handler, personaliz
     assert {*old_ids, sent_id("e-0", session="s0")} == {event["eventId"] for event in personalize.stored()}
 
 
-def test_a_batch_whose_ids_are_not_known_is_delivered_again(load_handler, personalize, context, monkeypatch) -> None:
-    """Nothing is sent under a guess."""
-    handler = load_handler("forward_events", EVENT_IDS_FROM="pending")
-    monkeypatch.setattr(handler.forwarder, "_ids", ChangeOfIds("pending", "name", Ssm(), ATTEMPTS))
+def test_a_batch_whose_ids_are_not_known_is_delivered_again(load_handler, personalize) -> None:
+    """Nothing is sent under a guess: the parameter is not there."""
+    handler = load_handler("forward_events", EVENT_IDS_FROM="pending", EVENT_IDS_PARAMETER="/test/nowhere")
 
     answer = handler.lambda_handler(kinesis_event(site_event(), b"no JSON"), Context())
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,12 @@ def store(path: Path) -> Iterator[EventStore]:
 def _event(item: str | None, event_id: str | None = None, **more: Any) -> dict[str, Any]:
     members = {"itemId": item, "eventType": "View", "sentAt": 1.5, "eventId": event_id, **more}
     return {name: value for name, value in members.items() if value is not None}
+
+
+def _by_hand(path: Path, statement: str) -> None:
+    """Changes the tables as nobody but a test does."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(statement)
 
 
 def _put(store: EventStore, *items: str | None, dataset: int = 1, user: str | None = "u", session: str = "s") -> None:
@@ -215,17 +222,14 @@ def test_a_flood_is_held_back(path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     store.close()
 
 
-def test_a_failed_move_is_made_up_for(store: EventStore, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_move_is_made_up_for(store: EventStore, path: Path) -> None:
     """When the tables refuse, the events stay where they are, are served, and are moved by the next flush."""
     _put(store, "a")
 
-    def refused(*_: object) -> None:
-        raise sqlite3.OperationalError("disk I/O error")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(store, "_commit", refused)
-        with pytest.raises(sqlite3.OperationalError):
-            store.flush()
+    _by_hand(path, "CREATE TRIGGER refusal BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    with pytest.raises(sqlite3.Error, match="disk full"):
+        store.flush()
+    _by_hand(path, "DROP TRIGGER refusal")
     _put(store, "b")
     assert (["a", "b"], []) == (_live(store), _stored(path))
     store.flush()

@@ -7,6 +7,7 @@ import pytest
 from personalize_local.engine.recommenders.registry import MODELS, SEGMENTS
 from personalize_local.model.errors import ServiceError
 from personalize_local.model.recipes import RECIPES, Recipe, check_hyperparameters, check_tuning, recipe_of
+from tests.refusal import refusal
 from tests.unit.personalize_local.engine.worlds import lovers
 
 
@@ -28,7 +29,7 @@ def test_recipes_are_found_by_arn() -> None:
 )
 def test_settings_within_their_range_are_taken(given: dict[str, str]) -> None:
     """Bounds belong to the range, and words come in any case."""
-    check_hyperparameters(RECIPES["aws-user-personalization"], given)
+    assert "" == refusal(ServiceError, check_hyperparameters, RECIPES["aws-user-personalization"], given)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +63,9 @@ TRAINED = [recipe for recipe in RECIPES.values() if recipe.model]
 @pytest.mark.parametrize("recipe", TRAINED, ids=lambda recipe: recipe.name)
 def test_defaults_are_allowed_and_the_engine_takes_them(recipe: Recipe) -> None:
     """Each default lies in its own range, and the engine's model knows every setting that it is given."""
-    check_hyperparameters(recipe, {name: one.default for name, one in recipe.hyperparameters.items()})
-    check_hyperparameters(recipe, {name: one.default for name, one in recipe.featurization.items()}, featurization=True)
+    for listed, featurization in ((recipe.hyperparameters, False), (recipe.featurization, True)):
+        defaults = {name: one.default for name, one in listed.items()}
+        assert "" == refusal(ServiceError, check_hyperparameters, recipe, defaults, featurization=featurization)
     events, catalogue = lovers().events, lovers().catalogue
     model = {**MODELS, **SEGMENTS}[str(recipe.model)]
     model.fit(events, catalogue, **recipe.settings({}))  # type: ignore[attr-defined]
@@ -140,17 +142,18 @@ def _ranges(**given: list[dict[str, Any]]) -> dict[str, Any]:
 
 def test_what_can_be_tuned_is_tuned() -> None:
     """Ranges within the bounds, of any kind, and no ranges at all."""
-    check_tuning(RECIPES["aws-sims"], {})
-    check_tuning(RECIPES["aws-sims"], {"hpoResourceConfig": {"maxNumberOfTrainingJobs": "40"}, **_ranges()})
-    check_tuning(
-        RECIPES["aws-user-personalization"],
-        _ranges(
-            integer=[{"name": "bptt", "minValue": 2, "maxValue": 32}],
-            categorical=[{"name": "recency_mask", "values": ["true", "false"]}],
-        ),
-    )
     discount = {"name": "popularity_discount_factor", "minValue": 0.1, "maxValue": 0.5}
-    check_tuning(RECIPES["aws-sims"], _ranges(continuous=[discount]))
+    several = _ranges(
+        integer=[{"name": "bptt", "minValue": 2, "maxValue": 32}],
+        categorical=[{"name": "recency_mask", "values": ["true", "false"]}],
+    )
+    for name, given in (
+        ("aws-sims", {}),
+        ("aws-sims", {"hpoResourceConfig": {"maxNumberOfTrainingJobs": "40"}, **_ranges()}),
+        ("aws-user-personalization", several),
+        ("aws-sims", _ranges(continuous=[discount])),
+    ):
+        assert "" == refusal(ServiceError, check_tuning, RECIPES[name], given)
 
 
 @pytest.mark.parametrize(

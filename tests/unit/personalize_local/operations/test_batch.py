@@ -4,6 +4,7 @@ import pytest
 
 from personalize_local.model.errors import ServiceError
 from personalize_local.operations.batch import _check_places
+from tests.refusal import refusal
 
 
 @pytest.mark.parametrize(
@@ -28,4 +29,4 @@ def test_answers_never_become_input(given: str, answers: str) -> None:
 )
 def test_other_places_will_do(given: str, answers: str) -> None:
     """Beside the input, also in its own folder where the input is one file."""
-    _check_places(given, answers)
+    assert "" == refusal(ServiceError, _check_places, given, answers)

@@ -6,6 +6,7 @@ import pytest
 from rich.console import Console
 
 from infra.settings import Settings
+from tests.refusal import refusal
 from tools.deploy.base.errors import DeployError
 from tools.deploy.confirm import Confirm
 from tools.deploy.show import Display
@@ -28,7 +29,7 @@ def confirm(
 @pytest.mark.parametrize("answer", ["y\n", "Yes\n"])
 def test_yes_goes_on(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
     """The word may be short or long, in any case."""
-    confirm(monkeypatch, answer).ask("Deploy?")
+    assert "" == refusal(DeployError, confirm(monkeypatch, answer).ask, "Deploy?")
 
 
 @pytest.mark.parametrize("answer", ["\n", "n\n", "", "dev\n"])
@@ -45,10 +46,13 @@ def test_without_a_terminal_it_wants_yes(monkeypatch: pytest.MonkeyPatch) -> Non
     confirm(monkeypatch, yes=True, terminal=False).ask("Deploy?")
 
 
-def test_the_local_cloud_costs_nothing_and_is_not_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_local_cloud_costs_nothing_and_is_not_asked_about(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
     """Neither a deploy nor, without a terminal, a removal."""
     local = confirm(monkeypatch, is_local=True, terminal=False)
-    local.ask("Deploy?")
+    assert "" == refusal(DeployError, local.ask, "Deploy?")
+    assert "" == refusal(DeployError, local.ask_to_remove, settings, keep_archive=False, is_there=True)
 
 
 def test_a_removal_is_asked_about(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:

@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from infra.settings import CONFIG_FOLDER, Settings
+from tests.refusal import refusal
 from tools.deploy import listeners
 from tools.environment.connection import Connection
 from tools.environment.errors import UsageError
@@ -73,11 +74,11 @@ def test_a_placeholder_is_no_listener_of_a_protected_environment(address: str) -
     """Domains that no mail reaches; one real address beside it is enough, and other environments may do as they like."""
     with pytest.raises(UsageError, match=r"notificationEmails in config/dev\.yaml names .*which no mail reaches"):
         listeners.refuse_placeholders(_settings(address))
-    listeners.refuse_placeholders(_settings(address, "keeper@site.org"))
-    listeners.refuse_placeholders(_settings(address, protected=False))
+    for taken in (_settings(address, "keeper@site.org"), _settings(address, protected=False)):
+        assert "" == refusal(UsageError, listeners.refuse_placeholders, taken)
 
 
 @pytest.mark.parametrize("address", ["a@example.company.org", "a@notexample.com", "a@contest.org"])
 def test_an_address_that_looks_like_a_placeholder_is_none(address: str) -> None:
     """Only whole domains are reserved."""
-    listeners.refuse_placeholders(_settings(address))
+    assert "" == refusal(UsageError, listeners.refuse_placeholders, _settings(address))

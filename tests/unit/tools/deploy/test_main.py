@@ -20,10 +20,9 @@ from botocore.exceptions import (
 from tools.deploy import __main__ as main_module
 from tools.deploy.base.errors import DeployError, HeldBackError
 from tools.deploy.costs import Traffic
-from tools.environment.connection import Connection
+from tools.environment.connection import Connection, connect
 
 ROOT = Path(__file__).resolve().parents[4]
-REACH = main_module._reach
 
 
 class Deployment:
@@ -56,12 +55,45 @@ class Deployment:
             raise self.fails
 
 
+class Identity:
+    """STS of one account; knows how often it was asked."""
+
+    asked = 0
+
+    def __init__(self, account: str) -> None:
+        self._account = account
+
+    def get_caller_identity(self) -> dict[str, str]:
+        Identity.asked += 1
+        return {"Account": self._account}
+
+
+def signed_in(environment: str) -> Connection:
+    """The connection to an environment by whoever has the right credentials for it."""
+    connection = connect(environment)
+    connection._clients["sts"] = Identity(connection.settings.account)
+    return connection
+
+
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
+def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The programs that were started instead of the local cloud; each ends well."""
+    commands: list[Any] = []
+
+    def run(command: list[str], **_: Any) -> "subprocess.CompletedProcess[str]":
+        commands.append(command[1:4])
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    return commands
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, started: list[Any]) -> list[Any]:
     """What the command line asks of the work; no cloud is started or called."""
-    Deployment.asked, Deployment.fails = [], None
+    Deployment.asked, Deployment.fails, Identity.asked = [], None, 0
     monkeypatch.setattr(main_module, "Deployment", Deployment)
-    monkeypatch.setattr(main_module, "_reach", lambda *_, **__: True)
+    monkeypatch.setattr(main_module, "connect", signed_in)
     monkeypatch.setattr(main_module, "state_folder", lambda: tmp_path)
     monkeypatch.setattr(main_module, "REPOSITORY", tmp_path)
     monkeypatch.delenv("CDK_ENVIRONMENT", raising=False)
@@ -87,11 +119,16 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     ],
 )
 def test_d54_each_option_asks_for_its_work_in_any_environment(
-    monkeypatch: pytest.MonkeyPatch, asked: list[Any], arguments: list[str], expected: tuple[Any, ...]
+    monkeypatch: pytest.MonkeyPatch,
+    asked: list[Any],
+    started: list[Any],
+    arguments: list[str],
+    expected: tuple[Any, ...],
 ) -> None:
-    """Any environment that has a config."""
+    """Any environment that has a config; the local one is started first."""
     assert run(monkeypatch, *arguments) == 0
     assert [expected] == asked
+    assert started == ([["-m", "local_cloud", "up"]] if "local" in arguments else [])
 
 
 def test_without_an_environment_it_takes_the_variable(monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> None:
@@ -186,7 +223,9 @@ def test_one_deploy_at_a_time_works_here(
     assert "another ./deploy.sh local is running here" in capsys.readouterr().err
 
 
-def test_costs_are_shown_without_reaching_the_environment(monkeypatch: pytest.MonkeyPatch, asked: list[Any]) -> None:
+def test_costs_are_shown_without_reaching_the_environment(
+    monkeypatch: pytest.MonkeyPatch, asked: list[Any], started: list[Any]
+) -> None:
     """Neither credentials nor the local cloud are looked for; the numbers arrive as they were given."""
     reports: list[tuple[str, Traffic]] = []
     monkeypatch.setattr(
@@ -194,11 +233,10 @@ def test_costs_are_shown_without_reaching_the_environment(monkeypatch: pytest.Mo
         "report_costs",
         lambda connection, _, traffic: reports.append((connection.settings.environment, traffic)),
     )
-    monkeypatch.setattr(main_module, "_reach", lambda *_, **__: pytest.fail("looked for the environment"))
     assert run(monkeypatch, "local", "--cost") == 0
     assert run(monkeypatch, "dev", "--cost", "--events", "7_000", "--recommendations", "8", "--rerankings", "9") == 0
     assert [("local", Traffic()), ("dev", Traffic(7_000, 8, 9))] == reports
-    assert [] == asked
+    assert ([], [], 0) == (asked, started, Identity.asked)
 
 
 @pytest.mark.parametrize("arguments", [["--dry-run"], ["--cost"], ["--destroy"], []])
@@ -266,24 +304,16 @@ def test_a_dry_run_without_credentials_goes_on_as_if_nothing_stood(
     """A deploy without them still ends at once."""
     connection._clients["sts"] = Refusing(NoCredentialsError())
     monkeypatch.setattr(main_module, "connect", lambda _: connection)
-    monkeypatch.setattr(main_module, "_reach", REACH)
     assert run(monkeypatch, "dev", "--dry-run") == 0
     assert [("dev", "dry run", False)] == asked
     assert run(monkeypatch, "dev") == 1
-
-
-class Identity:
-    """STS of one account."""
-
-    def get_caller_identity(self) -> dict[str, str]:
-        return {"Account": "999999999999"}
 
 
 def test_credentials_of_another_account_do_nothing(
     monkeypatch: pytest.MonkeyPatch, connection: Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The message holds the way out."""
-    connection._clients["sts"] = Identity()
+    connection._clients["sts"] = Identity("999999999999")
     monkeypatch.setattr(main_module, "connect", lambda _: connection)
     assert run(monkeypatch, "dev") == 2
     assert "set ACCOUNT_ID=999999999999" in capsys.readouterr().err

@@ -1,10 +1,12 @@
 """What a removal does by itself, beside CloudFormation."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from infra.naming import STACKS
 from tools.deploy import removal
 from tools.deploy.base.errors import DeployError
 from tools.environment.connection import Connection
@@ -49,9 +51,17 @@ def test_an_object_that_cannot_be_deleted_is_named(connection: Connection, bucke
 class Stacks:
     """CloudFormation whose stacks are gone, or fail to go, once they are told to."""
 
-    def __init__(self, *, protected: bool = False, fails: bool = False) -> None:
-        self.stacks = {"dev-pets-data": {"StackStatus": "CREATE_COMPLETE", "EnableTerminationProtection": protected}}
+    def __init__(
+        self,
+        *names: str,
+        protected: bool = False,
+        fails: bool = False,
+        deleted: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        stack: dict[str, Any] = {"StackStatus": "CREATE_COMPLETE", "EnableTerminationProtection": protected}
+        self.stacks = {name: dict(stack) for name in names or ("dev-pets-data",)}
         self.fails = fails
+        self.deleted = deleted
 
     def describe_stacks(self, *, StackName: str) -> dict[str, Any]:  # noqa: N803
         if StackName not in self.stacks:
@@ -67,6 +77,7 @@ class Stacks:
             self.stacks[StackName]["StackStatus"] = "DELETE_FAILED"
         else:
             del self.stacks[StackName]
+            self.deleted(StackName)
 
     def describe_stack_events(self, **_: str) -> dict[str, Any]:
         return {
@@ -108,31 +119,26 @@ def test_the_protection_of_the_locks_table_is_lifted(connection: Connection) -> 
     removal._unprotect(dynamodb, table)
     dynamodb.delete_table(TableName=table)
     removal._unprotect(dynamodb, table)
+    assert [] == dynamodb.list_tables()["TableNames"]
 
 
-def test_the_lock_is_held_until_only_its_own_stack_is_left(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_lock_is_held_until_only_its_own_stack_is_left(connection: Connection) -> None:
     """The table goes with the data stack, last; a removal that is started again finds no table and goes on."""
     dynamodb, names = connection.client("dynamodb"), connection.settings.names
     order: list[tuple[str, bool]] = []
 
-    def deleted(_: Connection, stacks: list[str], _progress: object) -> None:
-        if stacks == [names.stack("data")] and names.lock_table in dynamodb.list_tables()["TableNames"]:
-            order.append((stacks[0], bool(dynamodb.scan(TableName=names.lock_table)["Items"])))
+    def deleted(stack: str) -> None:
+        order.append((stack, bool(dynamodb.scan(TableName=names.lock_table)["Items"])))
+        if stack == names.stack("data"):
             dynamodb.delete_table(TableName=names.lock_table)
-        elif stacks != [names.stack("data")] and names.lock_table in dynamodb.list_tables()["TableNames"]:
-            order.append((stacks[0], bool(dynamodb.scan(TableName=names.lock_table)["Items"])))
 
-    monkeypatch.setattr(removal, "_delete_stacks", deleted)
-    monkeypatch.setattr(removal, "empty_bucket", lambda *_: 0)
+    connection._clients["cloudformation"] = Stacks(*map(names.stack, STACKS), deleted=deleted)
     for _ in range(2):
         removal.remove_stacks(connection, keep_archive=False, progress=lambda _: None)
-    assert order == [
-        (names.stack("campaigns"), True),
-        (names.stack("personalize"), True),
-        (names.stack("data"), False),
-    ]
+    stacks, held = zip(*order, strict=True)
+    assert sorted(map(names.stack, STACKS)) == sorted(stacks)
+    assert (names.stack("campaigns"), names.stack("personalize"), names.stack("data")) == (stacks[0], *stacks[-2:])
+    assert held == (True,) * (len(STACKS) - 1) + (False,)
 
 
 def test_retained_keys_are_deleted_once(connection: Connection) -> None:

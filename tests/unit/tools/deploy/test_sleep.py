@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from infra.naming import ASLEEP, AWAKE, EMPTY_LEDGER, SLEEPING_STACKS
 from infra.settings import Settings
+from tests.refusal import refusal
 from tools.deploy import sleep
 from tools.deploy.base.errors import DeployError
 from tools.deploy.costs import sleeping_saves
@@ -319,7 +320,7 @@ def test_what_is_from_before_is_upgraded_first(connection: Connection, cloud: Cl
     with pytest.raises(DeployError, match=r"dev-pets-training is from before.*\./deploy\.sh dev brings it up to date"):
         sleep.refuse_where_not_deployed(connection, observed(*SLEEPING_STACKS))
     cloud.knows_sleep.add("training")
-    sleep.refuse_where_not_deployed(connection, observed(*SLEEPING_STACKS))
+    assert "" == refusal(DeployError, sleep.refuse_where_not_deployed, connection, observed(*SLEEPING_STACKS))
 
 
 def settings_of(connection: Connection, *, protected: bool, allowed: bool) -> Settings:
@@ -336,7 +337,8 @@ def test_a_protected_environment_does_not_sleep_by_a_slip(connection: Connection
 @pytest.mark.parametrize(("protected", "allowed"), [(True, True), (False, False)])
 def test_it_sleeps_where_that_is_meant(connection: Connection, *, protected: bool, allowed: bool) -> None:
     """Where the config allows it, and everywhere that is not protected."""
-    sleep.refuse_where_not_allowed(settings_of(connection, protected=protected, allowed=allowed))
+    given = settings_of(connection, protected=protected, allowed=allowed)
+    assert "" == refusal(UsageError, sleep.refuse_where_not_allowed, given)
 
 
 def test_it_says_what_is_saved_and_what_waking_takes(connection: Connection) -> None:

@@ -60,6 +60,11 @@ def test_a_cloud_watch_that_is_away_stops_nobody() -> None:
         def put_metric_data(self, **_: Any) -> None:
             raise EndpointConnectionError(endpoint_url="http://127.0.0.1")
 
-    measured = ArchiveMeasurements()
+    now = [100.0]
+    measured, cloudwatch = ArchiveMeasurements(clock=lambda: now[0]), CloudWatch()
     measured.refused("archive")
     measured.publish(lambda: Away())
+    now[0] += PUBLISH_SECONDS
+    measured.written("archive", 3, 30)
+    measured.publish(lambda: cloudwatch)
+    assert [(1, 1, 1)] == cloudwatch.statistics("DeliveryToS3.Success")

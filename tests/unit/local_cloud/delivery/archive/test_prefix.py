@@ -6,6 +6,7 @@ import pytest
 
 from local_cloud.delivery.archive.prefix import check, evaluate, java_time
 from local_cloud.delivery.mapping.settings import ConfigurationError
+from tests.refusal import refusal
 
 MOMENT = datetime(2026, 3, 9, 7, 5, 2, tzinfo=UTC)
 
@@ -66,5 +67,5 @@ def test_what_firehose_refuses_is_refused(prefix: str, error_prefix: str | None,
 
 def test_good_prefixes_pass() -> None:
     """The rules admit what the archive uses, and a stream without any prefix."""
-    check("", None)
-    check("events/dt=!{timestamp:yyyy-MM-dd}/", "errors/!{firehose:error-output-type}/")
+    for given in (("", None), ("events/dt=!{timestamp:yyyy-MM-dd}/", "errors/!{firehose:error-output-type}/")):
+        assert "" == refusal(ConfigurationError, check, *given)

@@ -53,6 +53,9 @@ def test_nothing_is_published_twice_and_nothing_when_there_is_nothing() -> None:
 
 def test_a_cloud_watch_that_is_away_stops_nobody() -> None:
     """Metrics are lost then; delivery goes on."""
-    measured = Measurements()
+    measured, cloudwatch = Measurements(), CloudWatch()
     measured.sent("forward", 1.0)
     measured.publish(lambda: CloudWatch(down=True))
+    measured.sent("forward", 2.0)
+    measured.publish(lambda: cloudwatch)
+    assert [2000.0] == [datum["StatisticValues"]["Sum"] for datum in cloudwatch.data]

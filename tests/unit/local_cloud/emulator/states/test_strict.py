@@ -1,15 +1,16 @@
 """MiniStack's interpreter with its lenient parts replaced, inside the test's own process."""
 
 import json
-import time
 import uuid
 from typing import Any
 
 import botocore.exceptions
+import botocore.session
 import pytest
 
 from local_cloud.emulator.states import strict
 from local_cloud.emulator.states.language import StatesError
+from tests.deadline import eventually
 
 ROLE = "arn:aws:iam::000000000000:role/any"
 
@@ -40,11 +41,8 @@ def start(sfn, definition: Any, given: object = None) -> dict[str, Any]:
 
 def run(sfn, definition: Any, given: object = None) -> dict[str, Any]:
     """The record of an execution that has ended."""
-    record, deadline = start(sfn, definition, given), time.monotonic() + 30
-    while record["status"] == "RUNNING":
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return record
+    record = start(sfn, definition, given)
+    return eventually(lambda: record, lambda shown: shown["status"] != "RUNNING")
 
 
 def machine(state: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -213,15 +211,18 @@ class Client:
 
 
 @pytest.fixture
-def answers(monkeypatch):
-    """Every call gets this outcome."""
+def answers(sfn, monkeypatch):
+    """Every client that the SDK makes gets this outcome; those of other tests are forgotten, and so are these."""
 
     def give(outcome: Any) -> Client:
         client = Client(outcome)
-        monkeypatch.setattr(strict, "_client", lambda service, role: client)
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://nowhere.invalid")
+        monkeypatch.setattr(botocore.session.Session, "create_client", lambda _self, _service, **_: client)
+        strict._client.cache_clear()
         return client
 
-    return give
+    yield give
+    strict._client.cache_clear()
 
 
 GET = {

@@ -8,6 +8,7 @@ from personalize_local.engine.base.data import Catalogue
 from personalize_local.engine.linear import capacity
 from personalize_local.engine.linear.capacity import TooLargeError, available_bytes, check_fits, needed_bytes
 from personalize_local.engine.recommenders.sequence import SequenceModel
+from tests.refusal import refusal
 from tests.unit.personalize_local.engine.worlds import lovers
 
 
@@ -30,7 +31,7 @@ def test_training_asks_first(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_where_the_memory_is_unknown_training_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a figure for the memory there is nothing to refuse by."""
     monkeypatch.setattr(capacity, "available_bytes", lambda: None)
-    check_fits(100_000_000, 10_000_000, 100)
+    assert "" == refusal(TooLargeError, check_fits, 100_000_000, 10_000_000, 100)
 
 
 def test_the_need_grows_with_events_and_items() -> None:
