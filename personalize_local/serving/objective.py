@@ -63,7 +63,7 @@ class Objective:
         """The model with the objective among its scores."""
         spread = float(self.rewards.std())
         bonus = self.weight * (self.rewards - self.rewards.mean()) / (spread or 1.0)
-        return cast(Model, Rewarding(model, bonus.astype(np.float32)))
+        return cast(Model, RewardedModel(model, bonus.astype(np.float32)))
 
     def metric(self, model: Model, cases: Iterable[Case]) -> float:
         """`average_rewards_at_k`: of what came then, the share of the rewards that the first 25 held, from 0 to 1."""
@@ -91,7 +91,7 @@ class Objective:
             return None
 
 
-class Rewarding:
+class RewardedModel:
     """A model that adds each item's bonus to its score, in standard deviations of the scores."""
 
     capabilities: ClassVar[Capabilities]
@@ -113,7 +113,7 @@ class Rewarding:
         return scores
 
 
-def rewarding(model_class: type[Model], objective: Objective) -> type[Model]:
+def rewarded_class(model_class: type[Model], objective: Objective) -> type[Model]:
     """The class of models whose scores hold the objective, for the metrics of a hold-out."""
 
     class Rewarded:

@@ -10,7 +10,7 @@ from personalize_local.engine.base.scores import ranking
 from personalize_local.engine.recommenders.metrics import Case
 from personalize_local.engine.recommenders.popularity import PopularityModel
 from personalize_local.model.schemas import Field, Schema
-from personalize_local.serving.objective import Objective, ObjectiveError, reward_column, rewarding
+from personalize_local.serving.objective import Objective, ObjectiveError, reward_column, rewarded_class
 
 ITEMS = Schema(
     "Items",
@@ -71,7 +71,7 @@ def test_a_class_of_models_has_the_objective() -> None:
         n_items=4,
     )
     objective = Objective.of(PRICES, {"itemAttribute": "PRICE", "objectiveSensitivity": "HIGH"})
-    fitted = rewarding(PopularityModel, objective).fit(events, Catalogue(4))
+    fitted = rewarded_class(PopularityModel, objective).fit(events, Catalogue(4))
     plain = PopularityModel.fit(events, Catalogue(4))
     assert objective.applied(plain).score(NOBODY).tolist() == fitted.score(NOBODY).tolist()
     assert plain.score(NOBODY).tolist() != fitted.score(NOBODY).tolist()
