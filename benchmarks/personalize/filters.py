@@ -13,7 +13,7 @@ import numpy as np
 from personalize_local.data.tables import Numbers, Table, Text
 from personalize_local.model.schemas import Field, Schema
 from personalize_local.serving.filter_expressions import parse_filter
-from personalize_local.serving.filter_masks import FilterRequest, Interacted, ItemColumns
+from personalize_local.serving.filter_masks import FilterRequest, ItemColumns, UserInteractions
 from personalize_local.serving.item_scores import RankedItems
 
 KINDS = 20
@@ -55,7 +55,7 @@ def measure(n_items: int, calls: int) -> dict[str, float]:
             parsed,
             {"KIND": kind, "PRICE": str(price)},
             columns=lambda: columns,
-            interacted=lambda: Interacted((), ()),
+            interactions=lambda: UserInteractions((), ()),
             user=dict,
             n_items=n_items,
         ).mask()

@@ -59,9 +59,9 @@ class WithoutScoring(App):
         super().__init__(options)
         self._recorded = {path: _of_entries(json.loads(answer)) for path, answer in answers.items() if answer}
 
-    def made(self, options: Options) -> Personalize:
+    def make_service(self, options: Options) -> Personalize:
         """The service, whose runtime answers what was recorded."""
-        service = super().made(options)
+        service = super().make_service(options)
         recorded: dict[str, Any] = self._recorded
         service.runtime.recommend = lambda request: recorded["/recommendations"]  # type: ignore[method-assign]
         service.runtime.rank = lambda request: recorded["/personalize-ranking"]  # type: ignore[method-assign]

@@ -16,7 +16,7 @@ class App:
         self._service: Personalize | None = None
         self._protocol: Protocol | None = None
 
-    def made(self, options: Options) -> Personalize:
+    def make_service(self, options: Options) -> Personalize:
         """The service that is served; not started yet."""
         return Personalize(options)
 
@@ -49,7 +49,7 @@ class App:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self._service = self.made(self._options)
+                self._service = self.make_service(self._options)
                 self._protocol = Protocol(self._service)
                 self._service.start()
                 await send({"type": "lifespan.startup.complete"})

@@ -99,7 +99,7 @@ class Protocol:
         if answer is not None and type(answer) is not dict:
             await cast("Awaitable[None]", answer)
             answer = None
-        self._usage.answered(operation.name, request)
+        self._usage.count(operation.name, request)
         if operation.write is None:
             return b"" if operation.api != "personalize" else b"{}"
         return operation.write(answer or {})
@@ -113,7 +113,7 @@ class Protocol:
                     running = self._service.lifecycle.running
                     return _plain(200 if running else 503, {"status": "ok" if running else "lifecycles have stopped"})
                 case "GET", "/_local/usage":
-                    return _plain(200, self._usage.shown())
+                    return _plain(200, self._usage.by_operation())
                 case "POST", "/_local/faults":
                     self._service.faults.add(decoded(body), self._operations)
                     return _plain(200, {})

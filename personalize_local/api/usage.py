@@ -16,12 +16,12 @@ class Usage:
 
     _counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def answered(self, operation: str, request: Json) -> None:
+    def count(self, operation: str, request: Json) -> None:
         """Count a request that was answered."""
         if operation in COUNTED and (campaign := request.get("campaignArn")):
             self._counts[operation, campaign] += 1
 
-    def shown(self) -> Mapping[str, Mapping[str, int]]:
+    def by_operation(self) -> Mapping[str, Mapping[str, int]]:
         """`{OPERATION: {CAMPAIGN: REQUESTS}}`."""
         found: dict[str, dict[str, int]] = {}
         for (operation, campaign), count in self._counts.items():

@@ -24,7 +24,7 @@ from personalize_local.model.schemas import NUMBERS, Schema
 from personalize_local.model.validation import Json
 from personalize_local.serving.current_data import CurrentData
 from personalize_local.serving.filter_expressions import Condition, Operator, parse_filter
-from personalize_local.serving.filter_masks import FilterRequest, Interacted, ItemColumns, Mask
+from personalize_local.serving.filter_masks import FilterRequest, ItemColumns, Mask, UserInteractions
 from personalize_local.serving.loaded_versions import LoadedVersion
 
 DEFAULT_RESULTS = 25
@@ -131,7 +131,7 @@ class _Segments:
         return np.flatnonzero(found)
 
     @cached_property
-    def _event_types(self) -> Interacted:
+    def _event_types(self) -> UserInteractions:
         places = {name: place for place, name in enumerate(self._users) if name is not None}
         return self._data.event_types_of_users(self._version.group, places)
 
@@ -153,7 +153,7 @@ class _Segments:
             chosen,
             values,
             columns=lambda: ItemColumns(self._data.users(group), [name or "" for name in self._users], key="USER_ID"),
-            interacted=lambda: self._event_types,
+            interactions=lambda: self._event_types,
             user=dict,
             n_items=len(self._users),
         ).mask()

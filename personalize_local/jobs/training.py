@@ -24,8 +24,8 @@ from personalize_local.engine.recommenders.segment_metrics import segment_metric
 from personalize_local.engine.recommenders.segments import SegmentModel
 from personalize_local.model.recipes import DataRules, Recipe
 from personalize_local.model.schemas import KEYWORDS, Field, Schema, too_many_types
-from personalize_local.serving.context import Contexts, contextual
-from personalize_local.serving.objective import METRIC, Objective, ObjectiveError, reward_column, rewarding
+from personalize_local.serving.context import Contexts, contextual_columns
+from personalize_local.serving.objective import METRIC, Objective, ObjectiveError, reward_column, rewarded_class
 from personalize_local.serving.snapshots import HISTORY_LENGTH, EventRule, Snapshot
 
 _SEED = 7
@@ -81,7 +81,7 @@ def train(
     users with two of them, one user in a hundred with two.
     """
     left_out = {kind.upper(): {name.upper() for name in columns} for kind, columns in excluded.items()}
-    fields = contextual(data.interaction_schema, left_out.get("INTERACTIONS", ())) if recipe.contextual else ()
+    fields = contextual_columns(data.interaction_schema, left_out.get("INTERACTIONS", ())) if recipe.contextual else ()
     every = _interactions(data, fields)
     _check_types(every.text("EVENT_TYPE"), data.interaction_schema)
     interactions, weights = _counting(every, rule)
@@ -170,7 +170,7 @@ def _fitted(
         return metrics, users.fit(events, catalogue, seed=_SEED, **settings)
     items = MODELS[name]
     weighted = rule.weights is not None
-    judged = items if objective is None else rewarding(items, objective)
+    judged = items if objective is None else rewarded_class(items, objective)
     metrics = solution_metrics(judged, events, catalogue, seed=_SEED, event_weights=weighted, **settings)
     if objective is not None:
         known, cases = hold_out(events, seed=_SEED)

@@ -75,7 +75,7 @@ class AllowedItems:
             parsed,
             values,
             columns=filtered_columns,
-            interacted=lambda: data.interacted(group, user, filtered),
+            interactions=lambda: data.interactions_of(group, user, filtered),
             user=lambda: data.user(group, user or ""),
             n_items=len(filtered.items),
             current_item=current_item,

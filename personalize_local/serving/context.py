@@ -20,7 +20,7 @@ from personalize_local.model.schemas import RESERVED_INTERACTIONS, Field, Schema
 _FILE = "context.json"
 
 
-def contextual(schema: Schema, left_out: Iterable[str]) -> tuple[Field, ...]:
+def contextual_columns(schema: Schema, left_out: Iterable[str]) -> tuple[Field, ...]:
     """The columns of an Interactions schema that are contextual metadata, without those that training leaves out."""
     not_wanted = {name.upper() for name in left_out} | RESERVED_INTERACTIONS
     return tuple(field for field in schema.fields if field.categorical and field.name.upper() not in not_wanted)

@@ -12,7 +12,7 @@ from personalize_local.data.imports import tables
 from personalize_local.data.records import merged
 from personalize_local.data.tables import Table, Text, concatenate
 from personalize_local.model.resources import Resource
-from personalize_local.serving.filter_masks import Interacted, ItemColumns, Row, row_of
+from personalize_local.serving.filter_masks import ItemColumns, Row, UserInteractions, row_of
 
 FILTER_EVENTS = 100
 """Newest interactions of a user and event type that a filter considers (developer guide, "Quotas")."""
@@ -33,7 +33,7 @@ class NumberedItems(Protocol):
         ...
 
 
-class _Bulk:
+class _ImportedInteractions:
     """The imported interactions by user."""
 
     def __init__(self, table: Table) -> None:
@@ -60,7 +60,7 @@ class CurrentData:
 
     def __init__(self, contents: DataFolder) -> None:
         self._contents = contents
-        self._bulk: dict[int, tuple[Sequence[int], _Bulk | None]] = {}
+        self._bulk: dict[int, tuple[Sequence[int], _ImportedInteractions | None]] = {}
         self._tables: dict[int, tuple[object, Table]] = {}
         self._columns: dict[str, tuple[object, ItemColumns]] = {}
 
@@ -98,12 +98,12 @@ class CurrentData:
             self._columns[version] = known
         return known[1]
 
-    def interacted(self, group: str, user: str | None, numbered: NumberedItems) -> Interacted:
+    def interactions_of(self, group: str, user: str | None, numbered: NumberedItems) -> UserInteractions:
         """What the user did, newest 100 of each event type, in the numbers of the items."""
         dataset = self._contents.datasets(group).get("INTERACTIONS")
         if dataset is None or user is None:
-            return Interacted((), ())
-        bulk = self._bulk_of(dataset)
+            return UserInteractions((), ())
+        bulk = self._imported_interactions(dataset)
         done = bulk.of(user) if bulk else []
         live = self._contents.events.of_user(dataset.id, user, after=0, limit=_LIVE_EVENTS)
         done.extend((event.item, event.type) for event in live)
@@ -116,13 +116,13 @@ class CurrentData:
             if seen[low] <= FILTER_EVENTS:
                 items.append(numbered.places.get(item, -1))
                 types.append(low)
-        return Interacted(items, types)
+        return UserInteractions(items, types)
 
-    def event_types_of_users(self, group: str, users: Mapping[str, int]) -> Interacted:
+    def event_types_of_users(self, group: str, users: Mapping[str, int]) -> UserInteractions:
         """What each of the users did, in the numbers of the users: every event type once."""
         dataset = self._contents.datasets(group).get("INTERACTIONS")
         if dataset is None:
-            return Interacted((), ())
+            return UserInteractions((), ())
         done: set[tuple[int, str]] = set()
         for table in tables(self._contents.bulk(dataset)):
             if "EVENT_TYPE" in table.columns:
@@ -134,7 +134,7 @@ class CurrentData:
             )
         finally:
             reader.close()
-        return Interacted([user for user, _ in done], [event_type for _, event_type in done])
+        return UserInteractions([user for user, _ in done], [event_type for _, event_type in done])
 
     def _records(self, dataset: Resource, key: str) -> tuple[object, Table]:
         state = (dataset.body["schemaArn"], tuple(dataset.body["_imports"]), self._contents.events.records_changed)
@@ -150,13 +150,13 @@ class CurrentData:
             self._tables[dataset.id] = known
         return known
 
-    def _bulk_of(self, dataset: Resource) -> _Bulk | None:
+    def _imported_interactions(self, dataset: Resource) -> _ImportedInteractions | None:
         imports = tuple(dataset.body["_imports"])
         known = self._bulk.get(dataset.id)
         if known is None or known[0] != imports:
             schema = self._contents.schema(dataset.body["schemaArn"])
             parts = list(tables(self._contents.bulk(dataset)))
-            known = (imports, _Bulk(concatenate(parts, schema)) if parts else None)
+            known = (imports, _ImportedInteractions(concatenate(parts, schema)) if parts else None)
             self._bulk[dataset.id] = known
         return known[1]
 
@@ -164,7 +164,9 @@ class CurrentData:
 def _users_and_event_types(who: Text, what: Text, users: Mapping[str, int]) -> Iterator[tuple[int, str]]:
     """(number of the user, event type) of each combination in two columns."""
     place = np.array([users.get(name, -1) for name in who.values] + [-1], np.intp)
-    names = [name.lower() for name in what.values] + [""]  # a row without a type fulfils "*" alone, as in `interacted`
+    names = [name.lower() for name in what.values] + [
+        ""
+    ]  # a row without a type fulfils "*" alone, as in `interactions_of`
     for user, event_type in np.unique(np.stack([place[who.codes], what.codes]), axis=1).T.tolist():
         if user >= 0:
             yield user, names[event_type]

@@ -76,12 +76,10 @@ class Explored:
             {name: place for place, name in enumerate(items)},
         )
 
-    def candidates(
-        self, earliest: float, allowed: npt.NDArray[np.bool_] | None, chance: np.random.Generator
-    ) -> list[str]:
+    def candidates(self, earliest: float, allowed: npt.NDArray[np.bool_] | None, rng: np.random.Generator) -> list[str]:
         """The items that came at `earliest` or later and are allowed (None: all), the most promising draw first."""
         taken, shown = np.array(self.taken), np.array(self.shown)
-        draws = chance.beta(1 + taken, 1 + np.maximum(shown - taken, 0))
+        draws = rng.beta(1 + taken, 1 + np.maximum(shown - taken, 0))
         fit = np.array(self.created) >= earliest
         if allowed is not None:
             fit &= allowed
@@ -150,15 +148,15 @@ def weight_and_cut_off(recipe: Recipe, campaign: Resource) -> tuple[float, float
     return weight, float(config.get("explorationItemAgeCutOff", DEFAULT_CUT_OFF_DAYS)) * _DAY
 
 
-def mixed(
-    listed: list[Entry], candidates: list[str], weight: float, recipe: Recipe, n_items: int, chance: np.random.Generator
+def with_candidates(
+    listed: list[Entry], candidates: list[str], weight: float, recipe: Recipe, n_items: int, rng: np.random.Generator
 ) -> list[Entry]:
     """The list with each of its places given to the next candidate with the chance `weight`; the last others make room.
 
     An explored item has the score of an average item where the recipe scores everything (version 1), and the reason
     `Exploration` where it gives reasons (version 2).
     """
-    slots = np.flatnonzero(chance.random(len(listed)) < weight)[: len(candidates)]
+    slots = np.flatnonzero(rng.random(len(listed)) < weight)[: len(candidates)]
     if not len(slots):
         return listed
     chosen = iter(candidates)

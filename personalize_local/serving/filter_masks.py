@@ -46,7 +46,7 @@ _COMPARE: dict[str, Callable[[npt.NDArray[Any], float], Mask]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Interacted:
+class UserInteractions:
     """What a filter sees of a user: items (places in the model, -1 for others) and their event types, lower case."""
 
     items: Sequence[int]
@@ -214,7 +214,7 @@ class FilterRequest:
         given: Mapping[str, str],
         *,
         columns: Callable[[], ItemColumns],
-        interacted: Callable[[], Interacted],
+        interactions: Callable[[], UserInteractions],
         user: Callable[[], Row],
         n_items: int,
         current_item: Callable[[], Row | None] = lambda: None,
@@ -224,7 +224,7 @@ class FilterRequest:
             raise invalid_input(f"The filter has no parameter {unknown[0]} (names are case-sensitive).")
         self._parsed = parsed
         self._values = {name: parse_values(name, text) for name, text in given.items()}
-        self._columns, self._interacted, self._user = columns, interacted, user
+        self._columns, self._interactions, self._user = columns, interactions, user
         self._current_item = current_item
         self._n = n_items
 
@@ -281,7 +281,7 @@ class FilterRequest:
             return self._columns().matches(condition, values) if values else np.zeros(self._n, bool)
         wanted = {str(value).lower() for value in values}
         negated = condition.operator == "NOT IN"
-        seen = self._interacted()
+        seen = self._interactions()
         places = [
             item
             for item, event_type in zip(seen.items, seen.types, strict=True)

@@ -166,16 +166,16 @@ class ItemScores:
         recipe, snapshot = version.recipe, version.snapshot
         context = version.contexts.numbered(given) if recipe.real_time else None
 
-        def made(history: History) -> T:
+        def score(history: History) -> T:
             return shape(snapshot.model.score(history, now=self._contents.clock.now(), context=context))
 
         if not recipe.real_time:
-            return made(snapshot.about(item) if recipe.by_item else History.empty())
+            return score(snapshot.history_of_item(item) if recipe.by_item else History.empty())
         if recipe.by_item or user is None:
-            history = snapshot.about(item) if recipe.by_item else History.empty()
-            return self._recent.get((*_key(stage, version, context), history.item.tobytes()), lambda: made(history))
+            history = snapshot.history_of_item(item) if recipe.by_item else History.empty()
+            return self._recent.get((*_key(stage, version, context), history.item.tobytes()), lambda: score(history))
         key, history_of_user = self._of_user(stage, version, user, context)
-        return self._recent.get(key, lambda: made(history_of_user()))
+        return self._recent.get(key, lambda: score(history_of_user()))
 
     def _of_user(
         self, stage: str, version: LoadedVersion, user: str, context: Int32 | None

@@ -61,7 +61,7 @@ class Objective:
 
     def applied(self, model: Model) -> Model:
         """The model with the objective among its scores."""
-        return rewarding(type(model), self)(model)
+        return rewarded_class(type(model), self)(model)
 
     @property
     def bonus(self) -> Float32:
@@ -96,8 +96,8 @@ class Objective:
             return None
 
 
-class Rewarding:
-    """A model that adds each item's bonus to its score; `rewarding` makes the class for a model and an objective."""
+class RewardedModel:
+    """A model that adds each item's bonus to its score; `rewarded_class` makes its class for one objective."""
 
     capabilities: ClassVar[Capabilities]
     plain: ClassVar[type[Model]]
@@ -132,10 +132,10 @@ class Rewarding:
         return cls(cls.plain.load(folder))
 
 
-def rewarding(model_class: type[Model], rewards: Objective) -> type[Rewarding]:
+def rewarded_class(model_class: type[Model], rewards: Objective) -> type[RewardedModel]:
     """The class of models whose scores hold the objective, for serving and for the metrics of a hold-out."""
 
-    class Rewarded(Rewarding):
+    class Rewarded(RewardedModel):
         capabilities = model_class.capabilities
         plain = model_class
         objective = rewards

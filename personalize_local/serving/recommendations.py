@@ -20,7 +20,7 @@ from personalize_local.model.recipes import Recipe
 from personalize_local.model.resources import Resource
 from personalize_local.model.validation import Json
 from personalize_local.serving.allowed_items import AllowedItems
-from personalize_local.serving.exploration import mixed, weight_and_cut_off
+from personalize_local.serving.exploration import weight_and_cut_off, with_candidates
 from personalize_local.serving.filter_masks import Mask
 from personalize_local.serving.item_metadata import ItemMetadata, most_items
 from personalize_local.serving.item_scores import ItemScores, RankedItems, first_of
@@ -39,11 +39,11 @@ class Recommendations:
         allowed_items: AllowedItems,
         scores: ItemScores,
         metadata: ItemMetadata,
-        chance: np.random.Generator,
+        rng: np.random.Generator,
     ) -> None:
         self._contents, self._allowed_items, self._scores, self._metadata = contents, allowed_items, scores, metadata
         self._trends = Trends(contents)
-        self._chance = chance
+        self._rng = rng
 
     def answer(self, version: LoadedVersion, request: Json, campaign: Resource | None) -> Json:
         """What the version recommends; a batch job has no campaign."""
@@ -64,7 +64,7 @@ class Recommendations:
             request.get("filterArn"), request.get("filterValues", {}), version, user, request.get("itemId")
         )
         if recipe.by_item:
-            allowed = version.snapshot.others(item, allowed)
+            allowed = version.snapshot.without_item(item, allowed)
         context = request.get("context", {})
         ranked = self._scores.ranked(version, user, item, context)
         listed = best_items(ranked, allowed, wanted, version)
@@ -93,8 +93,8 @@ class Recommendations:
             request.get("itemId"),
             explored=explored,
         )
-        candidates = explored.candidates(self._contents.clock.now() - oldest, allowed, self._chance)
-        return mixed(listed, candidates, weight, version.recipe, len(version.snapshot.items), self._chance)
+        candidates = explored.candidates(self._contents.clock.now() - oldest, allowed, self._rng)
+        return with_candidates(listed, candidates, weight, version.recipe, len(version.snapshot.items), self._rng)
 
     def _with_promoted(
         self,
@@ -115,7 +115,7 @@ class Recommendations:
             names = [version.snapshot.items[place] for place in chosen]
             scores = {entry.item_id: entry.score for entry in listed}
             others = [entry for entry in listed if entry.item_id not in set(names)][: wanted - len(names)]
-            places = set(np.sort(self._chance.permutation(len(others) + len(names))[: len(names)]).tolist())
+            places = set(np.sort(self._rng.permutation(len(others) + len(names))[: len(names)]).tolist())
             promoted = iter(names)
             rest = iter(others)
             listed = [

@@ -114,14 +114,14 @@ class Snapshot:
         events = slice(0, 0) if number is None else slice(self.offsets[number], self.offsets[number + 1])
         return self.history_item[events], self.history_time[events], self.history_weight[events]
 
-    def about(self, item: str | None) -> History:
+    def history_of_item(self, item: str | None) -> History:
         """A history that asks about an item: it and nothing else; empty for an item that training has not seen."""
         place = self.places.get(item or "")
         if place is None:
             return History.empty()
         return History(np.array([place], np.int32), np.zeros(1), np.ones(1, np.float32))
 
-    def others(self, item: str | None, allowed: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_] | None:
+    def without_item(self, item: str | None, allowed: npt.NDArray[np.bool_] | None) -> npt.NDArray[np.bool_] | None:
         """The items that are allowed (None: all) without the one that was asked about."""
         place = self.places.get(item or "")
         if place is None:

@@ -7,8 +7,8 @@ def test_answered_requests_are_counted_by_campaign() -> None:
     """The two operations that AWS counts by campaign; others, and requests to a recommender, are not."""
     usage = Usage()
     for campaign in ("a", "a", "b"):
-        usage.answered("GetRecommendations", {"campaignArn": campaign})
-    usage.answered("GetPersonalizedRanking", {"campaignArn": "a"})
-    usage.answered("GetRecommendations", {"recommenderArn": "r"})
-    usage.answered("DescribeCampaign", {"campaignArn": "a"})
-    assert {"GetRecommendations": {"a": 2, "b": 1}, "GetPersonalizedRanking": {"a": 1}} == usage.shown()
+        usage.count("GetRecommendations", {"campaignArn": campaign})
+    usage.count("GetPersonalizedRanking", {"campaignArn": "a"})
+    usage.count("GetRecommendations", {"recommenderArn": "r"})
+    usage.count("DescribeCampaign", {"campaignArn": "a"})
+    assert {"GetRecommendations": {"a": 2, "b": 1}, "GetPersonalizedRanking": {"a": 1}} == usage.by_operation()

@@ -6,7 +6,7 @@ import pytest
 
 from personalize_local.data.tables import TableBuilder
 from personalize_local.model.schemas import Field, Schema
-from personalize_local.serving.context import Contexts, contextual
+from personalize_local.serving.context import Contexts, contextual_columns
 
 FIELDS = (
     Field("USER_ID", "string", False, True, False),
@@ -21,8 +21,8 @@ SCHEMA = Schema("Interactions", FIELDS)
 
 def test_categorical_columns_that_are_not_reserved() -> None:
     """Neither ids nor numbers nor plain strings, nor what training leaves out."""
-    assert ["DEVICE", "Shop"] == [field.name for field in contextual(SCHEMA, ())]
-    assert ["DEVICE"] == [field.name for field in contextual(SCHEMA, ["SHOP"])]
+    assert ["DEVICE", "Shop"] == [field.name for field in contextual_columns(SCHEMA, ())]
+    assert ["DEVICE"] == [field.name for field in contextual_columns(SCHEMA, ["SHOP"])]
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def contexts(tmp_path: Path) -> Contexts:
     builder.add({"DEVICE": "phone", "Shop": "north"})
     builder.add({"DEVICE": "desk"})
     builder.add({"DEVICE": "phone", "Shop": "south"})
-    made, rows = Contexts.of(builder.table(), contextual(SCHEMA, ()))
+    made, rows = Contexts.of(builder.table(), contextual_columns(SCHEMA, ()))
     assert rows is not None
     assert [[0, 0], [1, -1], [0, 1]] == rows.tolist()
     made.save(tmp_path)

@@ -4,7 +4,7 @@ import numpy as np
 
 from personalize_local.model.entries import Entry
 from personalize_local.model.recipes import RECIPES
-from personalize_local.serving.exploration import Explored, mixed
+from personalize_local.serving.exploration import Explored, with_candidates
 
 FIRST, SECOND = RECIPES["aws-user-personalization"], RECIPES["aws-user-personalization-v2"]
 LISTED = [Entry(f"known{place}", 0.1) for place in range(20)]
@@ -12,7 +12,7 @@ NEW = [f"new{number}" for number in range(30)]
 
 
 def _names(weight: float, candidates: list[str]) -> list[str]:
-    listed = mixed(LISTED, candidates, weight, FIRST, 100, np.random.default_rng(1))
+    listed = with_candidates(LISTED, candidates, weight, FIRST, 100, np.random.default_rng(1))
     return [entry.item_id for entry in listed]
 
 
@@ -37,8 +37,8 @@ def test_candidates_are_used_once() -> None:
 
 def test_each_version_marks_its_explored_items() -> None:
     """Version 1 gives them an average score, version 2 a reason and no score."""
-    (first,) = mixed(LISTED[:1], ["new"], 1.0, FIRST, 100, np.random.default_rng(1))
-    (second,) = mixed(LISTED[:1], ["new"], 1.0, SECOND, 100, np.random.default_rng(1))
+    (first,) = with_candidates(LISTED[:1], ["new"], 1.0, FIRST, 100, np.random.default_rng(1))
+    (second,) = with_candidates(LISTED[:1], ["new"], 1.0, SECOND, 100, np.random.default_rng(1))
     assert Entry("new", 0.01) == first
     assert Entry("new", reason=["Exploration"]) == second
 

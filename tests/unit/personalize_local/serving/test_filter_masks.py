@@ -11,7 +11,7 @@ from personalize_local.data.tables import Numbers, Table, TableBuilder, Text
 from personalize_local.model.errors import ServiceError
 from personalize_local.model.schemas import Field, Schema
 from personalize_local.serving.filter_expressions import Condition, parse_filter
-from personalize_local.serving.filter_masks import FilterRequest, Interacted, ItemColumns
+from personalize_local.serving.filter_masks import FilterRequest, ItemColumns, UserInteractions
 
 ITEMS = ("boot", "shoe", "hat", "absent")
 SCHEMAS = {
@@ -39,7 +39,7 @@ def _allowed(
     text: str,
     values: dict[str, str] | None = None,
     *,
-    interacted: Interacted | None = None,
+    interactions: UserInteractions | None = None,
     user: dict[str, Any] | None = None,
     table: Table | None = TABLE,
     current_item: dict[str, Any] | None = None,
@@ -48,7 +48,7 @@ def _allowed(
         parse_filter(text, SCHEMAS),
         values or {},
         columns=lambda: ItemColumns(table, ITEMS),
-        interacted=lambda: interacted or Interacted((), ()),
+        interactions=lambda: interactions or UserInteractions((), ()),
         user=lambda: user or {},
         n_items=len(ITEMS),
         current_item=lambda: current_item,
@@ -92,12 +92,12 @@ def test_includes_and_excludes_unite() -> None:
 
 def test_interactions_match_without_case() -> None:
     """Event types match whatever their case, `*` stands for all, and items that the model lacks are passed over."""
-    done = Interacted((0, 1, -1), ("click", "buy", "buy"))
+    done = UserInteractions((0, 1, -1), ("click", "buy", "buy"))
     assert {"shoe", "hat", "absent"} == _allowed(
-        'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("Click")', interacted=done
+        'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("Click")', interactions=done
     )
-    assert {"hat", "absent"} == _allowed('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")', interacted=done)
-    assert {"shoe"} == _allowed('INCLUDE ItemID WHERE Interactions.EVENT_TYPE NOT IN ("click")', interacted=done)
+    assert {"hat", "absent"} == _allowed('EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*")', interactions=done)
+    assert {"shoe"} == _allowed('INCLUDE ItemID WHERE Interactions.EVENT_TYPE NOT IN ("click")', interactions=done)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_users_of_a_segment() -> None:
         parsed,
         {"AGE": "18"},
         columns=lambda: ItemColumns(users, ("cem", "bob", "ann", "new"), key="USER_ID"),
-        interacted=lambda: Interacted((), ()),
+        interactions=lambda: UserInteractions((), ()),
         user=dict,
         n_items=4,
     ).mask()
@@ -197,7 +197,7 @@ def test_kept_masks_are_not_spoiled() -> None:
             parse_filter(text, SCHEMAS),
             values,
             columns=lambda: columns,
-            interacted=lambda: Interacted((1,), ("click",)),
+            interactions=lambda: UserInteractions((1,), ("click",)),
             user=dict,
             n_items=len(ITEMS),
         ).mask()
@@ -262,7 +262,7 @@ def test_integers_are_compared_to_the_last_digit(cells: list[int | None], compar
             parse_filter(text, {"ITEMS": schema}),
             values,
             columns=lambda: columns,
-            interacted=lambda: Interacted((), ()),
+            interactions=lambda: UserInteractions((), ()),
             user=dict,
             n_items=len(names),
             current_item=lambda item=item: item,  # type: ignore[misc]
@@ -296,7 +296,7 @@ def test_fractions_that_a_double_loses_are_compared_as_written(below: int, liter
             parse_filter(text, {"ITEMS": schema, "USERS": users}),
             values,
             columns=lambda: columns,
-            interacted=lambda: Interacted((), ()),
+            interactions=lambda: UserInteractions((), ()),
             user=lambda: {"SHOP": user},
             n_items=len(ITEMS),
         ).mask()
@@ -328,7 +328,7 @@ def test_a_column_of_doubles_is_compared_as_doubles() -> None:
     for literal, expected in (("123456789012345678.5", [True, False]), ("0.1", [False, True])):
         parsed = parse_filter(f"INCLUDE ItemID WHERE Items.PRICE = {literal}", SCHEMAS)
         request = FilterRequest(
-            parsed, {}, columns=lambda: columns, interacted=lambda: Interacted((), ()), user=dict, n_items=2
+            parsed, {}, columns=lambda: columns, interactions=lambda: UserInteractions((), ()), user=dict, n_items=2
         )
         assert expected == request.mask().tolist()
 
@@ -347,7 +347,7 @@ def test_lists_of_integers_and_the_user_are_exact_too() -> None:
             parse_filter(text, {"ITEMS": schema, "USERS": users}),
             {},
             columns=lambda: columns,
-            interacted=lambda: Interacted((), ()),
+            interactions=lambda: UserInteractions((), ()),
             user=lambda: user,
             n_items=len(ITEMS),
         ).mask()
@@ -362,14 +362,14 @@ def test_lists_of_integers_and_the_user_are_exact_too() -> None:
 
 def test_users_of_a_segment_by_what_they_did() -> None:
     """A filter on UserID reads Interactions: every user with an interaction of the type, in any case."""
-    did = Interacted((0, 1, 1, 2), ("click", "view", "rating", "view"))
+    did = UserInteractions((0, 1, 1, 2), ("click", "view", "rating", "view"))
 
     def allowed(text: str, **values: str) -> list[bool]:
         mask = FilterRequest(
             parse_filter(text, SCHEMAS),
             values,
             columns=lambda: ItemColumns(None, ("a", "b", "c", "d"), key="USER_ID"),
-            interacted=lambda: did,
+            interactions=lambda: did,
             user=dict,
             n_items=4,
         ).mask()

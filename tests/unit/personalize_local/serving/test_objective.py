@@ -10,7 +10,7 @@ from personalize_local.engine.base.scores import ranking
 from personalize_local.engine.recommenders.metrics import Case
 from personalize_local.engine.recommenders.popularity import PopularityModel
 from personalize_local.model.schemas import Field, Schema
-from personalize_local.serving.objective import Objective, ObjectiveError, reward_column, rewarding
+from personalize_local.serving.objective import Objective, ObjectiveError, reward_column, rewarded_class
 
 ITEMS = Schema(
     "Items",
@@ -71,7 +71,7 @@ def test_a_class_of_models_has_the_objective() -> None:
         n_items=4,
     )
     objective = Objective.of(PRICES, {"itemAttribute": "PRICE", "objectiveSensitivity": "HIGH"})
-    fitted = rewarding(PopularityModel, objective).fit(events, Catalogue(4))
+    fitted = rewarded_class(PopularityModel, objective).fit(events, Catalogue(4))
     plain = PopularityModel.fit(events, Catalogue(4))
     assert objective.applied(plain).score(NOBODY).tolist() == fitted.score(NOBODY).tolist()
     assert plain.score(NOBODY).tolist() != fitted.score(NOBODY).tolist()
@@ -80,7 +80,7 @@ def test_a_class_of_models_has_the_objective() -> None:
 def test_a_model_with_an_objective_is_a_model(tmp_path: Path) -> None:
     """It is stored and read as one, and says what its class can do."""
     objective = Objective.of(PRICES, {"itemAttribute": "PRICE", "objectiveSensitivity": "HIGH"})
-    model_class, model = rewarding(PopularityModel, objective), objective.applied(RELEVANCE)
+    model_class, model = rewarded_class(PopularityModel, objective), objective.applied(RELEVANCE)
     model.save(tmp_path)
     assert model.score(NOBODY).tolist() == model_class.load(tmp_path).score(NOBODY).tolist()
     assert PopularityModel.capabilities == model_class.capabilities == model.capabilities
