@@ -51,12 +51,12 @@ class RecommendRequest:
 
 @dataclass(frozen=True, slots=True)
 class Recommendations:
-    """The answer: `items` as the site gets them; `failure` is why they are the popular ones, None when they are not.
+    """The answer: `body` as the site gets it; `failure` is why its groups are the popular ones, None when they are not.
 
     `asleep` says that they are the popular ones because the environment sleeps, which is no failure.
     """
 
-    items: list[dict[str, Any]]
+    body: list[dict[str, Any]]
     failure: str | None = None
     asleep: bool = False
 

@@ -12,9 +12,9 @@ without the member; it is known by what else is in it.
 
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from lambdas.shared.errors import PayloadError
 from lambdas.shared.fields import members, parse_json
@@ -91,6 +91,51 @@ class Request:
             return binascii.a2b_base64(body, strict_mode=True)
         except ValueError as error:
             raise PayloadError("body", None, "must be base64, as isBase64Encoded says") from error
+
+
+class Answer(Protocol):
+    """What a function answers with."""
+
+    @property
+    def body(self) -> object:
+        """The result as the site gets it."""
+        ...
+
+    @property
+    def failure(self) -> str | None:
+        """Why the popular list answered instead of Personalize; None when it did not, or because it was asked to."""
+        ...
+
+    @property
+    def asleep(self) -> bool:
+        """Whether the popular list answered because the environment sleeps."""
+        ...
+
+
+def respond(
+    event: object,
+    answer: Callable[[dict[str, Any]], Answer],
+    count: Callable[[str, int], None],
+    warn: Callable[[str], None],
+) -> object:
+    """The answer to an event, in its form: `answer` gets the payload, and may raise PayloadError.
+
+    `count` gets the metrics of the invocation (`Requests`, `BadRequests`, `Fallbacks`, `Asleep`), `warn` the reason of
+    a fallback.
+    """
+    count("Requests", 1)
+    request = Request(event)
+    try:
+        answered = answer(request.payload())
+    except PayloadError as error:
+        count("BadRequests", 1)
+        return request.refused(error)
+    count("Fallbacks", int(answered.failure is not None))
+    if answered.asleep:
+        count("Asleep", 1)
+    if answered.failure is not None:
+        warn(answered.failure)
+    return request.answered(answered.body)
 
 
 def _is_proxy(event: Mapping[str, Any]) -> bool:

@@ -57,7 +57,7 @@ def install(log: DecisionLog) -> "Authorizer":
     _leave_the_account_alone(iam_actions, app.extract_access_key_id)
     _add_condition_keys(iam_actions)
     _find_streams(iam_actions)
-    schedules.install(judge)
+    schedules.install(judge.refusal)
     _judge_state_machines(judge, stepfunctions)
     # A role that nobody has made has no policies to judge by: whoever names it acts as the account.
     iam_evaluator.validate_role_arn = lambda _role_arn: None

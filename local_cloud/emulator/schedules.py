@@ -7,18 +7,15 @@ https://docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.htm
 import logging
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from local_cloud.identity.principals import role_session
-
-if TYPE_CHECKING:
-    from local_cloud.emulator.identity import Authorizer
 
 logger = logging.getLogger("emulator")
 
 
-def install(judge: "Authorizer") -> None:
-    """Lets schedules be judged and counted."""
+def install(refusal: Callable[..., Any]) -> None:
+    """Lets schedules be judged and counted. `refusal` is an authorizer's: why a session may not do what it asks."""
     from ministack.services import cloudwatch, eventbridge, iam, stepfunctions
 
     invoke: Callable[..., Any] = eventbridge._invoke_target
@@ -43,7 +40,7 @@ def install(judge: "Authorizer") -> None:
         try:
             count("InvocationAttemptCount")
             if session.role in iam._roles and arn.split(":")[2:3] == ["states"]:
-                refused = judge.refusal(session, "states:StartExecution", arn)
+                refused = refusal(session, "states:StartExecution", arn)
                 if refused is not None:
                     logger.warning("schedule %s: %s", rule.get("Name"), refused.message)
                     count("TargetErrorCount", "InvocationDroppedCount")
