@@ -107,7 +107,7 @@ class LocalCloud:
         self.state = StateFolder(Path(state))
         self._options = Options(wait_scale=wait_scale, pace=pace, services=services)
         self._process: subprocess.Popen[bytes] | None = None
-        self._leash = -1
+        self._parent_pipe = -1
         self._record: CloudRecord | None = None
         self._session = boto3.Session(
             aws_access_key_id=ACCOUNT_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
@@ -140,8 +140,8 @@ class LocalCloud:
 
     def __enter__(self) -> Self:
         self.state.make()
-        reading, self._leash = os.pipe()
-        command = _supervisor_command(self.state, self._options, leash=reading)
+        reading, self._parent_pipe = os.pipe()
+        command = _supervisor_command(self.state, self._options, parent_pipe=reading)
         try:
             with open(self.state.log("supervisor"), "ab", opener=for_owner) as log:
                 self._process = subprocess.Popen(
@@ -181,15 +181,15 @@ class LocalCloud:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        os.close(self._leash)
+        os.close(self._parent_pipe)
         self._process = None
 
 
-def _supervisor_command(state: StateFolder, options: Options, *, leash: int | None = None) -> list[str]:
+def _supervisor_command(state: StateFolder, options: Options, *, parent_pipe: int | None = None) -> list[str]:
     run = (
         ["local_cloud.supervisor.supervisor"]
-        if leash is None
-        else ["local_cloud.supervisor.parent_watchdog", str(leash), "local_cloud.supervisor.supervisor"]
+        if parent_pipe is None
+        else ["local_cloud.supervisor.parent_watchdog", str(parent_pipe), "local_cloud.supervisor.supervisor"]
     )
     return [
         *(sys.executable, "-m", *run, "--state", str(state.root)),

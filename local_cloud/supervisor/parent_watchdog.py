@@ -31,13 +31,13 @@ def hold(descriptor: int, grace: float = GRACE_SECONDS) -> threading.Thread:
         time.sleep(grace)
         os._exit(1)
 
-    thread = threading.Thread(target=watch, name="leash", daemon=True)
+    thread = threading.Thread(target=watch, name="parent-watchdog", daemon=True)
     thread.start()
     return thread
 
 
 def main() -> None:
-    """Runs the module that the command line names, on the leash."""
+    """Runs the module that the command line names, and ends it with its parent."""
     descriptor, module, *arguments = sys.argv[1:]
     os.set_inheritable(int(descriptor), False)
     hold(int(descriptor))

@@ -44,13 +44,13 @@ class Child:
         self.service = service
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
-        self._leash = -1
+        self._parent_pipe = -1
         self._started = 0.0
         self._delay = FIRST_DELAY
         self._restart_at: float | None = None
 
     def start(self) -> None:
-        reading, self._leash = os.pipe()
+        reading, self._parent_pipe = os.pipe()
         command = [
             str(self.service.python),
             "-m",
@@ -90,7 +90,7 @@ class Child:
         code = self.ended
         if code is None:
             return
-        os.close(self._leash)
+        os.close(self._parent_pipe)
         if now - self._started >= STEADY_SECONDS:
             self._delay = FIRST_DELAY
         logger.warning("%s ended with code %d; starts again in %.1f s", self.service.name, code, self._delay)

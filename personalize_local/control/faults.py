@@ -72,9 +72,9 @@ class Faults:
     """The faults that are waiting for their calls."""
 
     def __init__(self, kept: Path | None = None) -> None:
-        """`kept` is the file of the weather; None: it ends with the process."""
+        """`kept` is the file of the probabilistic faults; None: it ends with the process."""
         self._faults: list[Fault] = []
-        self._weather: list[Json] = []
+        self._probabilistic: list[Json] = []
         self._kept = kept
         self._lock = threading.Lock()
         if kept is not None and kept.exists():
@@ -107,7 +107,7 @@ class Faults:
         with self._lock:
             self._faults.append(Fault(operation, match, times, outcome, chance))
             if chance is not None:
-                self._keep([*self._weather, described])
+                self._keep([*self._probabilistic, described])
 
     def clear(self) -> None:
         """Forget all faults."""
@@ -115,12 +115,12 @@ class Faults:
             self._faults.clear()
             self._keep([])
 
-    def _keep(self, weather: list[Json]) -> None:
-        if self._kept is not None and weather != self._weather:
+    def _keep(self, probabilistic: list[Json]) -> None:
+        if self._kept is not None and probabilistic != self._probabilistic:
             arriving = self._kept.with_suffix(".tmp")
-            arriving.write_text(json.dumps(weather), encoding="utf-8")
+            arriving.write_text(json.dumps(probabilistic), encoding="utf-8")
             arriving.replace(self._kept)
-        self._weather = weather
+        self._probabilistic = probabilistic
 
     def __bool__(self) -> bool:
         return bool(self._faults)

@@ -85,17 +85,17 @@ def run(events: int, seed: int, folder: Path, *, tell: Tell = lambda *_: None) -
 
 
 def drive(pipeline: Pipeline, events: int, seed: int, *, tell: Tell = lambda *_: None) -> Report:
-    """Drive the records through a deployed pipeline under the storm. The weather is left as it is at the end."""
+    """Drive the records through a deployed pipeline under the storm. Its probabilistic faults are left in force."""
     return _Run(pipeline, events, seed, storm(events, seed), tell).run()
 
 
 class _Run:
-    def __init__(self, pipeline: Pipeline, events: int, seed: int, weather: Storm, tell: Tell) -> None:
+    def __init__(self, pipeline: Pipeline, events: int, seed: int, storm: Storm, tell: Tell) -> None:
         self._pipeline, self._events, self._seed, self._tell = pipeline, events, seed, tell
-        self._weather = weather
+        self._storm = storm
         self.ledger = Ledger(events)
         self._findings = Findings(pipeline, self.ledger)
-        self._actor = Actor(pipeline, weather.acts)
+        self._actor = Actor(pipeline, storm.acts)
         self._kinesis = pipeline.client("kinesis")
         self._lead = min(LEAD, events // 4)
         self._peaks: dict[str, float] = {}
@@ -105,7 +105,7 @@ class _Run:
 
     def run(self) -> Report:
         started = time.monotonic()
-        for fault in (REFUSES, *self._weather.weather):
+        for fault in (REFUSES, *self._storm.probabilistic_faults):
             self._pipeline.order(fault)
         try:
             for batch in calls(records(self._events, self._seed)):
@@ -151,7 +151,11 @@ class _Run:
             self._actor.look(self.ledger.stored)
             self._due["events"] = time.monotonic() + _EVENTS_LOOK_SECONDS
             doing = "sending" if self.ledger.sent < self._events else "draining"
-            self._tell(f"{doing}; {', '.join(self._actor.done[-1:]) or 'weather'}", self.ledger.stored, self._events)
+            self._tell(
+                f"{doing}; {', '.join(self._actor.done[-1:]) or 'probabilistic faults'}",
+                self.ledger.stored,
+                self._events,
+            )
         if now >= self._due["buckets"]:
             self._findings.look_at_buckets()
             ended = time.monotonic()

@@ -32,18 +32,18 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Storm:
-    """The weather that lasts the whole run, and the acts in their order."""
+    """The probabilistic faults that last the whole run, and the acts in their order."""
 
-    weather: tuple[dict[str, Any], ...]
+    probabilistic_faults: tuple[dict[str, Any], ...]
     acts: tuple[Act, ...]
 
 
 def storm(events: int, seed: int) -> Storm:
     """The storm over a run of so many events."""
-    return Storm(tuple(_weather(seed)), tuple(_acts(events, random.Random(seed))))
+    return Storm(tuple(_probabilistic_faults(seed)), tuple(_acts(events, random.Random(seed))))
 
 
-def _weather(seed: int) -> list[dict[str, Any]]:
+def _probabilistic_faults(seed: int) -> list[dict[str, Any]]:
     def fault(share: float, number: int, outcome: dict[str, Any], match: str = "") -> dict[str, Any]:
         return {
             "operation": "PutEvents",

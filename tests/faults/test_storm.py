@@ -79,7 +79,7 @@ def test_the_storm_of_the_suite_meets_calls_with_every_fault() -> None:
     calls = EVENTS // MOST_EVENTS_A_CALL // 2
     met = {
         json.dumps(fault["outcome"]): sum(chance.meets() for _ in range(calls))
-        for fault in storm(EVENTS, SEED).weather
+        for fault in storm(EVENTS, SEED).probabilistic_faults
         for chance in [Chance(fault["share"], fault["seed"])]
     }
     assert len(met) == 5

@@ -197,7 +197,7 @@ def test_anonymous_sessions_are_strangers(world: World, made: list[Visit]) -> No
 
 @pytest.mark.parametrize(("parameter", "less", "more"), [("taste", 0.5, 1.5), ("noise", 0.5, 0.0)])
 def test_taste_and_noise_set_the_strength(parameter: str, less: float, more: float) -> None:
-    """More taste and less noise make the next event easier to foresee."""
+    """More taste and less noise make the next event easier to predict."""
 
     def best(value: float) -> float:
         world = build_world(parameters=Parameters(visitors=100, events=2000, **{parameter: value}))  # type: ignore[arg-type]

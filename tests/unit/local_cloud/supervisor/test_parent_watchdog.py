@@ -1,4 +1,4 @@
-"""A child on the leash ends when its parent ends."""
+"""A watched child ends when its parent ends."""
 
 import os
 import signal
@@ -19,12 +19,12 @@ time.sleep(60)
 """
 
 
-def _start(tmp_path, kind: str, *, on_leash: bool) -> tuple[subprocess.Popen[str], int]:
+def _start(tmp_path, kind: str, *, watched: bool) -> tuple[subprocess.Popen[str], int]:
     (tmp_path / "child_module.py").write_text(CHILD)
     reading, writing = os.pipe()
     run = (
         ["-m", "local_cloud.supervisor.parent_watchdog", str(reading), "child_module"]
-        if on_leash
+        if watched
         else ["-m", "child_module"]
     )
     process = subprocess.Popen(
@@ -45,7 +45,7 @@ def _start(tmp_path, kind: str, *, on_leash: bool) -> tuple[subprocess.Popen[str
 
 def test_the_child_gets_sigterm_when_the_pipe_closes(tmp_path):
     """Closing the writing end is what the kernel does when the parent is killed."""
-    process, writing = _start(tmp_path, "plain", on_leash=True)
+    process, writing = _start(tmp_path, "plain", watched=True)
     assert process.poll() is None
     os.close(writing)
     assert -signal.SIGTERM == process.wait(60)
@@ -53,7 +53,7 @@ def test_the_child_gets_sigterm_when_the_pipe_closes(tmp_path):
 
 def test_a_child_says_where_it_stands(tmp_path):
     """SIGUSR1 ends nothing: the stacks of all threads go to the log."""
-    process, writing = _start(tmp_path, "talkative", on_leash=True)
+    process, writing = _start(tmp_path, "talkative", watched=True)
     process.send_signal(signal.SIGUSR1)
     assert process.stderr is not None
     with process.stderr:
@@ -66,7 +66,7 @@ def test_a_child_says_where_it_stands(tmp_path):
 
 def test_a_child_that_ignores_sigterm_is_ended_all_the_same(tmp_path):
     """After the grace time the process ends for good."""
-    process, writing = _start(tmp_path, "stubborn", on_leash=False)
+    process, writing = _start(tmp_path, "stubborn", watched=False)
     os.close(writing)
     assert 1 == process.wait(60)
 
@@ -78,7 +78,7 @@ def test_the_module_runs_as_main_with_its_own_arguments(tmp_path, monkeypatch, c
     reading, writing = os.pipe()
     held: list[int] = []
     monkeypatch.setattr(parent_watchdog, "hold", held.append)
-    monkeypatch.setattr(sys, "argv", ["leash", str(reading), "said_module", "a", "b"])
+    monkeypatch.setattr(sys, "argv", ["parent_watchdog", str(reading), "said_module", "a", "b"])
     parent_watchdog.main()
     assert "__main__ ['a', 'b']\n" == capsys.readouterr().out
     assert [reading] == held

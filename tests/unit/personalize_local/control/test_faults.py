@@ -55,26 +55,26 @@ def test_metrics_wait_for_the_next_version() -> None:
     assert {"metrics": {"coverage": 0.1}} == faults.take("CreateSolutionVersion", {}).job
 
 
-def _weather(**changes: Any) -> dict[str, Any]:
+def _probabilistic(**changes: Any) -> dict[str, Any]:
     return {"operation": "PutEvents", "share": 0.2, "seed": 3, "outcome": ERROR, **changes}
 
 
-def test_weather_meets_its_share_of_the_calls_the_same_ones_again() -> None:
+def test_probabilistic_faults_meet_their_share_of_the_calls_the_same_ones_again() -> None:
     """The same seed meets the same calls, another seed others; the share is about as ordered, and never ends."""
 
     def met(seed: int) -> list[bool]:
-        faults = _faults(_weather(seed=seed))
+        faults = _faults(_probabilistic(seed=seed))
         return [faults.take("PutEvents", {}).error is not None for _ in range(2000)]
 
     assert met(3) == met(3) != met(4)
     assert 2000 * 0.2 == pytest.approx(sum(met(3)), rel=0.15)
 
 
-def test_weather_outlives_the_server(tmp_path: Path) -> None:
+def test_probabilistic_faults_outlive_the_server(tmp_path: Path) -> None:
     """A server that starts on the folder fails as before, from its first number on; clearing it is for good."""
     file = tmp_path / "faults.json"
     before = Faults(file)
-    before.add(_weather(share=1, match="unlucky"), KNOWN)
+    before.add(_probabilistic(share=1, match="unlucky"), KNOWN)
     before.add({"operation": "PutEvents", "outcome": ERROR}, KNOWN)
     again = Faults(file)
     assert again.take("PutEvents", {"sessionId": "lucky"}).error is None
@@ -84,10 +84,10 @@ def test_weather_outlives_the_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"share": 0}, {"share": 1.1}, {"share": True}, {"times": 2}, {"seed": "a"}])
-def test_weather_that_cannot_be_is_refused(changes: dict[str, Any]) -> None:
+def test_probabilistic_faults_that_cannot_be_are_refused(changes: dict[str, Any]) -> None:
     """A share is above 0 and up to 1, has no number of times, and its seed is a whole number."""
     with pytest.raises(ServiceError, match=r"share|seed"):
-        Faults().add(_weather(**changes), KNOWN)
+        Faults().add(_probabilistic(**changes), KNOWN)
 
 
 @pytest.mark.parametrize(

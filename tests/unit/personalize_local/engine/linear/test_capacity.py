@@ -59,10 +59,10 @@ def test_the_need_grows_with_events_and_items() -> None:
         (10_000_000, 1_000_000, 5_902),
     ],
 )
-def test_no_measured_training_took_more_than_foretold(n_events: int, n_items: int, mebibytes: int) -> None:
+def test_no_measured_training_took_more_than_predicted(n_events: int, n_items: int, mebibytes: int) -> None:
     """The highest peaks in docs/models/benchmarks.md, films included: all that was needed, and at most four times as much."""
-    foretold = needed_bytes(n_events, n_items, 100) / 2**20
-    assert mebibytes <= foretold <= 4 * mebibytes
+    predicted = needed_bytes(n_events, n_items, 100) / 2**20
+    assert mebibytes <= predicted <= 4 * mebibytes
 
 
 def test_available_memory_is_read_from_the_system(tmp_path: Path) -> None:
