@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -36,8 +37,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCloud]:
 
 
 @pytest.fixture(scope="module")
-def checkout(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    checkout = Checkout(tmp_path_factory.mktemp("project") / "checkout", cloud.state.root)
+def checkout(cloud: LocalCloud, tmp_path_factory: pytest.TempPathFactory, synthesized: Path) -> Checkout:
+    checkout = Checkout(tmp_path_factory.mktemp("project") / "checkout", cloud.state.root, synthesized)
     checkout.configure(promotionThreshold=0.001)
     return checkout
 
