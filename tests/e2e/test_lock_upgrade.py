@@ -17,7 +17,7 @@ from tools.environment.connection import Connection
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-DEFINITION, TRAINING, DATA = "statemachines/train.asl.yaml", "infra/stacks/training.py", "infra/stacks/data.py"
+DEFINITION, RIGHTS, DATA = "statemachines/train.asl.yaml", "infra/shared/state_machines.py", "infra/stacks/data.py"
 END_OF_TRAINING = "/animal-recommender/local/lock-test-end"
 
 
@@ -72,14 +72,14 @@ def make_old(checkout: Checkout, connection: Connection) -> None:
     (checkout.folder / DEFINITION).write_text(json.dumps(definition_of_before(lock)), encoding="utf-8")
     replace(checkout.folder / DATA, "self.lock_table = self._lock_table()", "pass")
     replace(
-        checkout.folder / TRAINING,
+        checkout.folder / RIGHTS,
         '["dynamodb:GetItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], [names.lock_table_arn]',
         '["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"], [names.parameter_arn(names.old_lock + end) for end in ("", "-test-end")]',
     )
 
 
 def make_new(checkout: Checkout) -> None:
-    for name in (DEFINITION, DATA, TRAINING):
+    for name in (DEFINITION, DATA, RIGHTS):
         shutil.copy2(ROOT / name, checkout.folder / name)
 
 
