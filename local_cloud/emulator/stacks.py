@@ -1,6 +1,7 @@
 """What this project adds to the emulator's CloudFormation."""
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from botocore.config import Config
 from local_cloud.common.state import StateFolder
 from local_cloud.emulator.alarms import service
 from local_cloud.emulator.cloudformation import budgets as emulator_budgets
-from local_cloud.emulator.cloudformation import settling, validation
+from local_cloud.emulator.cloudformation import services, settling, validation
 from local_cloud.emulator.cloudformation.calls import InnerService
 from local_cloud.emulator.cloudformation.records import (
     DELIVERY_STREAM_CREATE_ONLY,
@@ -20,6 +21,7 @@ from local_cloud.emulator.cloudformation.records import (
 )
 from local_cloud.emulator.cloudformation.resources import RESOURCE_TYPES, Provisioner, ResourceError
 from local_cloud.emulator.streams import encryption
+from local_cloud.services.service import Service
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 
@@ -66,6 +68,19 @@ def install(*, personalize: str, state: Path) -> None:
     _refuse_to_delete_full_buckets(provisioners, s3)
     _run_off_the_loop(stacks)
     _take_up_existing_buckets(changesets)
+
+
+def provide(given: Mapping[str, Service]) -> None:
+    """Registers the resource types of the services that MiniStack lacks."""
+    from ministack.services.cloudformation import provisioners
+
+    handlers = {
+        "AWS::S3Vectors::VectorBucket": services.VectorResources(given["s3vectors"], "VectorBucket"),
+        "AWS::S3Vectors::Index": services.VectorResources(given["s3vectors"], "Index"),
+    }
+    for name, handler in handlers.items():
+        _register(provisioners, name, handler, services.SERVICE_TYPES[name])
+        _validate_first(provisioners, name)
 
 
 def _register(provisioners: Any, name: str, handler: Any, create_only: tuple[str, ...]) -> None:
