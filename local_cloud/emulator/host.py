@@ -81,7 +81,7 @@ def install(*, personalize: str, state: Path) -> "Authorizer":
     limits.install()
     publishing.install()
     judge = identity.install(DecisionLog(StateFolder(state).decisions))
-    stacks.provide(services.install(state, judge))
+    stacks.provide(services.install(state, judge, os.environ["AWS_ENDPOINT_URL"]))
     return judge
 
 

@@ -1,18 +1,23 @@
-"""Services that MiniStack lacks, inside the emulator: S3 Vectors (`local_cloud/services/`).
+"""Services that MiniStack lacks, inside the emulator: S3 Vectors and Feature Store (`local_cloud/services/`).
 
 MiniStack reads a request's action from its query and its headers before it looks at its path, and knows no resource of
 services that it does not have. Here action and resource are read as the service itself reads the request, so that what
 is judged is what is done.
 """
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from local_cloud.delivery.streams.clients import Clients
 from local_cloud.identity.principals import RoleSession, session_of
 from local_cloud.services.errors import ServiceError
+from local_cloud.services.feature_store import access as feature_store_access
+from local_cloud.services.feature_store.service import feature_store
+from local_cloud.services.places import REGION
 from local_cloud.services.s3vectors import access as s3vectors_access
 from local_cloud.services.s3vectors.service import s3vectors
 from local_cloud.services.service import Account, Answer, Caller, Service
@@ -51,20 +56,31 @@ class Role:
             raise ServiceError(refused.code, refused.message, 403)
 
 
-def parts(state: Path) -> dict[str, Part]:
-    """The services by their signing names, their state in the state folder."""
+def parts(state: Path, endpoint: str) -> dict[str, Part]:
+    """The services by their signing names, their state in the state folder; `endpoint` is the emulator's own."""
     folder = state / "services"
+    clients = functools.cache(functools.partial(Clients, endpoint, REGION))
+
+    @functools.cache
+    def s3_of(role: str) -> Any:
+        return clients().acting_as("sagemaker", lambda _clients: role).client("s3")
+
     return {
         "s3vectors": Part(s3vectors(folder), s3vectors_access.resource, {"host_patterns": [r"s3vectors\."]}),
+        "sagemaker": Part(
+            feature_store(folder, s3_of),
+            feature_store_access.resource,
+            {"target_prefixes": ["SageMaker."], "host_patterns": [r"(api|featurestore-runtime)\.sagemaker\."]},
+        ),
     }
 
 
-def install(state: Path, judge: Judge) -> dict[str, Service]:
+def install(state: Path, judge: Judge, endpoint: str) -> dict[str, Service]:
     """Registers the services with MiniStack, behind its judgement of requests, and returns them by name."""
     from ministack import app
     from ministack.core import iam_actions, router
 
-    made = parts(state)
+    made = parts(state, endpoint)
     for name, part in made.items():
         app.SERVICE_HANDLERS[name] = _handler(part.service, judge, app.extract_access_key_id)
         # Known to the router: an unknown name would make it load every service model of botocore (270 MB).

@@ -24,6 +24,7 @@ from local_cloud.emulator.streams import encryption
 from local_cloud.services.service import Service
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
+_WAITING_TYPES = frozenset((*RESOURCE_TYPES, "AWS::SageMaker::FeatureGroup"))
 
 
 def install(*, personalize: str, state: Path) -> None:
@@ -74,9 +75,10 @@ def provide(given: Mapping[str, Service]) -> None:
     """Registers the resource types of the services that MiniStack lacks."""
     from ministack.services.cloudformation import provisioners
 
-    handlers = {
+    handlers: dict[str, Any] = {
         "AWS::S3Vectors::VectorBucket": services.VectorResources(given["s3vectors"], "VectorBucket"),
         "AWS::S3Vectors::Index": services.VectorResources(given["s3vectors"], "Index"),
+        "AWS::SageMaker::FeatureGroup": services.FeatureGroups(given["sagemaker"]),
     }
     for name, handler in handlers.items():
         _register(provisioners, name, handler, services.SERVICE_TYPES[name])
@@ -121,15 +123,15 @@ def _refuse_to_delete_full_buckets(provisioners: Any, s3: Any) -> None:
 
 
 def _run_off_the_loop(stacks: Any) -> None:
-    """Provisions Personalize resources on threads of their own.
+    """Provisions Personalize resources and feature groups on threads of their own.
 
-    They wait for the embedded Personalize, which reads S3 from this very emulator: on the event loop they would wait
-    for themselves.
+    They wait for the embedded Personalize, which reads S3 from this very emulator, and for a step of the group to be
+    over: on the event loop they would wait for themselves.
     """
     blocks = stacks._runs_on_worker_thread
 
     def runs_on_worker_thread(resource_type: str) -> bool:
-        return resource_type in RESOURCE_TYPES or blocks(resource_type)
+        return resource_type in _WAITING_TYPES or blocks(resource_type)
 
     stacks._runs_on_worker_thread = runs_on_worker_thread
 

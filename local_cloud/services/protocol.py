@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import botocore.session
 
 from local_cloud.services.errors import FieldProblem, ServiceError
-from local_cloud.services.shapes import problems
+from local_cloud.services.shapes import problems, without_nulls
 
 LARGEST_BODY = 20 * 1024 * 1024
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/s3-vectors-limitations.html (request payload size)"""
@@ -101,10 +101,11 @@ class Api:
         return self.check(route.operation, given)
 
     def check(self, operation: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters that are not null. Raises ServiceError where they break the model."""
+        """The parameters without members that are null. Raises ServiceError where they break the model."""
         shape = self.model.operation_model(operation).input_shape
         self._refuse(list(itertools.islice(problems(shape, given), _LOOKED_AT)))
-        return {name: value for name, value in given.items() if value is not None}
+        parameters: dict[str, Any] = without_nulls(shape, given)
+        return parameters
 
     def _refuse(self, found: list[FieldProblem]) -> None:
         """Raises the service's own error when there are problems."""

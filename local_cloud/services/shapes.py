@@ -37,6 +37,17 @@ def problems(shape: Any, value: Any, path: str = "") -> Iterator[FieldProblem]:
             yield _wrong(path, "Member must be a boolean")
 
 
+def without_nulls(shape: Any, value: Any) -> Any:
+    """A value that keeps to its shape, without members that are null; documents stay as they are."""
+    match shape.type_name:
+        case "structure" if not getattr(shape, "is_document_type", False):
+            given = {name: item for name, item in value.items() if item is not None}
+            return {name: without_nulls(shape.members[name], item) for name, item in given.items()}
+        case "list" if shape.member.type_name in ("structure", "list", "map"):
+            return [without_nulls(shape.member, item) for item in value]
+    return value
+
+
 def _of_structure(shape: Any, value: Any, path: str) -> Iterator[FieldProblem]:
     if not isinstance(value, Mapping):
         yield _wrong(path, "Member must be an object")
@@ -97,6 +108,10 @@ def _of_text(shape: Any, value: Any, path: str) -> Iterator[FieldProblem]:
 def _of_integer(shape: Any, value: Any, path: str) -> Iterator[FieldProblem]:
     if not isinstance(value, int) or isinstance(value, bool):
         yield _wrong(path, "Member must be an integer")
+        return
+    bits = 32 if shape.type_name == "integer" else 64
+    if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+        yield _wrong(path, f"Member must be an integer of {bits} bits")
         return
     yield from _of_range(shape, value, path)
 

@@ -159,7 +159,7 @@ for _ in range(60):
     [
         ({"topK": 0}, "greater than or equal to 1"),
         ({"topK": 101}, "at most 100"),
-        ({"topK": 10**400}, "at most 100"),
+        ({"topK": 10**400}, "32 bits"),
         ({"topK": True}, "must be an integer"),
         ({"topK": None}, "must not be null"),
         ({"unknown": 1}, "Unknown parameter"),

@@ -1,5 +1,6 @@
 """Roles that call the services of `local_cloud/services/`: their policies are asked, for all that a call does."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from local_cloud.identity.principals import RoleSession, role_session
 from local_cloud.supervisor.lifecycle import LocalCloud
 from tests.conformance.emulator.conftest import make_role
 from tests.conformance.emulator.raw import ask
+from tests.deadline import eventually
 
 
 @pytest.fixture(scope="module")
@@ -90,3 +92,68 @@ def test_a_role_reaches_only_its_index(guarded, index, name):
         assert "AccessDeniedException" == ask(guarded, "s3vectors", path, index, headers=disguise, session=session)[0]
     both = {"indexArn": arn, **index, "indexName": "other", **QUERY}
     assert "ValidationException" == ask(guarded, "s3vectors", "/QueryVectors", both, session=session)[0]
+
+
+def _feature_group(cloud: LocalCloud, name: str, **more: Any) -> str:
+    """The name of a new group that is Created."""
+    control = cloud.client("sagemaker")
+    features = [{"FeatureName": one, "FeatureType": "String"} for one in ("visitor", "updated")]
+    control.create_feature_group(
+        FeatureGroupName=name,
+        RecordIdentifierFeatureName="visitor",
+        EventTimeFeatureName="updated",
+        FeatureDefinitions=features,
+        OnlineStoreConfig={"EnableOnlineStore": True},
+        **more,
+    )
+    eventually(lambda: control.describe_feature_group(FeatureGroupName=name)["FeatureGroupStatus"] == "Created")
+    return name
+
+
+def _profile(group: str) -> dict[str, Any]:
+    values = {"visitor": "v", "updated": "2026-12-01T10:00:00Z"}
+    record = [{"FeatureName": name, "ValueAsString": value} for name, value in values.items()]
+    return {"FeatureGroupName": group, "Record": record}
+
+
+def test_a_role_reaches_only_its_feature_group(guarded, name):
+    """For each operation of its policy; every group of a batch is asked for, and headers change nothing."""
+    mine, other = _feature_group(guarded, f"{name}-mine"), _feature_group(guarded, f"{name}-other")
+    arn = f"arn:aws:sagemaker:us-east-1:000000000000:feature-group/{mine}"
+    session = _session(guarded, name, ["sagemaker:PutRecord", "sagemaker:BatchGetRecord"], arn)
+    runtime = _client(guarded, session, "sagemaker-featurestore-runtime")
+    runtime.put_record(**_profile(mine))
+    runtime.put_record(**_profile(arn))
+    assert "sagemaker:PutRecord" in _refusal(runtime.put_record, **_profile(other))
+    asked = {"FeatureGroupName": mine, "RecordIdentifierValueAsString": "v"}
+    assert "sagemaker:GetRecord" in _refusal(runtime.get_record, **asked)
+    wanted = [{"FeatureGroupName": group, "RecordIdentifiersValueAsString": ["v"]} for group in (mine, other)]
+    assert 1 == len(runtime.batch_get_record(Identifiers=wanted[:1])["Records"])
+    _refusal(runtime.batch_get_record, Identifiers=wanted)
+    _refusal(_client(guarded, session, "sagemaker").delete_feature_group, FeatureGroupName=mine)
+    query = "RecordIdentifierValueAsString=v&Action=PutRecord"
+    code, _ = ask(guarded, "sagemaker", f"/FeatureGroup/{mine}?{query}", b"", method="GET", session=session)
+    assert "AccessDeniedException" == code
+
+
+def test_the_offline_store_is_written_as_the_groups_role(guarded, name):
+    """One that may not write to the bucket blocks the store, which tells why; the online store goes on."""
+    guarded.client("s3").create_bucket(Bucket=name)
+    role = make_role(guarded, name, [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}], "sagemaker")
+    storage = {"S3StorageConfig": {"S3Uri": f"s3://{name}/features"}}
+    group = _feature_group(guarded, name, OfflineStoreConfig=storage, RoleArn=role)
+    runtime, control = guarded.client("sagemaker-featurestore-runtime"), guarded.client("sagemaker")
+    runtime.put_record(**_profile(group))
+
+    def offline() -> dict[str, Any]:
+        told: dict[str, Any] = control.describe_feature_group(FeatureGroupName=group)["OfflineStoreStatus"]
+        return told
+
+    blocked = eventually(offline, lambda told: told["Status"] == "Blocked")
+    assert "AccessDenied" in blocked["BlockedReason"]
+    assert runtime.get_record(FeatureGroupName=group, RecordIdentifierValueAsString="v")["Record"]
+    assert "Contents" not in guarded.client("s3").list_objects_v2(Bucket=name)
+    write = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}]}
+    guarded.client("iam").put_role_policy(RoleName=name, PolicyName="write", PolicyDocument=json.dumps(write))
+    eventually(offline, lambda told: told["Status"] == "Active")
+    assert 1 == len(guarded.client("s3").list_objects_v2(Bucket=name)["Contents"])
