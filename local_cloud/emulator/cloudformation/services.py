@@ -146,7 +146,8 @@ class FeatureGroups:
             raise ResourceError("Features of a feature group cannot be removed or changed", "NotUpdatable")
         if added := [one for name, one in after.items() if name not in before]:
             changes.append({"FeatureAdditions": added})
-        was, will = (dict(given.get("OnlineStoreConfig", {})) for given in (old, new))
+        shape = self.service.input_shape("CreateFeatureGroup").members["OnlineStoreConfig"]
+        was, will = (to_api(given.get("OnlineStoreConfig", {}), shape) for given in (old, new))
         ttl_was, ttl_will = was.pop("TtlDuration", {}), will.pop("TtlDuration", {})
         if was != will:
             raise ResourceError("Of OnlineStoreConfig only TtlDuration can be changed", "NotUpdatable")

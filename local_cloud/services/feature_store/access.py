@@ -15,9 +15,9 @@ def resource(_operation: str, given: Mapping[str, Any]) -> str:
     Of several groups the first: the operation asks for the others itself.
     """
     name = given.get("FeatureGroupName")
-    identifiers = given.get("Identifiers")
-    if isinstance(identifiers, list) and identifiers and isinstance(identifiers[0], dict):
-        name = identifiers[0].get("FeatureGroupName")
+    several = given.get("Identifiers", given.get("Entries"))
+    if isinstance(several, list) and several and isinstance(several[0], dict):
+        name = several[0].get("FeatureGroupName")
     if not isinstance(name, str):
         return "*"
     return name if name.startswith("arn:") else group_arn(name)

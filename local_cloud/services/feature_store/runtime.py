@@ -10,7 +10,7 @@ from typing import Any
 
 from local_cloud.services.database import Database
 from local_cloud.services.errors import ServiceError
-from local_cloud.services.feature_store.definition import location, name_of
+from local_cloud.services.feature_store.definition import group_arn, location, name_of
 from local_cloud.services.feature_store.errors import invalid_record
 from local_cloud.services.feature_store.event_time import MICROSECONDS, iso
 from local_cloud.services.feature_store.records import (
@@ -24,6 +24,7 @@ from local_cloud.services.feature_store.records import (
     whole,
 )
 from local_cloud.services.feature_store.store import Clock, Group, group_named, now
+from local_cloud.services.paging import place_in, token_for
 from local_cloud.services.service import Caller, Operation, Parameters
 
 _PUT = """
@@ -32,6 +33,9 @@ INSERT INTO records VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT DO UPDATE SET
     WHERE excluded.event_time > records.event_time
 """
 """Only what is newer than the online record replaces it: all else is history."""
+
+
+_PAGE = 100
 
 
 class Runtime:
@@ -49,26 +53,29 @@ class Runtime:
             "GetRecord": self._get,
             "BatchGetRecord": self._get_many,
             "DeleteRecord": self._delete,
+            "BatchWriteRecord": self._put_many,
+            "ListRecords": self._list,
         }
 
     def _put(self, given: Parameters, _caller: Caller) -> dict[str, Any]:
-        at = self._now()
         with self._database.transaction() as connection:
-            group = _writable(connection, given["FeatureGroupName"], at)
-            values = values_of(group, given["Record"])
-            identifier, event = whole(group, values)
-            stores = _stores(group, given)
-            if "OnlineStore" in stores:
-                duration = given.get("TtlDuration") or (group.online or {}).get("TtlDuration")
-                expires = expiry(event, ttl_of(duration))
-                _forget_expired(connection, group, at)
-                connection.execute(_PUT, (group.name, identifier, event, json.dumps(values), expires))
-            elif "TtlDuration" in given:
-                raise invalid_record("TtlDuration is for the online store")
-            if "OfflineStore" in stores:
-                _add_to_history(connection, group, values, event, at, deleted=False)
+            _put_one(connection, given, self._now())
         self._wake()
         return {}
+
+    def _put_many(self, given: Parameters, caller: Caller) -> dict[str, Any]:
+        errors = []
+        default = {"TtlDuration": given["TtlDuration"]} if "TtlDuration" in given else {}
+        with self._database.transaction() as connection:
+            for entry in given["Entries"]:
+                caller.need("sagemaker:BatchWriteRecord", group_arn(name_of(entry["FeatureGroupName"])))
+            for entry in given["Entries"]:
+                try:
+                    _put_one(connection, {**default, **entry}, self._now())
+                except ServiceError as error:
+                    errors.append({"Entry": entry, "ErrorCode": error.code, "ErrorMessage": error.message[:2048]})
+        self._wake()
+        return {"Errors": errors, "UnprocessedEntries": []}
 
     def _get(self, given: Parameters, _caller: Caller) -> dict[str, Any]:
         at = self._now()
@@ -101,6 +108,21 @@ class Runtime:
                         records.append({**asked, "RecordIdentifierValueAsString": one, **_told(found, names, given)})
         return {"Records": records, "Errors": errors, "UnprocessedIdentifiers": []}
 
+    def _list(self, given: Parameters, _caller: Caller) -> dict[str, Any]:
+        at, size = self._now(), given.get("MaxResults", _PAGE)
+        with self._database.transaction() as connection:
+            group = group_named(connection, given["FeatureGroupName"], at)
+            _wanted(group, {})
+            scope = f"records of {group.name} {group.created}"
+            rows = connection.execute(
+                "SELECT identifier, rowid FROM records WHERE group_name = ? AND rowid > ? AND (deleted = 0 OR ?) "
+                "AND (expires IS NULL OR expires > ?) ORDER BY rowid LIMIT ?",
+                (group.name, _after(given, scope), given.get("IncludeSoftDeletedRecords", False), at, size + 1),
+            ).fetchall()
+        page = rows[:size]
+        token = {"NextToken": token_for(scope, page[-1]["rowid"])} if len(rows) > size else {}
+        return {"RecordIdentifiers": [row["identifier"] for row in page], **token}
+
     def _delete(self, given: Parameters, _caller: Caller) -> dict[str, Any]:
         at = self._now()
         with self._database.transaction() as connection:
@@ -124,6 +146,23 @@ class Runtime:
         return {}
 
 
+def _put_one(connection: sqlite3.Connection, given: Parameters, at: int) -> None:
+    """Writes a record where it belongs. Nothing is written before all of it is checked. Raises ServiceError."""
+    group = _writable(connection, given["FeatureGroupName"], at)
+    values = values_of(group, given["Record"])
+    identifier, event = whole(group, values)
+    stores = _stores(group, given)
+    if "OnlineStore" in stores:
+        duration = given.get("TtlDuration") or (group.online or {}).get("TtlDuration")
+        expires = expiry(event, ttl_of(duration))
+        _forget_expired(connection, group, at)
+        connection.execute(_PUT, (group.name, identifier, event, json.dumps(values), expires))
+    elif "TtlDuration" in given:
+        raise invalid_record("TtlDuration is for the online store")
+    if "OfflineStore" in stores:
+        _add_to_history(connection, group, values, event, at, deleted=False)
+
+
 def _delete_online(connection: sqlite3.Connection, group: Group, identifier: str, event: int, *, hard: bool) -> None:
     """Removes a record, or empties it so that older ones cannot come back. Raises ServiceError.
 
@@ -143,6 +182,16 @@ def _delete_online(connection: sqlite3.Connection, group: Group, identifier: str
             "WHERE group_name = ? AND identifier = ?",
             (event, *named),
         )
+
+
+def _after(given: Parameters, scope: str) -> int:
+    """After which row a page begins."""
+    if "NextToken" not in given:
+        return 0
+    try:
+        return min(int(place_in(given["NextToken"], scope)), 2**63 - 1)
+    except ValueError as error:
+        raise invalid_record("NextToken is not of this list") from error
 
 
 def _writable(connection: sqlite3.Connection, name: str, at: int) -> Group:

@@ -153,7 +153,7 @@ def _after(given: Parameters, scope: str) -> int:
     if "nextToken" not in given:
         return 0
     try:
-        return int(place_in(given["nextToken"], scope))
+        return min(int(place_in(given["nextToken"], scope)), 2**63 - 1)
     except ValueError as error:
         raise invalid("Invalid next token", "/nextToken") from error
 

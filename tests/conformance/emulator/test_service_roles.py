@@ -130,6 +130,7 @@ def test_a_role_reaches_only_its_feature_group(guarded, name):
     wanted = [{"FeatureGroupName": group, "RecordIdentifiersValueAsString": ["v"]} for group in (mine, other)]
     assert 1 == len(runtime.batch_get_record(Identifiers=wanted[:1])["Records"])
     _refusal(runtime.batch_get_record, Identifiers=wanted)
+    _refusal(runtime.batch_write_record, Entries=[_profile(mine)])
     _refusal(_client(guarded, session, "sagemaker").delete_feature_group, FeatureGroupName=mine)
     query = "RecordIdentifierValueAsString=v&Action=PutRecord"
     code, _ = ask(guarded, "sagemaker", f"/FeatureGroup/{mine}?{query}", b"", method="GET", session=session)
