@@ -79,7 +79,7 @@ class OfflineWriter:
         body = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
         reason = ""
         try:
-            self._s3_of(one["role"]).put_object(Bucket=bucket, Key=f"{prefix}/{one['object_key']}", Body=body)
+            _put(self._s3_of(one["role"]), bucket, f"{prefix}/{one['object_key']}", body)
         except (BotoCoreError, ClientError) as error:
             reason = str(error)[:1024]
             logger.warning("the offline store of %s cannot be written: %s", one["group_name"], reason)
@@ -102,6 +102,16 @@ class OfflineWriter:
             if not done:
                 time.sleep(RETRY_SECONDS)
                 self._wanted.set()
+
+
+def _put(s3: Any, bucket: str, key: str, body: bytes) -> None:
+    """Writes an object as Feature Store does, for which the group's role has three rights on AWS.
+
+    `s3:GetBucketAcl`, `s3:PutObject` and, for the object's ACL, `s3:PutObjectAcl`, which the emulator does not ask for:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/feature-store-cross-account-access-offline-store.html
+    """
+    s3.get_bucket_acl(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key=key, Body=body, ACL="bucket-owner-full-control")
 
 
 def _name_objects(connection: sqlite3.Connection, at: int) -> None:

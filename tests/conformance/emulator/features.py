@@ -17,7 +17,7 @@ FEATURES = [
     {"FeatureName": "cats", "FeatureType": "Fractional"},
     {"FeatureName": "visits", "FeatureType": "Integral"},
 ]
-WRITE = {"Effect": "Allow", "Action": ["s3:PutObject", "s3:GetBucketAcl"], "Resource": "*"}
+WRITE = {"Effect": "Allow", "Action": ["s3:PutObject", "s3:GetBucketAcl", "s3:PutObjectAcl"], "Resource": "*"}
 
 
 def group_of(name: str, **changes: Any) -> dict[str, Any]:

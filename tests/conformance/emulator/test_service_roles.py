@@ -154,7 +154,8 @@ def test_the_offline_store_is_written_as_the_groups_role(guarded, name):
     assert "AccessDenied" in blocked["BlockedReason"]
     assert runtime.get_record(FeatureGroupName=group, RecordIdentifierValueAsString="v")["Record"]
     assert "Contents" not in guarded.client("s3").list_objects_v2(Bucket=name)
-    write = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}]}
+    statement = {"Effect": "Allow", "Action": ["s3:GetBucketAcl", "s3:PutObject", "s3:PutObjectAcl"], "Resource": "*"}
+    write = {"Version": "2012-10-17", "Statement": [statement]}
     guarded.client("iam").put_role_policy(RoleName=name, PolicyName="write", PolicyDocument=json.dumps(write))
     eventually(offline, lambda told: told["Status"] == "Active")
     assert 1 == len(guarded.client("s3").list_objects_v2(Bucket=name)["Contents"])
