@@ -1,6 +1,6 @@
-"""The registry schemas of AWS::Personalize::* from the installed cfn-lint, without what validates nothing.
+"""The registry schemas of the emulator's own types from the installed cfn-lint, without what validates nothing.
 
-python -m tests.emulator_registry     # writes them to local_cloud/emulator/cloudformation/personalize_types.json
+python -m tests.emulator_registry     # writes them to local_cloud/emulator/cloudformation/registry_types.json
 """
 
 import json
@@ -8,6 +8,7 @@ from importlib import resources
 from typing import Any
 
 from local_cloud.emulator.cloudformation.resources import RESOURCE_TYPES
+from local_cloud.emulator.cloudformation.services import SERVICE_TYPES
 from local_cloud.emulator.cloudformation.validation import TYPES_FILE
 
 _KEPT = ("additionalProperties", "definitions", "properties", "readOnlyProperties", "required")
@@ -22,7 +23,7 @@ def stripped() -> dict[str, Any]:
     ):
         if file.name.endswith(".json"):
             schema = json.loads(file.read_text(encoding="utf-8"))
-            if schema["typeName"] in RESOURCE_TYPES:
+            if schema["typeName"] in {*RESOURCE_TYPES, *SERVICE_TYPES}:
                 found[schema["typeName"]] = {key: _validating(schema[key]) for key in _KEPT if key in schema}
     return dict(sorted(found.items()))
 

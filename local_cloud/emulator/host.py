@@ -64,7 +64,7 @@ def configure(*, port: int, personalize: str, state: Path, wait_scale: float, bi
 
 def install(*, personalize: str, state: Path) -> "Authorizer":
     """Puts our services, resource types and corrections into MiniStack; returns who judges calls."""
-    from local_cloud.emulator import functions, identity, log, metrics, publishing, stacks
+    from local_cloud.emulator import functions, identity, log, metrics, publishing, services, stacks
     from local_cloud.emulator import personalize as emulator_personalize
     from local_cloud.emulator.states import strict
     from local_cloud.emulator.streams import limits, shards
@@ -80,7 +80,9 @@ def install(*, personalize: str, state: Path) -> "Authorizer":
     stream_metrics.install()
     limits.install()
     publishing.install()
-    return identity.install(DecisionLog(StateFolder(state).decisions))
+    judge = identity.install(DecisionLog(StateFolder(state).decisions))
+    stacks.provide(services.install(state, judge, os.environ["AWS_ENDPOINT_URL"]))
+    return judge
 
 
 class Changes:

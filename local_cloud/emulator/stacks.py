@@ -1,6 +1,7 @@
 """What this project adds to the emulator's CloudFormation."""
 
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from botocore.config import Config
 from local_cloud.common.state import StateFolder
 from local_cloud.emulator.alarms import service
 from local_cloud.emulator.cloudformation import budgets as emulator_budgets
-from local_cloud.emulator.cloudformation import settling, validation
+from local_cloud.emulator.cloudformation import services, settling, validation
 from local_cloud.emulator.cloudformation.calls import InnerService
 from local_cloud.emulator.cloudformation.records import (
     DELIVERY_STREAM_CREATE_ONLY,
@@ -20,8 +21,10 @@ from local_cloud.emulator.cloudformation.records import (
 )
 from local_cloud.emulator.cloudformation.resources import RESOURCE_TYPES, Provisioner, ResourceError
 from local_cloud.emulator.streams import encryption
+from local_cloud.services.service import Service
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
+_WAITING_TYPES = frozenset((*RESOURCE_TYPES, "AWS::SageMaker::FeatureGroup"))
 
 
 def install(*, personalize: str, state: Path) -> None:
@@ -68,6 +71,20 @@ def install(*, personalize: str, state: Path) -> None:
     _take_up_existing_buckets(changesets)
 
 
+def provide(given: Mapping[str, Service]) -> None:
+    """Registers the resource types of the services that MiniStack lacks."""
+    from ministack.services.cloudformation import provisioners
+
+    handlers: dict[str, Any] = {
+        "AWS::S3Vectors::VectorBucket": services.VectorResources(given["s3vectors"], "VectorBucket"),
+        "AWS::S3Vectors::Index": services.VectorResources(given["s3vectors"], "Index"),
+        "AWS::SageMaker::FeatureGroup": services.FeatureGroups(given["sagemaker"]),
+    }
+    for name, handler in handlers.items():
+        _register(provisioners, name, handler, services.SERVICE_TYPES[name])
+        _validate_first(provisioners, name)
+
+
 def _register(provisioners: Any, name: str, handler: Any, create_only: tuple[str, ...]) -> None:
     provisioners._RESOURCE_HANDLERS[name] = {
         "create": handler.create,
@@ -106,15 +123,15 @@ def _refuse_to_delete_full_buckets(provisioners: Any, s3: Any) -> None:
 
 
 def _run_off_the_loop(stacks: Any) -> None:
-    """Provisions Personalize resources on threads of their own.
+    """Provisions Personalize resources and feature groups on threads of their own.
 
-    They wait for the embedded Personalize, which reads S3 from this very emulator: on the event loop they would wait
-    for themselves.
+    They wait for the embedded Personalize, which reads S3 from this very emulator, and for a step of the group to be
+    over: on the event loop they would wait for themselves.
     """
     blocks = stacks._runs_on_worker_thread
 
     def runs_on_worker_thread(resource_type: str) -> bool:
-        return resource_type in RESOURCE_TYPES or blocks(resource_type)
+        return resource_type in _WAITING_TYPES or blocks(resource_type)
 
     stacks._runs_on_worker_thread = runs_on_worker_thread
 

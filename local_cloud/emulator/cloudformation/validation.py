@@ -1,7 +1,7 @@
-"""Properties of AWS::Personalize::* resources, held against their registry schemas before anything is made.
+"""Properties of resources of our own types, held against their registry schemas before anything is made.
 
 CloudFormation validates a resource's properties with its type's schema and ends the resource with the messages of that
-validation. The schemas (personalize_types.json) are those of the CloudFormation registry, as cfn-lint ships them; a
+validation. The schemas (registry_types.json) are those of the CloudFormation registry, as cfn-lint ships them; a
 test holds the file against the installed cfn-lint. The messages are those of CloudFormation's own validator, which
 hides the values of what is not about size or presence:
 https://github.com/aws-cloudformation/cloudformation-resource-schema (Validator, ValidationException)
@@ -17,7 +17,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-TYPES_FILE = Path(__file__).with_name("personalize_types.json")
+from local_cloud.services.shapes import compiled
+
+TYPES_FILE = Path(__file__).with_name("registry_types.json")
 
 Schema = Mapping[str, Any]
 
@@ -102,7 +104,7 @@ def _of_text(schema: Schema, value: str, pointer: str) -> Iterator[str]:
         yield f"{pointer}: expected minLength: {schema['minLength']}, actual: {len(value)}"
     if len(value) > schema.get("maxLength", len(value)):
         yield f"{pointer}: expected maxLength: {schema['maxLength']}, actual: {len(value)}"
-    if "pattern" in schema and not re.search(schema["pattern"], value):
+    if "pattern" in schema and not compiled(schema["pattern"]).search(value):
         yield _hidden(pointer, "pattern")
 
 

@@ -102,3 +102,13 @@ def delete(cloud: LocalCloud, stack: str) -> None:
     client.delete_stack(StackName=stack)
     status = eventually(lambda: stack_status(cloud, identifier), lambda s: s != "DELETE_IN_PROGRESS", 60)
     assert status == "DELETE_COMPLETE", failures(cloud, identifier)
+
+
+@pytest.fixture
+def control(cloud: LocalCloud) -> Any:
+    return cloud.client("sagemaker")
+
+
+@pytest.fixture
+def runtime(cloud: LocalCloud) -> Any:
+    return cloud.client("sagemaker-featurestore-runtime")

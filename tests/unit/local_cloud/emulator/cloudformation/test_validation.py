@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from local_cloud.emulator.cloudformation.resources import RESOURCE_TYPES
+from local_cloud.emulator.cloudformation.services import SERVICE_TYPES
 from local_cloud.emulator.cloudformation.validation import TYPES_FILE, PropertiesError, check, schemas
 from tests import emulator_registry as registry
 from tests.refusal import refusal
@@ -65,7 +66,7 @@ def _said(kind: str, changes: dict[str, Any], *without: str) -> list[str]:
 def test_the_schemas_are_the_registrys() -> None:
     """As the installed cfn-lint has them; `python -m tests.emulator_registry` writes them."""
     assert registry.text() == TYPES_FILE.read_text(encoding="utf-8")
-    assert RESOURCE_TYPES.keys() == schemas().keys()
+    assert {*RESOURCE_TYPES, *SERVICE_TYPES} == schemas().keys()
 
 
 @pytest.mark.parametrize("kind", GOOD)
