@@ -2,7 +2,8 @@
 
 The forwarder already sends every event to both generations when this starts, so nothing falls between them. What the
 new generation got by itself since then is taken out of the old one's export again (as multisets), so that no event
-counts twice. Events of a type that is observed by now stay behind. Import jobs cannot be deleted and their names are unique: they carry a digest.
+counts twice. Events of a type that is observed by now stay behind. Import jobs cannot be deleted and their names are
+unique: they carry a digest.
 """
 
 import hashlib
