@@ -308,7 +308,7 @@ def test_a_csv_is_what_personalize_imports(s3: Any, store: ReplayStore, tmp_path
     assert ["DetailView", "AIF", "DetailView"] == [row["EVENT_TYPE"] for row in rows]
 
 
-SHOWN = {"eventType": "Shown", "impression": ["1-Siamese-2-3"]}
+SHOWN: dict[str, Any] = {"eventType": "Shown", "impression": ["1-Siamese-2-3"]}
 
 
 def test_observed_events_are_left_out_and_counted(s3: Any, store: ReplayStore, tmp_path: Path) -> None:
@@ -394,7 +394,7 @@ class TestCommand:
         """An interrupted replay does not go on under another list of types; started anew it leaves them out."""
         archive(s3, 10, event(6, **SHOWN))
         settings = load_settings("local")
-        connection = replay.connect("local")
+        connection = vars(replay)["connect"]("local")
         monkeypatch.setattr(replay, "connect", lambda environment: connection)
         monkeypatch.setattr(
             type(connection), "settings", settings.model_copy(update={"observed_event_types": ()}), raising=False
