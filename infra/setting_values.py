@@ -112,6 +112,12 @@ SubnetId = Annotated[str, _words("a subnet id", pattern=r"^subnet-[0-9a-f]+$")]
 SecurityGroupId = Annotated[str, _words("a security group id", pattern=r"^sg-[0-9a-f]+$")]
 Email = Annotated[str, _words("an e-mail address", pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 EventType = Annotated[str, _words("text of 1 to 256 characters", min_length=1, max_length=256)]
+ObservedEventType = Annotated[
+    str,
+    _words("1 to 64 letters, digits, `_` and `-`, first a letter", pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"),
+]
+"""Narrower than an event type: they stand in a function's environment, separated by commas, and in queries."""
+
 Weight = Annotated[float, Field(ge=0, le=1)]
 FilterName = Annotated[
     str,

@@ -27,6 +27,7 @@ from infra.setting_values import (
     EventType,
     FilterExpression,
     FilterName,
+    ObservedEventType,
     ParameterPrefix,
     Region,
     SaidError,
@@ -75,6 +76,10 @@ class Settings(Section):
     )
     event_weights: dict[EventType, Weight] = setting(
         "Weight of each event type in training.", min_length=1, max_length=10
+    )
+    # All of them together fit the 4 KB of a function's environment.
+    observed_event_types: tuple[ObservedEventType, ...] = setting(
+        "Event types that are archived and never sent to Personalize.", default=(), max_length=20, strict=False
     )
     promotion_threshold: float = setting("NDCG@5 that a model must exceed to be promoted.", ge=0, le=1)
     regression_tolerance: float = setting(
@@ -129,6 +134,18 @@ class Settings(Section):
             )
         if v1 and len(given) < 2:
             raise ValueError("explorationWeight and explorationItemAgeCutOff are needed with aws-user-personalization")
+        return self
+
+    @model_validator(mode="after")
+    def _an_event_type_is_observed_or_learned_from(self) -> Self:
+        seen = {_plain(name): f"eventWeights.{name}" for name in self.event_weights}
+        for name in self.observed_event_types:
+            if (plain := _plain(name)) in seen:
+                raise ValueError(
+                    f"observedEventTypes: {name} and {seen[plain]} are one type (case, `_`, `-`, spaces and dots tell"
+                    " none apart); a type is named once, and is either observed or has a weight"
+                )
+            seen[plain] = name
         return self
 
     @model_validator(mode="after")
@@ -212,6 +229,11 @@ def load_settings(
         raise SettingsError(_message(path.name, error, given)) from error
     except PriceError as error:
         raise SettingsError(str(error)) from error
+
+
+def _plain(event_type: str) -> str:
+    """As `lambdas/shared/names.py` compares: what differs by less than this is refused by the forwarder."""
+    return re.sub(r"[_\- .]", "", event_type).casefold()
 
 
 def _is_file(path: Path) -> bool:

@@ -30,6 +30,7 @@ from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
 from lambdas.shared.event import CLOCK_TOLERANCE_SECONDS, LONGEST_RECORD, opened
 from lambdas.shared.fields import instant, members, parse_json
+from lambdas.shared.observed import NOTHING_OBSERVED, ObservedTypes
 from personalize_local.data.csv_dialect import read_rows
 from tools.environment.connection import Connection, connect, state_folder
 from tools.environment.errors import ToolError, UsageError
@@ -124,15 +125,21 @@ class Sightings:
     """Groups of the archive's events, each with the second at which it was seen first."""
 
     breeds: Breeds = LATIN
+    observed: ObservedTypes = NOTHING_OBSERVED
     first_seen: dict[AnimalGroup, int] = field(default_factory=dict)
     events: int = 0
     unusable: int = 0
     """Records that name no group: malformed events are archived too."""
+    left_out: int = 0
+    """Observed events: what they name was shown or written about, nobody asked for it."""
 
     def add(self, record: bytes, arrived: int) -> None:
         """Note the group of one archived record; `arrived` stands for an event's missing time."""
         self.events += 1
         event = _event_of(record)
+        if event is not None and event.get("eventType") in self.observed:
+            self.left_out += 1
+            return
         group = None if event is None else _group_of(event, self.breeds)
         if event is None or group is None:
             self.unusable += 1
@@ -156,12 +163,19 @@ class Sightings:
         return sorted(made, key=lambda item: item.item_id)
 
 
-def read_archive(s3: Any, bucket: str, *, since: date | None = None, breeds: Breeds = LATIN) -> Sightings:
+def read_archive(
+    s3: Any,
+    bucket: str,
+    *,
+    since: date | None = None,
+    breeds: Breeds = LATIN,
+    observed: ObservedTypes = NOTHING_OBSERVED,
+) -> Sightings:
     """The groups that the archived events name, flat or enveloped; from the partition of `since` on.
 
     Raises SyncError for an object that cannot be unpacked.
     """
-    sightings = Sightings(breeds)
+    sightings = Sightings(breeds, observed)
     start = {} if since is None else {"StartAfter": f"{ARCHIVE_PREFIX}dt={since.isoformat()}"}
     for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=ARCHIVE_PREFIX, **start):
         for stored in page.get("Contents", ()):
@@ -321,8 +335,12 @@ def _wanted(
         found = read_items(items, breeds)
     else:
         bucket = connection.settings.names.bucket("archive")
-        sightings = read_archive(connection.client("s3"), bucket, since=since, breeds=breeds)
-        console.print(f"the archive has {sightings.events} events, {sightings.unusable} of them name no group")
+        observed = ObservedTypes(connection.settings.observed_event_types)
+        sightings = read_archive(connection.client("s3"), bucket, since=since, breeds=breeds, observed=observed)
+        console.print(
+            f"the archive has {sightings.events} events, {sightings.unusable} of them name no group,"
+            f" {sightings.left_out} are observed and left out"
+        )
         found = sightings.items(like=there)
     ids = {item.item_id for item in there}
     return list({item.item_id: item for item in found if item.item_id not in ids}.values())

@@ -31,6 +31,11 @@ EVENT_COLUMNS = (
     ("eventvalue", "string"),
     ("recommendationid", "string"),
     ("animal_id", "string"),
+    # Of observed events; as text, which takes a value of any type: the archive has what was refused too.
+    ("impression", "string"),
+    ("letterid", "string"),
+    ("answerid", "string"),
+    ("helpful", "string"),
     ("animalmetadata", _ANIMAL),
 )
 

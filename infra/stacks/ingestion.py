@@ -50,6 +50,7 @@ class IngestionStack(cdk.Stack):
             environment={
                 "TRACKING_IDS": ",".join(tracking_ids),
                 "BREED_SCRIPTS": ",".join(settings.breed_scripts),
+                "OBSERVED_EVENT_TYPES": ",".join(settings.observed_event_types),
                 "EVENT_IDS_FROM": ssm.StringParameter.value_for_string_parameter(self, names.event_ids_parameter),
                 "EVENT_IDS_PARAMETER": names.event_ids_parameter,
                 "QUARANTINE_BUCKET": quarantine,

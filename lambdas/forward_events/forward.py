@@ -1,4 +1,4 @@
-"""A batch of stream records, forwarded: each accepted, quarantined or reported for another try."""
+"""A batch of stream records, forwarded: each accepted, observed, quarantined or reported for another try."""
 
 import re
 import time
@@ -17,7 +17,8 @@ from lambdas.shared.attempts import Attempts, InvalidRequestError, UnavailableEr
 from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.clients import events_client, s3_client, sqs_client
 from lambdas.shared.errors import PayloadError
-from lambdas.shared.event import EVERY_ID_IS_A_DIGEST, Event, decode_event
+from lambdas.shared.event import EVERY_ID_IS_A_DIGEST, Event
+from lambdas.shared.observed import NOTHING_OBSERVED, ObservedEvent, ObservedTypes, decode_record
 
 PARALLEL_CALLS = 32
 """Enough to keep a core busy while each call waits 20 ms for its answer."""
@@ -36,15 +37,17 @@ class Outcome:
     """What became of a batch.
 
     `failures` are the sequence numbers that Lambda is to deliver again, oldest first. Lambda delivers again everything
-    from the lowest of them on, so `accepted` and `quarantined` count only the records before it: over all deliveries
-    each record is counted once. `reasons` counts the failures by code, `problems` the quarantined records by top field
-    (the names of members below it are the visitor's data as much as their values are).
+    from the lowest of them on, so `accepted`, `observed` and `quarantined` count only the records before it: over all
+    deliveries each record is counted once. `observed` are valid events of an observed type: there is nothing to do for
+    them. `reasons` counts the failures by code, `problems` the quarantined records by top field (the names of members
+    below it are the visitor's data as much as their values are).
     """
 
     accepted: int
     quarantined: int
     failures: list[str]
     calls: int
+    observed: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     problems: dict[str, int] = field(default_factory=dict)
 
@@ -68,11 +71,13 @@ class Forwarder:
         *,
         ids: ChangeOfIds | None = None,
         breeds: Breeds = LATIN,
+        observed: ObservedTypes = NOTHING_OBSERVED,
         parallel_calls: int = PARALLEL_CALLS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ids = ids
         self._breeds = breeds
+        self._observed = observed
         self._trackers = trackers
         self._quarantine = quarantine
         self._clock = clock
@@ -101,6 +106,7 @@ class Forwarder:
             quarantine,
             ids=ChangeOfIds.from_environment(environment),
             breeds=Breeds.named(environment.get("BREED_SCRIPTS", "Latin")),
+            observed=ObservedTypes.named(environment.get("OBSERVED_EVENT_TYPES", "")),
         )
 
     def forward(self, records: Sequence[StreamRecord], *, seconds: float) -> Outcome:
@@ -119,8 +125,8 @@ class Forwarder:
             digests_from = EVERY_ID_IS_A_DIGEST if self._ids is None else self._ids.moment(stop_at=stop_sending)
         except (UnavailableError, InvalidRequestError) as error:
             reasons = {f"EventIds{error.code}": len(records)}
-            return Outcome(0, 0, [record.sequence_number for record in records], 0, reasons)
-        events, refusals = _decoded(records, self._breeds)
+            return Outcome(0, 0, [record.sequence_number for record in records], 0, reasons=reasons)
+        events, observed, refusals = _decoded(records, self._breeds, self._observed)
         storing = [(refusal, store(refusal)) for refusal in refusals]
         sending = [
             self._pool.submit(self._trackers.send, session, stop_at=stop_sending)
@@ -146,22 +152,30 @@ class Forwarder:
             quarantined=len(left),
             failures=[records[place].sequence_number for place in sorted(failures)],
             calls=calls,
+            observed=sum(place < checkpoint for place in observed),
             reasons=dict(Counter(failures.values())),
             problems=dict(Counter(_BELOW_TOP.split(str(item.reason["field"]), 1)[0] for item in left)),
         )
 
 
 def _decoded(
-    records: Sequence[StreamRecord], breeds: Breeds
-) -> tuple[list[tuple[int, StreamRecord, Event]], list[_Refusal]]:
+    records: Sequence[StreamRecord], breeds: Breeds, types: ObservedTypes
+) -> tuple[list[tuple[int, StreamRecord, Event]], list[int], list[_Refusal]]:
+    """The events to send, the places of the observed ones, and what can never succeed."""
     events: list[tuple[int, StreamRecord, Event]] = []
+    observed: list[int] = []
     refusals: list[_Refusal] = []
     for place, record in enumerate(records):
         try:
-            events.append((place, record, decode_event(record.data(), arrival=record.arrival, breeds=breeds)))
+            event = decode_record(record.data(), arrival=record.arrival, breeds=breeds, observed=types)
         except PayloadError as error:
             refusals.append(_Refusal(place, error))
-    return events, refusals
+            continue
+        if isinstance(event, ObservedEvent):
+            observed.append(place)
+        else:
+            events.append((place, record, event))
+    return events, observed, refusals
 
 
 def _stored(storing: list[tuple[_Refusal, Future[Quarantined]]], failures: dict[int, str]) -> list[Quarantined]:

@@ -1,4 +1,4 @@
-"""Kinesis -> Amazon Personalize: forwards a batch of the site's events to the event trackers."""
+"""Kinesis -> Amazon Personalize: forwards a batch of the site's events, but for the observed, to the event trackers."""
 
 import os
 from typing import Any
@@ -24,6 +24,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     records = stream_records(event)
     outcome = forwarder.forward(records, seconds=context.get_remaining_time_in_millis() / 1000)
     metrics.add_metric("EventsAccepted", MetricUnit.Count, outcome.accepted)
+    metrics.add_metric("EventsObserved", MetricUnit.Count, outcome.observed)
     metrics.add_metric("EventsQuarantined", MetricUnit.Count, outcome.quarantined)
     metrics.add_metric("EventsFailed", MetricUnit.Count, len(outcome.failures))
     metrics.add_metric("PutEventsCalls", MetricUnit.Count, outcome.calls)

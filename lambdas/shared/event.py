@@ -121,41 +121,56 @@ def _digest(*parts: str) -> str:
 
 
 def decode_event(data: bytes, *, arrival: float, breeds: Breeds = LATIN) -> Event:
-    """The event in a stream record's data: the flat object, or the `{"Partitionkey", "Data"}` envelope around it.
+    """The event in a stream record's data, taken for one that Personalize gets, whatever its type.
 
-    `arrival` is when the stream took the record, in epoch seconds. Raises PayloadError.
+    `arrival` is when the stream took the record, in epoch seconds. Raises PayloadError. Whoever reads the stream or the
+    archive of an environment calls `lambdas.shared.observed.decode_record`, which knows the observed types.
     """
-    payload = members(parse_json(data, "record", longest=LONGEST_RECORD), "record")
-    return parse_event(opened(payload), arrival=arrival, breeds=breeds)
+    return parse_event(flat_payload(data), arrival=arrival, breeds=breeds)
+
+
+def flat_payload(data: bytes) -> dict[str, Any]:
+    """The members of an event: the flat object, or what lies in the `{"Partitionkey", "Data"}` envelope around it.
+
+    Raises PayloadError.
+    """
+    return opened(members(parse_json(data, "record", longest=LONGEST_RECORD), "record"))
 
 
 def parse_event(payload: dict[str, Any], *, arrival: float, breeds: Breeds = LATIN) -> Event:
     """The event of a flat payload. Raises PayloadError naming the first field that cannot be used."""
     FIELDS.check(payload)
-    get = payload.get
-    session_id = identifier(_required(payload, "sessionId"), "sessionId")
-    event_type = _event_type(_required(payload, "eventType"))
-    group = AnimalGroup.from_metadata(_required(payload, "animalMetadata"), breeds=breeds)
-    user_id = None if (value := get("userId")) is None else identifier(value, "userId")
-    redriven = None if (value := get("redriven")) is None else _redriven(value, arrival)
+    session_id = identifier(required(payload, "sessionId"), "sessionId")
+    event_type = _event_type(required(payload, "eventType"))
+    group = AnimalGroup.from_metadata(required(payload, "animalMetadata"), breeds=breeds)
     return Event(
-        user_id=user_id,
         session_id=session_id,
         event_type=event_type,
         item_id=group.item_id,
-        animal_id=None if (value := get("animal_id")) is None else identifier(value, "animal_id"),
-        event_id=None if (value := get("eventId")) is None else identifier(value, "eventId"),
-        occurred_at=None
+        **optional_fields(payload, arrival=arrival, breeds=breeds),
+    )
+
+
+def optional_fields(payload: dict[str, Any], *, arrival: float, breeds: Breeds = LATIN) -> dict[str, Any]:
+    """What any event may say beside session, type and animal group, by the names of `Event`. Raises PayloadError."""
+    get = payload.get
+    user_id = None if (value := get("userId")) is None else identifier(value, "userId")
+    redriven = None if (value := get("redriven")) is None else _redriven(value, arrival)
+    return {
+        "user_id": user_id,
+        "animal_id": None if (value := get("animal_id")) is None else identifier(value, "animal_id"),
+        "event_id": None if (value := get("eventId")) is None else identifier(value, "eventId"),
+        "occurred_at": None
         if (value := get("timestamp")) is None
         else instant(value, "timestamp", latest=arrival + CLOCK_TOLERANCE_SECONDS),
-        event_value=None if (value := get("eventValue")) is None else number(value, "eventValue"),
-        recommendation_id=None
+        "event_value": None if (value := get("eventValue")) is None else number(value, "eventValue"),
+        "recommendation_id": None
         if (value := get("recommendationId")) is None
         else text(value, "recommendationId", longest=LONGEST_RECOMMENDATION_ID),
-        impression=() if (value := get("impression")) is None else _impression(value, breeds),
-        properties=_properties(get("properties"), get("context")),
-        redriven=redriven,
-    )
+        "impression": () if (value := get("impression")) is None else _impression(value, breeds),
+        "properties": _properties(get("properties"), get("context")),
+        "redriven": redriven,
+    }
 
 
 def opened(payload: dict[str, Any]) -> dict[str, Any]:
@@ -194,7 +209,8 @@ def _redriven(value: object, arrival: float) -> Redriven:
     return Redriven(first, None if record is None else text(record, "redriven.record"))
 
 
-def _required(payload: dict[str, Any], field: str) -> Any:
+def required(payload: dict[str, Any], field: str) -> Any:
+    """The member's value. Raises PayloadError where it is missing or null."""
     value = payload.get(field)
     if value is None:
         raise PayloadError(field, value, "is missing")

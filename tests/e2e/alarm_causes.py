@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.naming import Function
+from infra.naming import METRIC_NAMESPACE, Function
 from local_cloud.identity.decisions import Decision
 from tests.e2e.deploy_checkout import until
 
@@ -136,11 +136,18 @@ def an_event(world: "World") -> None:
 
 
 def a_forwarded_event(world: "World") -> None:
-    """A visitor does something, and the function is asked to forward it."""
-    dimensions = [{"Name": "FunctionName", "Value": world.name("forward_events")}]
-    before = world.measured("AWS/Lambda", "Invocations", dimensions)
+    """A visitor does something, and Personalize takes it."""
+    before = world.seen("no-events-lately", "EventsAccepted")
     world.put(world.visit())
-    until(lambda: world.measured("AWS/Lambda", "Invocations", dimensions) > before, what="the forwarding")
+    until(lambda: world.seen("no-events-lately", "EventsAccepted") > before, what="the forwarding")
+
+
+def a_list_shown(world: "World") -> None:
+    """The site says what it showed, and nobody does anything about it."""
+    names = [{"Name": "service", "Value": "forward_events"}, {"Name": "environment", "Value": "local"}]
+    before = world.measured(METRIC_NAMESPACE, "EventsObserved", names)
+    world.put(json.dumps({"sessionId": "s", "eventType": "Shown", "impression": ["1-Siamese-2-2"]}).encode())
+    until(lambda: world.measured(METRIC_NAMESPACE, "EventsObserved", names) > before, what="the observed event")
 
 
 def an_event_that_waits(world: "World") -> None:

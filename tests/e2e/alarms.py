@@ -392,13 +392,26 @@ CASES: Mapping[str, Case] = {
 
 
 MORE_WAYS: Mapping[str, tuple[str, Case]] = {
-    name: ("forwarding-stopped", Case(causes.an_event, apart=700, times=2, during=during))
-    for name, during in {
-        "the key of the data is disabled": causes.with_the_data_key_disabled,
-        "the mapping is disabled": causes.with_the_mapping_disabled,
-        # Last: the one that takes its place reads the whole stream again, which would be a sign of life for a while.
-        "the mapping is deleted": causes.without_the_mapping,
-    }.items()
+    "only observed events come": (
+        "no-events",
+        Case(
+            causes.a_list_shown,
+            before=causes.a_forwarded_event,
+            apart=9 * HOUR,
+            times=3,
+            end=causes.a_forwarded_event,
+            after=60,
+        ),
+    ),
+    **{
+        name: ("forwarding-stopped", Case(causes.an_event, apart=700, times=2, during=during))
+        for name, during in {
+            "the key of the data is disabled": causes.with_the_data_key_disabled,
+            "the mapping is disabled": causes.with_the_mapping_disabled,
+            # Last: the one that takes its place reads the whole stream again, a sign of life for a while.
+            "the mapping is deleted": causes.without_the_mapping,
+        }.items()
+    },
 }
 """Other causes of the same alarms: what happened, the alarm, and how."""
 

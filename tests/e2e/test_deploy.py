@@ -130,7 +130,7 @@ class TestTheLifeOfAnEnvironment:
 
     @pytest.mark.parametrize("way", MORE_WAYS)
     def test_an_alarm_rings_by_each_of_its_causes(self, world: World, way: str) -> None:
-        """A stream that is not read, whatever the reason; the topic has a key of its own and tells of the other's end."""
+        """No event but observed ones; a stream that is not read, whatever the reason: the topic has a key of its own."""
         alarm, case = MORE_WAYS[way]
         rings_and_recovers(world, alarm, case)
 

@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from infra.naming import EMPTY_LEDGER, Names
+from infra.naming import ARCHIVE_PREFIX, EMPTY_LEDGER, Names
 from local_cloud.supervisor.lifecycle import LocalCloud
 from tests.e2e.deploy_checkout import WAIT_SCALE, Checkout, personalize_names, until
 from tools.deploy.observe import observe
 from tools.environment.connection import Connection
+from tools.events.archive import lines
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 GROUP = {"animal_species_id": "1", "animal_primary_breed_id": "Russian Blue", "animal_size_id": "1"}
@@ -36,7 +37,7 @@ def connection(checkout: Checkout) -> Connection:
     return checkout.connection
 
 
-def send(connection: Connection, visitor: str, count: int) -> None:
+def send(connection: Connection, visitor: str, count: int, **changes: Any) -> None:
     """So many events of one visitor, a second apart, as the site sends them."""
     now = int(time.time())
     records = [
@@ -49,6 +50,7 @@ def send(connection: Connection, visitor: str, count: int) -> None:
                     "eventType": "DetailView",
                     "timestamp": now - number,
                     "animalMetadata": GROUP | {"animal_age_id": str(1 + number % 5)},
+                    **changes,
                 }
             ),
         }
@@ -87,6 +89,28 @@ def events_of(connection: Connection, visitor: str, generation: int) -> int:
     return sum(row["USER_ID"] == visitor for row in interactions(connection, generation, "PUT"))
 
 
+def put_shown(connection: Connection, visitor: str, count: int) -> None:
+    """What generation 1 was told before the config named the type `Shown` an observed one."""
+    names, now = connection.settings.names, int(time.time())
+    parameter = connection.client("ssm").get_parameter(Name=names.tracking_id_parameter(1))["Parameter"]
+    connection.client("personalize-events").put_events(
+        trackingId=parameter["Value"],
+        userId=visitor,
+        sessionId=f"{visitor}-session",
+        eventList=[
+            {"eventType": "Shown", "itemId": "1-Russian Blue-1-1", "sentAt": now - number, "eventId": f"shown-{number}"}
+            for number in range(count)
+        ],
+    )
+
+
+def archived(connection: Connection) -> list[dict[str, Any]]:
+    """The events of the archive."""
+    s3, bucket = connection.client("s3"), connection.settings.names.bucket("archive")
+    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix=ARCHIVE_PREFIX).get("Contents", [])]
+    return [json.loads(line) for key in keys for line in lines(s3, bucket, key)]
+
+
 def next_generation(checkout: Checkout, **changes: Any) -> None:
     """Generation 2: a nullable column more in the interactions, and the v1 recipes."""
     path = checkout.folder / "seed_data" / "schemas" / "interactions.avsc.json"
@@ -121,7 +145,10 @@ class TestANewGeneration:
     def test_held_back_the_old_generation_keeps_serving(self, checkout: Checkout, connection: Connection) -> None:
         """Exit code 3; both stand, both get every event, the old one answers."""
         send(connection, "early", 20)
+        put_shown(connection, "shown", 3)
+        send(connection, "observed", 5, eventType="Shown", impression=["1-Siamese-2-2"])
         until(lambda: events_of(connection, "early", 1) == 20, what="the events before the change")
+        until(lambda: events_of(connection, "shown", 1) == 3, what="what is observed by now")
         next_generation(checkout, promotionThreshold=0.99)
         code, output = checkout.deploy()
         assert code == 3, output
@@ -138,14 +165,26 @@ class TestANewGeneration:
             )
 
     def test_the_new_schema_holds_the_old_interactions_once(self, connection: Connection) -> None:
-        """As multisets: what generation 1 has, generation 2 has, in its own columns; nothing twice."""
+        """As multisets: what generation 1 has, generation 2 has, in its own columns; nothing twice.
+
+        But for observed events: what generation 1 learned before their type was observed stays behind.
+        """
         columns = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE")
         old, new = interactions(connection, 1), interactions(connection, 2)
         assert "DEVICE" in new[0]
         assert "DEVICE" not in old[0]
-        assert Counter(tuple(row[c] for c in columns) for row in old) == Counter(
+        assert Counter(tuple(row[c] for c in columns) for row in old if row["EVENT_TYPE"] != "Shown") == Counter(
             tuple(row[c] for c in columns) for row in new
         )
+
+    def test_observed_events_are_in_the_archive_alone(self, connection: Connection) -> None:
+        """Sent to the stream with all that an event for Personalize has, and in none of the generations."""
+        until(
+            lambda: sum(event.get("userId") == "observed" for event in archived(connection)) == 5,
+            what="the observed events in the archive",
+        )
+        for generation in (1, 2):
+            assert 0 == events_of(connection, "observed", generation)
 
     def test_promoted_it_takes_over_and_the_old_one_is_gone(self, checkout: Checkout, connection: Connection) -> None:
         """What was held back is judged anew and serves; interrupted while the old one goes, it goes all the same."""

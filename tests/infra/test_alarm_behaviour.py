@@ -88,7 +88,7 @@ def test_silence_rings_only_after_a_word_and_until_the_next(dev: Synthesis, name
     """Never before the first; a day after the last, give or take the periods that CloudWatch looks back further."""
     assert not any(_rings(dev, name, {}, 12))
     said = [*_events(HOUR / 2, 2, offset=2 * DAY), *_events(HOUR / 2, 1, offset=13 * DAY)]
-    history = {"IncomingRecords": said, "Invocations": said, "GetRecommendations": said}
+    history = {"EventsAccepted": said, "GetRecommendations": said}
     ringing = _rings(dev, name, history, 14)
     assert not any(ringing[: 5 * 24])
     # More than seven days of silence: the alarm does not forget.
@@ -100,16 +100,41 @@ def test_a_mapping_that_is_dead_rings_at_a_quiet_site_too(dev: Synthesis) -> Non
     """Events that come in and are not forwarded are none, however rare they are."""
     events = _events(3 * HOUR, 6, offset=10)
     alive = [time + 1 for time in events if time < START + 2 * DAY]
-    ringing = _rings(dev, "no-events", {"IncomingRecords": events, "Invocations": alive}, 6)
+    ringing = _rings(dev, "no-events", {"IncomingRecords": events, "EventsAccepted": alive}, 6)
     assert not any(ringing[: 2 * 24])
     assert all(ringing[3 * 24 + 4 :])
+
+
+def test_observed_events_alone_are_silence(dev: Synthesis) -> None:
+    """Lists are shown and letters opened, the function is invoked, and nothing to learn from comes any more."""
+    events = _events(HOUR / 2, 6, offset=10)
+    learned = [time for time in events if time < START + 2 * DAY]
+    history = {"IncomingRecords": events, "Invocations": events, "EventsObserved": events, "EventsAccepted": learned}
+    ringing = _rings(dev, "no-events", history, 6)
+    assert not any(ringing[: 2 * 24])
+    assert all(ringing[3 * 24 + 4 :])
+
+
+def test_a_site_that_sends_observed_events_only_is_not_missed(dev: Synthesis) -> None:
+    """Before the first event of another type there is nothing that could be missing."""
+    observed = dict.fromkeys(("IncomingRecords", "Invocations", "EventsObserved"), _events(HOUR / 2, 6))
+    assert not any(_rings(dev, "no-events", observed, 6))
+
+
+@pytest.mark.parametrize("counts", [{}, {"EventsObserved": 30.0}])
+def test_an_invocation_that_accepted_nothing_is_no_event(dev: Synthesis, counts: dict[str, float]) -> None:
+    """The function publishes 0 then; a 0 is no datapoint for the alarm, an event is one."""
+    for accepted, state in ((0.0, "INSUFFICIENT_DATA"), (1.0, "OK")):
+        measured = counts | {"EventsAccepted": accepted}
+        found = evaluate(_alarm(dev, "no-events-lately"), lambda window, of=measured: of.get(window.metric), START)  # type: ignore[misc]
+        assert state == found.state
 
 
 @pytest.mark.parametrize("name", ["no-events", "recommendation-idle", "recommendation-outdated"])
 def test_the_first_word_is_no_silence(dev: Synthesis, name: str) -> None:
     """Whatever the minute of the hour: what looks back for days is evaluated by the hour, and both parts alike."""
     said = [START + 10 * HOUR + 5 * MINUTE + 1]
-    history = dict.fromkeys(("IncomingRecords", "Invocations", "GetRecommendations", "DaysSincePromotion"), said)
+    history = dict.fromkeys(("EventsAccepted", "GetRecommendations", "DaysSincePromotion"), said)
     lately, ever = (_states(_alarm(dev, f"{name}-{part}"), history, 0.6) for part in ("lately", "ever"))
     assert "INSUFFICIENT_DATA" != ever[-1]
     assert not [a for a, b in zip(lately, ever, strict=True) if a == "INSUFFICIENT_DATA" and b != "INSUFFICIENT_DATA"]

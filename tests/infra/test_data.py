@@ -213,6 +213,10 @@ def test_d23_the_table_has_a_column_for_every_field_of_both_forms(dev: Synthesis
         "eventId": "e",
         "eventValue": 1.0,
         "recommendationId": "r",
+        "impression": ["2-Beagle-3-3"],
+        "letterId": "l",
+        "answerId": "a",
+        "helpful": True,
         "animalMetadata": {
             "animal_species_id": "1",
             "animal_primary_breed_id": "Russian_Blue",

@@ -1,8 +1,11 @@
 """The ingestion stack: the mapping never blocks on a bad record, and what is given up is kept whole."""
 
+import json
 from typing import Any
 
-from tests.infra.synthesis import Synthesis, as_list
+import pytest
+
+from tests.infra.synthesis import Synthesis, as_list, synthesize
 
 MAPPING = "AWS::Lambda::EventSourceMapping"
 QUARANTINE = "arn:aws:s3:::dev-recommender-quarantine-123456789012-us-east-1"
@@ -60,6 +63,16 @@ def test_the_forwarder_knows_tracker_and_quarantine(dev: Synthesis) -> None:
     ids = "/animal-recommender/dev/personalize/event-ids/digests-from"
     assert ids == dev.templates["ingestion"]["Parameters"][variables["EVENT_IDS_FROM"]["Ref"]]["Default"]
     assert (ids, "Latin") == (variables["EVENT_IDS_PARAMETER"], variables["BREED_SCRIPTS"])
+    assert "Shown,LetterOpened,LetterClicked,AnswerHelpful" == variables["OBSERVED_EVENT_TYPES"]
+
+
+@pytest.mark.parametrize("most", [[], [f"{n:02}".join("Ab") + "x" * 60 for n in range(20)]])
+def test_the_observed_types_are_the_configs(most: list[str]) -> None:
+    """None, or so many and so long that no more are allowed: they fit the 4 KB of a function's environment."""
+    function = synthesize(observedEventTypes=most).resource("ingestion", "AWS::Lambda::Function")
+    variables = function["Environment"]["Variables"]
+    assert ",".join(most) == variables["OBSERVED_EVENT_TYPES"]
+    assert len(json.dumps(variables)) < 4096
 
 
 def test_the_forwarder_may_do_its_work_and_nothing_else(dev: Synthesis) -> None:

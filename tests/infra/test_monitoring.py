@@ -155,6 +155,7 @@ def test_handler_metrics_have_the_handlers_dimensions(dev: Synthesis) -> None:
         if namespace == "AnimalRecommender" and "service" in dimensions
     }
     assert {
+        ("EventsAccepted", (("environment", "dev"), ("service", "forward_events"))),
         ("EventsQuarantined", (("environment", "dev"), ("service", "forward_events"))),
         ("EventsFailed", (("environment", "dev"), ("service", "forward_events"))),
         ("Fallbacks", (("environment", "dev"), ("service", "recommend"))),
@@ -231,11 +232,11 @@ WATCHED = {
     "rule-failed": {("AWS/Events", "FailedInvocations", "RuleName", "dev-recommender-silent-ends-evt")},
     "messages-undelivered": {("AWS/SNS", "NumberOfNotificationsFailed", "TopicName", "dev-recommender-topic-sns")},
     "no-events-lately": {
-        ("AWS/Kinesis", "IncomingRecords", "StreamName", "dev-recommender-stream-kss"),
-        ("AWS/Lambda", "Invocations", "FunctionName", "dev-recommender-put-events-lambda-lbd"),
+        ("AnimalRecommender", "EventsAccepted", "service", "forward_events"),
+        ("AnimalRecommender", "EventsAccepted", "environment", "dev"),
     },
 }
-"""By the metrics that AWS emits, and the one dimension that each has."""
+"""By the metrics that AWS or a handler emits, with each of their dimensions."""
 
 
 @pytest.mark.parametrize("name", WATCHED)
@@ -395,6 +396,7 @@ def test_the_dashboard_shows_every_part(dev: Synthesis) -> None:
     dashboard = json.dumps(dev.resource("monitoring", "AWS::CloudWatch::Dashboard")["DashboardBody"])
     for metric in (
         "EventsAccepted",
+        "EventsObserved",
         "IteratorAge",
         "Fallbacks",
         "Duration",

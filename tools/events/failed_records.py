@@ -20,11 +20,11 @@ from lambdas.shared.event import (
     EVERY_ID_IS_A_DIGEST,
     FIELDS,
     LONGEST_RECORD,
-    decode_event,
     opened,
 )
 from lambdas.shared.fields import parse_json
 from lambdas.shared.names import Names
+from lambdas.shared.observed import NOTHING_OBSERVED, ObservedEvent, ObservedTypes, decode_record
 from lambdas.shared.quarantined import QUARANTINE_PREFIX, QuarantinedRecord
 
 Source = Literal["failure-destination", "quarantine"]
@@ -82,9 +82,17 @@ def stored(s3: Any, bucket: str, source: Source, *, without: frozenset[str] = fr
 
 
 def sendable(
-    record: Record, *, digests_from: float = EVERY_ID_IS_A_DIGEST, breeds: Breeds = LATIN, mend: bool = False
-) -> Sendable | None:
+    record: Record,
+    *,
+    digests_from: float = EVERY_ID_IS_A_DIGEST,
+    breeds: Breeds = LATIN,
+    observed: ObservedTypes = NOTHING_OBSERVED,
+    mend: bool = False,
+) -> Sendable | ObservedEvent | None:
     """The record as it can be sent again; None when the forwarder's reader still refuses it.
+
+    An observed event is returned as what it is, for it is not sent: Personalize does not get it, and the archive, which
+    has it from its first sending, would have it twice.
 
     It counts once with its first sending: its id is made from what the event says. Where that is not enough it carries
     along (`redriven`) when its first record arrived, for an event with an id of its own from before ids were digests
@@ -93,9 +101,11 @@ def sendable(
     """
     data = mended(record.data) if mend else record.data
     try:
-        event = decode_event(data, arrival=record.arrival, breeds=breeds)
+        event = decode_record(data, arrival=record.arrival, breeds=breeds, observed=observed)
     except PayloadError:
         return None
+    if isinstance(event, ObservedEvent):
+        return event
     key = record.partition_key or event.session_id
     first: dict[str, Any] = {"arrival": record.arrival}
     if event.redriven is not None:

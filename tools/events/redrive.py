@@ -4,7 +4,7 @@
 What was sent is noted in the bucket (`redriven/`): interrupted and started again, on whichever computer, it goes on.
 An event that had arrived after all, or that is sent twice by an interruption, is counted once: it keeps its id.
 Records in quarantine that the forwarder would refuse again stay where they are; with `--mend` those whose field names
-are nearly right (`userID`) are sent with the right ones.
+are nearly right (`userID`) are sent with the right ones. Observed events are left out: the archive has them.
 """
 
 import json
@@ -24,6 +24,7 @@ from rich.table import Table
 from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.event import EVERY_ID_IS_A_DIGEST
 from lambdas.shared.event_ids import digests_from
+from lambdas.shared.observed import NOTHING_OBSERVED, ObservedEvent, ObservedTypes
 from tools.environment.connection import connect
 from tools.environment.front import run
 from tools.events import event_ids
@@ -50,6 +51,8 @@ class Sums:
     send: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     """What the forwarder's reader would refuse again."""
+    observed: Counter[str] = field(default_factory=Counter)
+    """What is not sent, because Personalize does not get it."""
     before: int = 0
     """Objects that were sent by an earlier run."""
 
@@ -65,6 +68,7 @@ class Redrive:
     """Only records with this reason; None: all."""
     digests_from: float = EVERY_ID_IS_A_DIGEST
     breeds: Breeds = LATIN
+    observed: ObservedTypes = NOTHING_OBSERVED
     mend: bool = False
     """Whether field names that are nearly right are put right."""
 
@@ -92,7 +96,12 @@ class Redrive:
         for record in one.records:
             if self.reason not in (None, record.reason):
                 continue
-            ready = sendable(record, digests_from=self.digests_from, breeds=self.breeds, mend=self.mend)
+            ready = sendable(
+                record, digests_from=self.digests_from, breeds=self.breeds, observed=self.observed, mend=self.mend
+            )
+            if isinstance(ready, ObservedEvent):
+                sums.observed[record.reason] += 1
+                continue
             if ready is None:
                 sums.refused[record.reason] += 1
                 if self.source is SourceName.quarantine:
@@ -166,6 +175,7 @@ def redrive(
         reason,
         digests_from=digests_from(event_ids.read(connection.client("ssm"), names.event_ids_parameter)),
         breeds=Breeds(connection.settings.breed_scripts),
+        observed=ObservedTypes(connection.settings.observed_event_types),
         mend=mend,
     )
     sums = Sums()
@@ -182,13 +192,16 @@ def _show(sums: Sums, source: SourceName, *, sent: bool) -> None:
     console = Console(highlight=False)
     if sums.before:
         console.print(f"{sums.before:,} objects were sent before")
-    if not sums.send and not sums.refused:
+    if not sums.send and not sums.refused and not sums.observed:
         console.print(f"nothing to send in {source.value}")
         return
-    table = Table("reason", "sent" if sent else "would be sent", "would be refused again", box=None, pad_edge=False)
-    for reason in sorted(sums.send | sums.refused):
-        table.add_row(reason, f"{sums.send[reason]:,}", f"{sums.refused[reason]:,}")
-    table.add_row("together", f"{sums.send.total():,}", f"{sums.refused.total():,}")
+    columns = {"sent" if sent else "would be sent": sums.send, "would be refused again": sums.refused}
+    if sums.observed:
+        columns["observed, left out"] = sums.observed
+    table = Table("reason", *columns, box=None, pad_edge=False)
+    for reason in sorted(sums.send | sums.refused | sums.observed):
+        table.add_row(reason, *(f"{count[reason]:,}" for count in columns.values()))
+    table.add_row("together", *(f"{count.total():,}" for count in columns.values()))
     console.print(table)
     if not sent:
         console.print("Nothing was sent: this is a dry run. Add --send.")

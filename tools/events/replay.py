@@ -2,8 +2,8 @@
 
 `python -m tools.replay --env dev --from 2026-11-01 --to 2026-11-08 --csv out/replay.csv`; with `--tracker` instead of
 `--csv` the events go to the environment's event tracker (or to the one whose tracking id follows `--tracking-id`).
-Events keep the ids under which the forwarder sends them, so that what the tracker has is not counted again. A replay
-that was interrupted goes on when it is started again.
+Events keep the ids under which the forwarder sends them, so that what the tracker has is not counted again. Observed
+events are left out. A replay that was interrupted goes on when it is started again.
 """
 
 import math
@@ -23,8 +23,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from lambdas.shared.attempts import refusal
 from lambdas.shared.breeds import LATIN, Breeds
 from lambdas.shared.errors import PayloadError
-from lambdas.shared.event import EVERY_ID_IS_A_DIGEST, Event, decode_event
+from lambdas.shared.event import EVERY_ID_IS_A_DIGEST, Event
 from lambdas.shared.event_ids import digests_from
+from lambdas.shared.observed import NOTHING_OBSERVED, ObservedEvent, ObservedTypes, decode_record
 from lambdas.shared.put_events import MOST_EVENTS_A_CALL, event_request, put_in_halves
 from personalize_local.data.csv_dialect import write_row
 from tools.environment.connection import Connection, connect
@@ -35,6 +36,7 @@ from tools.events.archive import HOUR, Piece, lines, moment, pieces
 from tools.events.replay_store import Replayed, ReplayStore
 
 UNREADABLE = "no valid event"
+OBSERVED = "observed"
 TIMELESS = "without a time of its own"
 OUTSIDE = "of another time"
 AROUND_CHANGE = "with an id of their own that arrived when ids became digests"
@@ -88,6 +90,7 @@ class Range:
     neighbours: int = 1
     ids: Ids = field(default_factory=Ids)
     breeds: Breeds = LATIN
+    observed: ObservedTypes = NOTHING_OBSERVED
 
     def holds(self, at: float) -> bool:
         """Whether an event of this time is wanted."""
@@ -107,11 +110,13 @@ def _events(records: Iterator[bytes], piece: Piece, wanted: Range, left_out: Cou
     latest = (piece.hour + HOUR).timestamp()
     for data in records:
         try:
-            event = decode_event(data, arrival=latest, breeds=wanted.breeds)
+            event = decode_record(data, arrival=latest, breeds=wanted.breeds, observed=wanted.observed)
         except PayloadError:
             left_out[UNREADABLE] += 1
             continue
-        if event.occurred_at is None:
+        if isinstance(event, ObservedEvent):
+            left_out[OBSERVED] += 1
+        elif event.occurred_at is None:
             # Neither when it happened nor the id under which it was stored can be known from the archive.
             left_out[TIMELESS] += 1
         elif not wanted.holds(event.occurred_at):
@@ -203,7 +208,8 @@ def replay(
         ids = Ids(digests_from(change), lag=settings.retention.stream_hours * 3600.0)
     else:
         ids = Ids(as_sent=False)
-    wanted = replace(wanted, ids=ids, breeds=Breeds(settings.breed_scripts))
+    observed = ObservedTypes(settings.observed_event_types)
+    wanted = replace(wanted, ids=ids, breeds=Breeds(settings.breed_scripts), observed=observed)
     given = {
         "environment": environment,
         "from": wanted.start.isoformat(),
@@ -212,6 +218,9 @@ def replay(
         "neighbours": str(neighbours),
         "target": target,
     }
+    if settings.observed_event_types:
+        # What was read while a type was not observed is not sent once it is.
+        given["observed"] = ",".join(observed)
     store = ReplayStore(progress or Path(f"out/replay-{environment}.sqlite"), given)
     try:
         _replay(connection, store, wanted, target, csv_file)
@@ -234,7 +243,7 @@ def _replay(connection: Connection, store: ReplayStore, wanted: Range, target: s
         console.print(f"{sums['sent']:,} events sent, {sums['refused']:,} refused by Personalize")
     else:
         console.print(f"{write_csv(store, csv_file):,} rows in {csv_file}")
-    left_out = {why: sums[why] for why in (UNREADABLE, TIMELESS, OUTSIDE, AROUND_CHANGE) if sums[why]}
+    left_out = {why: sums[why] for why in (UNREADABLE, OBSERVED, TIMELESS, OUTSIDE, AROUND_CHANGE) if sums[why]}
     if left_out:
         console.print("left out: " + ", ".join(f"{count:,} {why}" for why, count in left_out.items()))
 

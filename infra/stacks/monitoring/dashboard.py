@@ -20,7 +20,7 @@ def dashboard_widgets(names: Names, serving: Generation) -> list[list[cloudwatch
                 "Events by fate",
                 [
                     metrics.handler_metric(names, "forward_events", metric)
-                    for metric in ("EventsAccepted", "EventsQuarantined", "EventsFailed")
+                    for metric in ("EventsAccepted", "EventsObserved", "EventsQuarantined", "EventsFailed")
                 ],
             ),
             _graph(

@@ -59,10 +59,10 @@ def _stream_alarms(alarms: Alarms, settings: Settings) -> None:
     names = settings.names
     alarms.silence(
         "no-events",
-        # Invocations too: where events are rarer than `forwarding-stopped` can see, a mapping that is dead shows here.
-        metrics.both(
-            metrics.stream_metric(names, "IncomingRecords", period=HOUR),
-            metrics.lambda_metric(names, "forward_events", "Invocations", period=HOUR),
+        # What reached Personalize, not what came in: observed events alone teach a model nothing, and where events are
+        # rarer than `forwarding-stopped` can see, a mapping that is dead shows here.
+        metrics.counted(
+            metrics.handler_metric(names, "forward_events", "EventsAccepted", period=HOUR),
             label="Events that came in and were forwarded",
         ),
         description="No event came in and was forwarded for alarms.noEventHours hours; before, there were some.",

@@ -185,13 +185,13 @@ def unhandled(incoming: cloudwatch.Metric, handled: cloudwatch.Metric, *, label:
     )
 
 
-def both(first: cloudwatch.Metric, second: cloudwatch.Metric, *, label: str) -> cloudwatch.MathExpression:
-    """A datapoint in each period in which both metrics are above 0, and none in any other."""
+def counted(metric: cloudwatch.Metric, *, label: str) -> cloudwatch.MathExpression:
+    """A datapoint in each period in which the metric is above 0, and none in any other: a handler publishes 0 too."""
     return cloudwatch.MathExpression(
-        expression="IF(first * second > 0, first)",
-        using_metrics={"first": first, "second": second},
+        expression="IF(counted > 0, counted)",
+        using_metrics={"counted": metric},
         label=label,
-        period=first.period,
+        period=metric.period,
     )
 
 

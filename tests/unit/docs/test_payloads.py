@@ -11,11 +11,13 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.unit.lambdas.conftest import Context, aws, load_handler, personalize
+from infra.settings import load_settings
+from lambdas.shared.observed import NEEDED
+from tests.unit.lambdas.conftest import Context, aws, load_handler, personalize, published
 from tests.unit.lambdas.forward_events.stream import kinesis_event, site_event
 from tests.unit.lambdas.personalize_server import NOT_THERE
 
-__all__ = ["aws", "load_handler", "personalize"]  # the fixtures of the handlers' tests
+__all__ = ["aws", "load_handler", "personalize", "published"]  # the fixtures of the handlers' tests
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "develop" / "payloads.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```json ([a-z-]+)\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
@@ -40,6 +42,8 @@ def test_every_block_of_json_is_executed():
     """No example on the page has an unknown kind, so none goes unchecked."""
     kinds = {
         "event",
+        "observed-event",
+        "quarantined-observed-event",
         "quarantined-event",
         "quarantine-object",
         "recommend-request",
@@ -85,6 +89,27 @@ def test_the_bad_event_is_quarantined_as_shown(load_handler):
     stored = json.loads(s3.get_object(Bucket="quarantine", Key=entry["Key"])["Body"].read())
     assert bad == json.loads(base64.b64decode(stored["payload"]))
     assert shown == {**stored, "payload": shown["payload"]}
+
+
+def test_the_observed_events_are_counted_and_not_forwarded(load_handler, personalize, published):
+    """The documented ones have the types of the shipped config, in its order; the bad one is quarantined."""
+    types = load_settings("dev").observed_event_types
+    handler = load_handler("forward_events", OBSERVED_EVENT_TYPES=",".join(types))
+
+    handler.lambda_handler(kinesis_event(*of("observed-event"), *of("quarantined-observed-event")), Context())
+
+    assert list(types) == [event["eventType"] for event in of("observed-event")]
+    assert [] == personalize.stored()
+    [metrics] = published()
+    assert ([4], [1], [0]) == (metrics["EventsObserved"], metrics["EventsQuarantined"], metrics["EventsAccepted"])
+
+
+@pytest.mark.parametrize("event", of("observed-event"))
+def test_the_table_of_observed_types_is_the_readers(event):
+    """A row names exactly what an event of its type must say."""
+    (row,) = re.findall(rf"^\| `{event['eventType']}` \| (.*) \|$", PAGE, flags=re.MULTILINE)
+    needed = re.findall(r"`(\w+)`:", row)
+    assert list(NEEDED[event["eventType"]]) == needed
 
 
 @pytest.mark.parametrize(("kind", "request_", "answer"), list(conversations()))

@@ -122,6 +122,25 @@ def test_a_missing_key_is_named_with_what_it_takes(tmp_path: Path, key: str, all
         ),
         ({"eventWeights": {}}, "eventWeights: {} is not allowed; it must be keys and values, 1 to 10 of them"),
         ({"eventWeights": {"AIF": 2}}, "eventWeights.AIF: 2 is not allowed; it must be a number from 0 to 1"),
+        ({"observedEventTypes": "Shown"}, "observedEventTypes: 'Shown' is not allowed; it must be a list"),
+        (
+            {"observedEventTypes": [f"Type{n}" for n in range(21)]},
+            "observedEventTypes: ['Type0', 'Type1', 'Type2', 'Type3', 'Type4', 'Type5', 'Type6', 'Type7', 'Type8',",
+        ),
+        *(
+            (
+                {"observedEventTypes": ["Shown", name]},
+                f"observedEventTypes.1: {name!r} is not allowed; it must be 1 to 64 letters, digits, `_` and `-`",
+            )
+            for name in ("a,b", "", "1st", "x" * 65, "Shown\n", "Sho wn", 5)
+        ),
+        (
+            {"observedEventTypes": ["Shown", "Shown"]},
+            "observedEventTypes: Shown and Shown are one type (case, `_`, `-`, spaces and dots tell none apart)",
+        ),
+        ({"observedEventTypes": ["Shown", "sho_wn"]}, "observedEventTypes: sho_wn and Shown are one type"),
+        ({"observedEventTypes": ["AIF"]}, "observedEventTypes: AIF and eventWeights.AIF are one type"),
+        ({"observedEventTypes": ["detail-view"]}, "observedEventTypes: detail-view and eventWeights.DetailView are"),
         (
             {"filters": {"Cats!": "INCLUDE ItemID WHERE Items.X IN (1)"}},
             "filters.Cats!: 'Cats!' is not allowed; it must be 1 to 20 lower-case letters, digits and hyphens",
@@ -150,6 +169,11 @@ def test_a_missing_key_is_named_with_what_it_takes(tmp_path: Path, key: str, all
 def test_a_value_out_of_range_is_named_with_what_is_allowed(tmp_path: Path, change: dict[str, Any], line: str) -> None:
     """Key, value, and what it must be, in words."""
     assert f"\n  {line}" in _refusal(_write(tmp_path, **change))
+
+
+def test_without_the_key_no_type_is_observed(tmp_path: Path) -> None:
+    """A config from before it stays as it is."""
+    assert () == load_settings("dev", folder=_write(tmp_path, without=("observedEventTypes",))).observed_event_types
 
 
 def test_a_region_without_personalize_is_refused_with_those_that_have_it(tmp_path: Path) -> None:

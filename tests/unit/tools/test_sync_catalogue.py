@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from infra.settings import load_settings
 from lambdas.shared.animal import AnimalGroup
 from lambdas.shared.breeds import Breeds
+from lambdas.shared.observed import ObservedTypes
 from personalize_local.testing import LocalPersonalize
 from seed_data.generate import FOLDER as SEED
 from tools import sync_catalogue
@@ -253,6 +254,15 @@ def test_breeds_in_a_script_of_the_config_are_seen(s3: Any) -> None:
     put(s3, "events/dt=2026-11-01/hour=00/a.gz", event("Собака"), event("Boxer"))
     seen = read_archive(s3, ARCHIVE, breeds=Breeds(("Cyrillic",)))
     assert ["Собака"] == [group.breed for group in seen.first_seen]
+
+
+def test_groups_that_only_observed_events_name_are_not_seen(s3: Any) -> None:
+    """That something was shown is no reason to have it in the catalogue; flat or enveloped."""
+    shown = event("Pug") | {"eventType": "Shown"}
+    put(s3, "events/dt=2026-11-01/hour=00/a.gz", event("Boxer"), shown, {"Partitionkey": "p", "Data": shown})
+    seen = read_archive(s3, ARCHIVE, observed=ObservedTypes(("Shown",)))
+    assert ["Boxer"] == [group.breed for group in seen.first_seen]
+    assert (3, 0, 2) == (seen.events, seen.unusable, seen.left_out)
 
 
 def test_an_event_without_a_usable_time_was_seen_on_arrival(s3: Any) -> None:

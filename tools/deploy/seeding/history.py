@@ -2,7 +2,8 @@
 
 The forwarder already sends every event to both generations when this starts, so nothing falls between them. What the
 new generation got by itself since then is taken out of the old one's export again (as multisets), so that no event
-counts twice. Import jobs cannot be deleted and their names are unique: they carry a digest.
+counts twice. Events of a type that is observed by now stay behind. Import jobs cannot be deleted and their names are
+unique: they carry a digest.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ from typing import Any
 from infra.naming import DATASETS, DatasetKind, Names
 from personalize_local.data.csv_dialect import read_rows, write_row
 from tools.deploy.base.personalize import created, ended
-from tools.deploy.seeding.reshape import Columns, Row, reshape, united, without
+from tools.deploy.seeding.reshape import Columns, Row, learned_from, reshape, united, without
 from tools.environment.connection import Connection
 
 _PATIENCE_SECONDS = 12 * 3600
@@ -77,6 +78,7 @@ class _Carrier:
             # Asked for after the old one: whatever is in the old export because of double forwarding is in this one.
             forwarded = self._export(self._target, "PUT", path.parent)
             rows = without(_read(exported), _read(forwarded), _INTERACTION)
+            rows = learned_from(rows, self._connection.settings.observed_event_types)
         columns = self._columns()
         count = 0
         with path.open("w", encoding="utf-8", newline="") as file:

@@ -52,6 +52,12 @@ def without(rows: Iterable[Row], there_already: Iterable[Row], key: tuple[str, .
             yield row
 
 
+def learned_from(rows: Iterable[Row], observed: Iterable[str]) -> Iterator[Row]:
+    """The interactions less those of observed event types: Personalize got them before the config named these so."""
+    types = frozenset(observed)
+    return (row for row in rows if row.get("EVENT_TYPE") not in types)
+
+
 def united(preferred: Iterable[Row], others: Iterable[Row], key: str) -> Iterator[Row]:
     """The preferred rows, then those of the others whose `key` none of them has."""
     seen = set()

@@ -14,14 +14,16 @@ from typer.testing import CliRunner
 from infra.settings import load_settings
 from lambdas.shared.breeds import Breeds
 from lambdas.shared.event import decode_event
+from lambdas.shared.observed import ObservedTypes
 from tools.events import redrive
-from tools.events.failed_records import Record, sendable
+from tools.events.failed_records import Record, Sendable, sendable
 from tools.events.redrive import Redrive, SourceName, Sums
 from tools.events.traffic import Sender
 
 NAMES = load_settings("local").names
 BUCKET = NAMES.bucket("quarantine")
 ARRIVAL = 1_790_000_000.5
+OBSERVED = ObservedTypes(("Shown", "LetterOpened"))
 ANIMAL = {
     "animal_species_id": "1",
     "animal_primary_breed_id": "Siamese",
@@ -100,7 +102,7 @@ class Stream:
 
 def run(s3: Any, stream: Stream, source: SourceName, reason: str | None = None, *, mend: bool = False) -> Sums:
     sums = Sums()
-    work = Redrive(s3, BUCKET, source, reason, mend=mend)
+    work = Redrive(s3, BUCKET, source, reason, observed=OBSERVED, mend=mend)
     work.send(work.objects(sums), Sender(stream, "stream"), rate=1e9, sleep=lambda _: None)
     return sums
 
@@ -169,7 +171,7 @@ def test_an_event_without_id_and_time_carries_what_it_was_to_be_stored_under(env
     )
     before = decode_event(record.data, arrival=ARRIVAL)
     ready = sendable(record)
-    assert ready is not None
+    assert isinstance(ready, Sendable)
     after = decode_event(ready.data, arrival=ARRIVAL + 9999)
     assert before.identity("shardId-0-17") == after.identity("shardId-0-99")
     assert ARRIVAL == after.occurred_at
@@ -181,7 +183,7 @@ def test_an_event_with_an_id_or_a_time_goes_as_it_came(changes: dict[str, Any]) 
     """Byte for byte: its id does not depend on the record."""
     record = Record("shardId-0-17", ARRIVAL, text(event(**changes)), "k", "x")
     ready = sendable(record)
-    assert ready is not None
+    assert isinstance(ready, Sendable)
     assert (record.data, "k") == (ready.data, ready.partition_key)
 
 
@@ -193,7 +195,7 @@ def test_an_event_with_an_id_from_before_the_change_keeps_it(enveloped: bool | s
     record = Record("shard-17", ARRIVAL, text({"Partitionkey": "1", "Data": inner} if enveloped else data), "k", "x")
     for change, same in ((ARRIVAL + 1, False), (ARRIVAL, True)):
         ready = sendable(record, digests_from=change)
-        assert ready is not None
+        assert isinstance(ready, Sendable)
         assert (ready.data == record.data) is same
         before = decode_event(record.data, arrival=ARRIVAL).identity("a", arrival=ARRIVAL, digests_from=change)
         after = decode_event(ready.data, arrival=ARRIVAL + 9).identity("b", arrival=ARRIVAL + 9, digests_from=change)
@@ -203,9 +205,9 @@ def test_an_event_with_an_id_from_before_the_change_keeps_it(enveloped: bool | s
 def test_an_event_that_is_redriven_twice_keeps_its_first_record() -> None:
     """Given up once more, its mark stays as it is."""
     first = sendable(Record("shard-1", ARRIVAL, text(event()), "k", "x"))
-    assert first is not None
+    assert isinstance(first, Sendable)
     second = sendable(Record("shard-2", ARRIVAL + 50, first.data, "k", "x"))
-    assert second is not None
+    assert isinstance(second, Sendable)
     assert first.data == second.data
 
 
@@ -282,6 +284,46 @@ def test_a_malformed_record_in_a_batch_given_up_goes_too(s3: Any) -> None:
     assert (2, 1) == (sums.send.total(), sums.refused.total())
 
 
+SHOWN = {"sessionId": "s-1", "eventType": "Shown", "impression": ["1-Siamese-2-3"]}
+
+
+@pytest.mark.parametrize("source", SourceName)
+@pytest.mark.parametrize("enveloped", [False, True])
+def test_observed_events_are_left_out(s3: Any, source: SourceName, enveloped: bool) -> None:
+    """Of a batch that was given up, and of the quarantine since before the config named their type."""
+    shown = text({"Partitionkey": "1", "Data": SHOWN} if enveloped else SHOWN)
+    records = [(1, shown), (2, text(event(eventId="a"))), (3, text(event(eventType="LetterOpened", letterId=1)))]
+    if source is SourceName.quarantine:
+        for number, data in records:
+            quarantine(s3, number, data, "animalMetadata")
+    else:
+        give_up(s3, *records)
+    stream = Stream()
+    sums = run(s3, stream, source)
+    assert [text(event(eventId="a"))] == [data for data, _ in stream.taken]
+    assert (1, 0, 2) == (sums.send.total(), sums.refused.total(), sums.observed.total())
+
+
+def test_an_invalid_observed_event_in_a_batch_given_up_goes_to_quarantine(s3: Any) -> None:
+    """It is validated as any other: the forwarder says what is wrong with it."""
+    bad = text({**SHOWN, "impression": []})
+    give_up(s3, (1, bad), (2, text(SHOWN)))
+    stream = Stream()
+    sums = run(s3, stream, SourceName.failure_destination)
+    assert [bad] == [data for data, _ in stream.taken]
+    assert (1, 1, 1) == (sums.send.total(), sums.refused.total(), sums.observed.total())
+
+
+def test_a_mended_observed_event_is_one(s3: Any) -> None:
+    """Put right or not, it is not sent: the archive has the record, and would have it twice."""
+    wrong = {**SHOWN, "user_id": "u"}
+    quarantine(s3, 1, text(wrong), "user_id")
+    stream = Stream()
+    assert {"user_id": 1} == run(s3, stream, SourceName.quarantine).refused
+    assert {"user_id": 1} == run(s3, stream, SourceName.quarantine, mend=True).observed
+    assert [] == stream.taken
+
+
 class TestCommand:
     """`python -m tools.redrive`, with its clients replaced."""
 
@@ -318,6 +360,14 @@ class TestCommand:
         again = CliRunner().invoke(redrive.app, ["--send"])
         assert (0, 1) == (again.exit_code, len(stream.taken))
         assert "nothing to send" in again.output
+
+    def test_observed_events_are_shown_and_not_sent(self, s3: Any, stream: Stream) -> None:
+        """Those of the environment's config, in a column of their own."""
+        give_up(s3, (1, text(SHOWN)), (2, text(SHOWN)))
+        result = CliRunner().invoke(redrive.app, ["--send"])
+        assert (0, []) == (result.exit_code, stream.taken)
+        assert ["together", "0", "0", "2"] == result.output.splitlines()[-1].split()
+        assert "observed, left out" in result.output
 
     def test_an_error_is_one_line(self, stream: Stream, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
         monkeypatch.setattr("sys.argv", ["redrive", "--env", "local"])

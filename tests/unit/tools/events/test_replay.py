@@ -19,9 +19,22 @@ from typer.testing import CliRunner
 from infra.settings import load_settings
 from lambdas.shared.attempts import INVALID_CODES
 from lambdas.shared.event import decode_event
+from lambdas.shared.observed import ObservedTypes
 from tools.events import replay
 from tools.events.archive import Piece, moment
-from tools.events.replay import AROUND_CHANGE, OUTSIDE, TIMELESS, UNREADABLE, By, Ids, Range, gather, send, write_csv
+from tools.events.replay import (
+    AROUND_CHANGE,
+    OBSERVED,
+    OUTSIDE,
+    TIMELESS,
+    UNREADABLE,
+    By,
+    Ids,
+    Range,
+    gather,
+    send,
+    write_csv,
+)
 from tools.events.replay_store import OtherReplayError, ReplayStore
 
 NAMES = load_settings("local").names
@@ -295,6 +308,29 @@ def test_a_csv_is_what_personalize_imports(s3: Any, store: ReplayStore, tmp_path
     assert ["DetailView", "AIF", "DetailView"] == [row["EVENT_TYPE"] for row in rows]
 
 
+SHOWN: dict[str, Any] = {"eventType": "Shown", "impression": ["1-Siamese-2-3"]}
+
+
+def test_observed_events_are_left_out_and_counted(s3: Any, store: ReplayStore, tmp_path: Path) -> None:
+    """Neither a tracker nor a CSV gets them, with an animal or without, with a time or without."""
+    archive(
+        s3, 10, event(5, eventId="a"), event(6, **SHOWN), event(None, **SHOWN), event(7, animalMetadata=None, **SHOWN)
+    )
+    wanted = Range(START, END, ids=AS_GIVEN, observed=ObservedTypes(("Shown",)))
+    gather(s3, BUCKET, wanted, store, read=lambda: None)
+    tracker = Tracker()
+    send(tracker, "tracking", store, sent=lambda _: None)
+    assert ({"a": 1}, 3) == (tracker.events, store.sums()[OBSERVED])
+    assert 1 == write_csv(store, tmp_path / "a.csv")
+
+
+def test_an_invalid_observed_event_is_no_valid_event(s3: Any, store: ReplayStore) -> None:
+    """The archive holds what was quarantined too."""
+    archive(s3, 10, event(5, eventType="Shown"))
+    gather(s3, BUCKET, Range(START, END, observed=ObservedTypes(("Shown",))), store, read=lambda: None)
+    assert ([], 1) == (ids(store), store.sums()[UNREADABLE])
+
+
 class TestCommand:
     """`python -m tools.replay`, with its clients replaced."""
 
@@ -336,6 +372,37 @@ class TestCommand:
         assert 0 == result.exit_code, result.output
         assert 2 == len((tmp_path / "a.csv").read_text().splitlines())
         assert not tracker.calls
+
+    @pytest.mark.parametrize("target", ["--tracker", "--csv"])
+    def test_observed_events_of_the_config_stay_in_the_archive(
+        self, s3: Any, tracker: Tracker, tmp_path: Path, target: str
+    ) -> None:
+        """They are counted in the answer."""
+        archive(s3, 10, event(5, eventId="a"), event(6, **SHOWN), event(7, eventType="LetterOpened", letterId="l"))
+        file = tmp_path / "a.csv"
+        result = self.invoke(tmp_path, target, *[str(file)] * (target == "--csv"))
+        assert 0 == result.exit_code, result.output
+        assert f"left out: 2 {OBSERVED}\n" in result.output
+        types = [one["eventType"] for call in tracker.calls for one in call["eventList"]]
+        if file.exists():
+            types = [row["EVENT_TYPE"] for row in csv.DictReader(file.read_text().splitlines())]
+        assert ["DetailView"] == types
+
+    def test_what_was_read_before_a_type_was_observed_is_not_sent_after(
+        self, s3: Any, tracker: Tracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An interrupted replay does not go on under another list of types; started anew it leaves them out."""
+        archive(s3, 10, event(6, **SHOWN))
+        settings = load_settings("local")
+        connection = vars(replay)["connect"]("local")
+        monkeypatch.setattr(replay, "connect", lambda environment: connection)
+        monkeypatch.setattr(
+            type(connection), "settings", settings.model_copy(update={"observed_event_types": ()}), raising=False
+        )
+        assert 0 == self.invoke(tmp_path, "--csv", str(tmp_path / "a.csv")).exit_code
+        monkeypatch.setattr(type(connection), "settings", settings)
+        again = self.invoke(tmp_path, "--csv", str(tmp_path / "a.csv"))
+        assert isinstance(again.exception, OtherReplayError)
 
     @pytest.mark.parametrize(
         ("options", "says"),

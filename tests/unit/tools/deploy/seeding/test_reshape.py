@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.deploy.base.errors import DeployError
-from tools.deploy.seeding.reshape import Columns, reshape, united, without
+from tools.deploy.seeding.reshape import Columns, learned_from, reshape, united, without
 
 SCHEMA = json.dumps(
     {
@@ -62,3 +62,10 @@ def test_preferred_rows_win_and_others_are_added() -> None:
     """Items of the new seed stand as they are; items that only the old generation knows are kept."""
     new, old = [{"ID": "1", "V": "new"}], [{"ID": "1", "V": "old"}, {"ID": "2", "V": "old"}, {"ID": "2", "V": "again"}]
     assert [{"ID": "1", "V": "new"}, {"ID": "2", "V": "old"}] == list(united(new, old, "ID"))
+
+
+def test_events_of_a_type_that_is_observed_by_now_stay_behind() -> None:
+    """By the exact type; a row of a schema without types stays."""
+    rows = [{"EVENT_TYPE": "DetailView"}, {"EVENT_TYPE": "Shown"}, {"EVENT_TYPE": "shown"}, {"USER_ID": "u"}]
+    assert [rows[0], rows[2], rows[3]] == list(learned_from(rows, ("Shown", "LetterOpened")))
+    assert rows == list(learned_from(rows, ()))
