@@ -102,12 +102,15 @@ def main() -> None:
     parser.add_argument("--outcomes", type=Path, required=True, help="the shelter's outcome records, a CSV file")
     parser.add_argument("--out", type=Path, default=GROUPS, help="where to write (default: %(default)s)")
     arguments = parser.parse_args()
-    with arguments.outcomes.open(encoding="utf-8", newline="") as file:
-        counts = count_groups(csv.DictReader(file))
-    with arguments.out.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("species", "breed", "size", "age", "listings"))
-        writer.writerows(sorted((each.species, each.breed, each.size, each.age, n) for each, n in counts.items()))
+    try:
+        with arguments.outcomes.open(encoding="utf-8", newline="") as file:
+            counts = count_groups(csv.DictReader(file))
+        with arguments.out.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("species", "breed", "size", "age", "listings"))
+            writer.writerows(sorted((each.species, each.breed, each.size, each.age, n) for each, n in counts.items()))
+    except OSError as error:
+        parser.error(str(error))
     print(f"{arguments.out}: {len(counts)} groups, {sum(counts.values())} listings")
 
 

@@ -176,9 +176,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     try:
         derived = derive(read_outcomes(given.outcomes))
+        write_animals(given.out, derived.animals)
     except (OSError, ValueError) as error:
         parser.error(str(error))
-    write_animals(given.out, derived.animals)
     print(f"{given.out}: {len(derived.animals)} animals; left out:")
     for reason, count in sorted(derived.left_out.items(), key=lambda entry: (-entry[1], entry[0])):
         print(f"{count:6} {reason}")

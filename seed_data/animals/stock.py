@@ -11,6 +11,7 @@ and found a home.
 import argparse
 import csv
 import json
+import os
 import random
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -182,12 +183,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(str(error))
     if last_day is not None:
         changes = available_at(changes, last_day)
-    if given.out is None:
-        write_changes(sys.stdout, changes, as_csv=given.format == "csv")
+    try:
+        _write(given.out, changes, as_csv=given.format == "csv")
+    except BrokenPipeError:
+        # What is still in the buffer goes nowhere: https://docs.python.org/3/library/signal.html#note-on-sigpipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        parser.error(str(error))
+
+
+def _write(out: Path | None, changes: Sequence[Change], *, as_csv: bool) -> None:
+    if out is None:
+        write_changes(sys.stdout, changes, as_csv=as_csv)
+        sys.stdout.flush()
         return
-    with given.out.open("w", encoding="utf-8", newline="") as file:
-        write_changes(file, changes, as_csv=given.format == "csv")
-    print(f"{given.out}: {len(changes)} changes")
+    with out.open("w", encoding="utf-8", newline="") as file:
+        write_changes(file, changes, as_csv=as_csv)
+    print(f"{out}: {len(changes)} changes")
 
 
 if __name__ == "__main__":

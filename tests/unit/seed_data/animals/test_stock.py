@@ -2,6 +2,9 @@
 
 import csv
 import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -12,6 +15,8 @@ import pytest
 from seed_data.animals import stock
 from seed_data.animals.animal import Animal, read_animals
 from seed_data.animals.stock import AVAILABLE, FIELDS, MOST_OFF, Change, TableUsedUpError, available_at, simulate
+
+ROOT = Path(__file__).resolve().parents[4]
 
 START = date(2026, 11, 1)
 DAYS = 90
@@ -187,6 +192,7 @@ def test_one_day_alone(capsys: pytest.CaptureFixture[str]) -> None:
         (["--start", "9999-12-30"], "date value out of range"),
         (["--days", "400"], "not for 400"),
         (["--animals", "nowhere.csv"], "nowhere.csv"),
+        (["--out", "nowhere/stock.jsonl"], "nowhere/stock.jsonl"),
     ],
 )
 def test_the_command_says_what_is_wrong(arguments: list[str], problem: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,3 +200,14 @@ def test_the_command_says_what_is_wrong(arguments: list[str], problem: str, caps
     with pytest.raises(SystemExit):
         stock.main(arguments)
     assert problem in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("days", ["1", "60"])
+def test_a_reader_that_goes_away_ends_it_quietly(days: str) -> None:
+    """Whether the changes fit the pipe's buffer or not: exit code 1, and no traceback."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "seed_data.animals.stock", "--days", days]
+    ended = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (1, b"") == (ended.returncode, ended.stderr)
